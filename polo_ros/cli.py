@@ -1,0 +1,77 @@
+"""The command `polo`: everything that needs no ROS."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from polo_ros.config import settings_for
+from polo_ros.errors import PoloError
+from polo_ros.learner.checkpoint import load_value
+from polo_ros.tasks import task_classes
+from polo_ros.training import evaluate, train
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    top = argparse.ArgumentParser(prog="polo", description="Plan online, learn offline, without ROS.")
+    commands = top.add_subparsers(dest="command", required=True)
+    commands.add_parser("tasks", help="list the tasks")
+
+    training = commands.add_parser("train", help="run Algorithm 1 and keep what it learned")
+    training.add_argument("task", help="name of the task, as in `polo tasks`")
+    training.add_argument("--config", type=Path, help="ROS 2 parameter file (default: the task's own)")
+    training.add_argument("--steps", type=int, default=12000, help="control periods to live (default: 12000)")
+    training.add_argument("--episode", type=int, default=600, help="control periods between resets")
+    training.add_argument("--seed", type=int, default=0)
+    training.add_argument("--out", type=Path, help="folder for results (default: runs/TASK-SEED)")
+    training.add_argument("--resume", action="store_true", help="go on from the folder's checkpoint")
+
+    evaluation = commands.add_parser("evaluate", help="act without learning and measure")
+    evaluation.add_argument("task", help="name of the task")
+    evaluation.add_argument("--config", type=Path, help="ROS 2 parameter file (default: the task's own)")
+    evaluation.add_argument("--weights", default=None, help="value function (default: the configuration's)")
+    evaluation.add_argument("--no-value", action="store_true", help="plan without a value function")
+    evaluation.add_argument("--seeds", type=int, default=10, help="how many seeds, from 0 on")
+    evaluation.add_argument("--steps", type=int, default=500, help="control periods a seed")
+    evaluation.add_argument("--out", type=Path, help="folder for results (default: runs/TASK-evaluation)")
+    return top
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run a command; 1 and one sentence on standard error where its input is bad."""
+    options = parser().parse_args(arguments)
+    try:
+        return run(options)
+    except PoloError as error:
+        print(f"polo: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("polo: interrupted; what was written stays", file=sys.stderr)
+        return 130
+
+
+def run(options: argparse.Namespace) -> int:
+    """Dispatch a parsed command line."""
+    if options.command == "tasks":
+        for name, cls in task_classes().items():
+            print(f"{name:24}{cls.summary}")
+        return 0
+    settings = settings_for(options.task, options.config)
+    if options.command == "train":
+        out = options.out or Path("runs") / f"{options.task}-{options.seed}"
+        weights = train(settings, options.steps, options.episode, options.seed, out, options.resume)
+        print(f"weights: {weights}")
+        return 0
+    out = options.out or Path("runs") / f"{options.task}-evaluation"
+    weights_file = settings.planner_node.weights_file if options.weights is None else options.weights
+    value = None
+    if weights_file and not options.no_value:
+        value, _ = load_value(weights_file, settings.task)
+    rows = evaluate(settings, value, range(options.seeds), options.steps, out)
+    solved = sum(row["solved"] for row in rows)
+    rewards = [float(row["mean_reward"]) for row in rows]
+    print(
+        f"{options.task}: {solved} of {len(rows)} seeds solved, mean reward "
+        f"{sum(rewards) / len(rewards):.3f} ({min(rewards):.3f} to {max(rewards):.3f}); {out}"
+    )
+    return 0

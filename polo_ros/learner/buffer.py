@@ -1,0 +1,75 @@
+"""Bounded stores: the replay buffer of visited states and the set of labelled ones."""
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from polo_ros.arrays import Array
+
+
+class Ring:
+    """Rows of named columns, oldest out.
+
+    Args:
+      capacity: rows kept.
+      columns: the shape of each column's entry.
+    """
+
+    def __init__(self, capacity: int, columns: Mapping[str, tuple[int, ...]]) -> None:
+        self._columns = {name: np.zeros((capacity, *shape)) for name, shape in columns.items()}
+        self.capacity = capacity
+        self.added = 0
+
+    def __len__(self) -> int:
+        return min(self.added, self.capacity)
+
+    def append(self, rows: Mapping[str, Array]) -> None:
+        """Add rows, each column (n, ...); the oldest make room."""
+        count = len(next(iter(rows.values())))
+        where = (self.added + np.arange(count)) % self.capacity
+        for name, column in self._columns.items():
+            column[where] = rows[name]
+        self.added += count
+
+    def column(self, name: str) -> Array:
+        """A column of the rows held, oldest first, (len, ...); a copy."""
+        if self.added <= self.capacity:
+            return self._columns[name][: self.added].copy()
+        return np.roll(self._columns[name], -(self.added % self.capacity), axis=0)
+
+    def rows(self, name: str, ages: NDArray[np.int64]) -> Array:
+        """Entries of a column by position from the oldest (0), same shape as `ages`, then the entry's."""
+        return self._columns[name][(max(self.added - self.capacity, 0) + ages) % self.capacity]
+
+    def dump(self) -> dict[str, Array]:
+        """The rows held, to be given back to `restore`."""
+        return {name: self.column(name) for name in self._columns}
+
+    def restore(self, rows: Mapping[str, Array], added: int) -> None:
+        """Take over dumped rows; the newest stay where the capacity has become smaller."""
+        self.added = max(added - len(next(iter(rows.values()))), 0)
+        self.append(rows)
+
+
+class ReplayBuffer(Ring):
+    """The last visited states with their controls and episodes, in the order of the visits."""
+
+    def __init__(self, capacity: int, state_size: int, nu: int) -> None:
+        super().__init__(capacity, {"state": (state_size,), "ctrl": (nu,), "episode": ()})
+
+    def executed(self, start: NDArray[np.int64], steps: int) -> Array:
+        """The controls that were executed from given visits on, (n, steps, nu).
+
+        Where the episode or the buffer ends before that, its last control is held.
+
+        Args:
+          start: positions from the oldest visit.
+          steps: how many.
+        """
+        wanted = np.minimum(start[:, None] + np.arange(steps), len(self) - 1)
+        same = self.rows("episode", wanted) == self.rows("episode", start)[:, None]
+        # the last step of the unbroken run; argmin finds the first break
+        last = np.where(same.all(axis=1), steps - 1, np.argmin(same, axis=1) - 1)
+        held = np.minimum(np.arange(steps), last[:, None])
+        return self.rows("ctrl", np.take_along_axis(wanted, held, axis=1))

@@ -1,0 +1,196 @@
+"""Weights and checkpoints as safetensors: no pickle, whole or not at all."""
+
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
+
+from polo_ros.arrays import Array
+from polo_ros.errors import PoloError
+from polo_ros.share import share_path
+from polo_ros.tasks.task import Task
+from polo_ros.value import Layer, ValueEnsemble
+
+FORMAT = "polo_ros/1"
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Who made a set of weights: refused where it does not match, ordered by epoch, then sequence.
+
+    Attributes:
+      task, model_hash: what the values are about.
+      epoch: when the learner that made them started, in ns since 1970.
+      sequence: counts that learner's updates, over restarts.
+    """
+
+    task: str
+    model_hash: str
+    epoch: int
+    sequence: int
+
+
+def encode_value(value: ValueEnsemble, origin: Origin) -> bytes:
+    """A value function as safetensors bytes with its origin as metadata."""
+    metadata = {
+        "format": FORMAT,
+        "task": origin.task,
+        "model_hash": origin.model_hash,
+        "epoch": str(origin.epoch),
+        "sequence": str(origin.sequence),
+        "architecture": architecture(value),
+    }
+    return save(value_tensors(value), metadata)
+
+
+def decode_value(content: bytes, task: Task) -> tuple[ValueEnsemble, Origin]:
+    """Read a value function and check that it belongs to a task.
+
+    Raises:
+      PoloError: the bytes are no weights, hold non-finite numbers, or are of another task, model or
+        number of features.
+    """
+    tensors, metadata = _read(content, "the weights")
+    origin = check_origin(metadata, task, "the weights")
+    return value_from_tensors(tensors, task), origin
+
+
+def load_value(file: str, task: Task) -> tuple[ValueEnsemble, Origin]:
+    """Read a value function from a file, or by its name from the package's models.
+
+    Raises:
+      PoloError: there is no such file, or as for `decode_value`.
+    """
+    path = Path(file) if Path(file).is_file() else share_path("models", file)
+    return decode_value(path.read_bytes(), task)
+
+
+def architecture(value: ValueEnsemble) -> str:
+    """Heads and layer sizes, such as 6x(34-16-16-1)."""
+    sizes = [value.network[0].weight.shape[1], *(layer.weight.shape[2] for layer in value.network)]
+    return f"{value.head_count}x({'-'.join(map(str, sizes))})"
+
+
+def value_tensors(value: ValueEnsemble) -> dict[str, np.ndarray]:  # type: ignore[type-arg]
+    """The arrays of a value function by name; networks in single precision, as torch trains them."""
+    tensors = {
+        "feature_mean": value.feature_mean,
+        "feature_std": value.feature_std,
+        "scales": np.array([value.offset, value.scale, value.prior_scale]),
+    }
+    for name, layers in (("network", value.network), ("prior", value.prior)):
+        for index, layer in enumerate(layers):
+            tensors[f"{name}.weight{index}"] = layer.weight.astype(np.float32)
+            tensors[f"{name}.bias{index}"] = layer.bias.astype(np.float32)
+    return tensors
+
+
+def value_from_tensors(tensors: Mapping[str, Array], task: Task) -> ValueEnsemble:
+    """The inverse of `value_tensors`; other entries are ignored.
+
+    Raises:
+      PoloError: an array is missing, not finite, or of a size that does not fit the task.
+    """
+    try:
+        layers = {}
+        for name in ("network", "prior"):
+            count = sum(key.startswith(f"{name}.weight") for key in tensors)
+            layers[name] = tuple(
+                Layer(
+                    tensors[f"{name}.weight{index}"].astype(np.float64),
+                    tensors[f"{name}.bias{index}"].astype(np.float64),
+                )
+                for index in range(count)
+            )
+        offset, scale, prior_scale = (float(number) for number in tensors["scales"])
+        value = ValueEnsemble(
+            layers["network"], layers["prior"], tensors["feature_mean"], tensors["feature_std"],
+            offset, scale, prior_scale,
+        )  # fmt: skip
+        inputs = value.network[0].weight.shape[1]
+    except (KeyError, IndexError, ValueError) as error:
+        raise PoloError(f"the weights are incomplete ({error!r}); save them again") from None
+    if inputs != task.feature_count:
+        raise PoloError(
+            f"the weights take {inputs} features but task {task.name} has {task.feature_count}; "
+            f"train them on this task"
+        )
+    for name, tensor in value_tensors(value).items():
+        if not np.isfinite(tensor).all():
+            raise PoloError(f"the weights hold non-finite numbers in {name}; the learner has diverged")
+    return value
+
+
+def check_origin(metadata: Mapping[str, str], task: Task, what: str) -> Origin:
+    """The origin in a file's metadata, if it is of this task and model.
+
+    Raises:
+      PoloError: it is of another format, task or model.
+    """
+    if metadata.get("format") != FORMAT:
+        raise PoloError(f"{what} have format {metadata.get('format')!r}, not {FORMAT!r}")
+    origin = Origin(
+        metadata["task"], metadata["model_hash"], int(metadata["epoch"]), int(metadata["sequence"])
+    )
+    if origin.task != task.name:
+        raise PoloError(f"{what} are of task {origin.task}, not {task.name}; train them on this task")
+    if origin.model_hash != task.model_hash():
+        raise PoloError(
+            f"{what} are of another model ({origin.model_hash}, not {task.model_hash()}); "
+            f"use the model and torque_scale they were trained with"
+        )
+    return origin
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write a file so that a reader, a crash or a full disk finds the old one or the new one whole.
+
+    Raises:
+      PoloError: the file could not be written; the old one is untouched.
+    """
+    temporary = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except OSError as error:
+        if temporary is not None and os.path.exists(temporary):
+            os.unlink(temporary)
+        raise PoloError(
+            f"{path} could not be written ({error.strerror}); the previous file is untouched"
+        ) from None
+
+
+def read_tensors(path: Path, what: str) -> tuple[dict[str, Array], dict[str, str]]:
+    """The arrays and metadata of a safetensors file.
+
+    Raises:
+      PoloError: the file is missing or corrupted.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise PoloError(f"{path} could not be read ({error.strerror})") from None
+    return _read(content, f"{what} in {path}")
+
+
+def _read(content: bytes, what: str) -> tuple[dict[str, Array], dict[str, str]]:
+    # safetensors reads metadata from files only
+    with tempfile.NamedTemporaryFile(suffix=".safetensors") as file:
+        file.write(content)
+        file.flush()
+        try:
+            with safe_open(file.name, framework="numpy") as opened:
+                metadata = opened.metadata() or {}
+                return {name: opened.get_tensor(name) for name in opened.keys()}, metadata
+        except (SafetensorError, OSError) as error:
+            raise PoloError(f"{what} are corrupted ({error}); use another file") from None

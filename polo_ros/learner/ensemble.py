@@ -1,0 +1,176 @@
+"""Ensemble regression with randomised priors (eq. (5), Osband et al. 2018) in torch, all heads at once."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+
+from polo_ros.arrays import Array
+from polo_ros.errors import PoloError
+from polo_ros.learner.config import LearnerConfig
+from polo_ros.value import Layer, ValueEnsemble
+
+Tensors = dict[str, torch.Tensor]
+# the learned part starts near zero, so that fresh heads differ by their priors alone
+OUTPUT_GAIN = 0.01
+
+
+class EnsembleTrainer:
+    """Networks, priors and optimiser; heads are a leading dimension of every tensor.
+
+    Adam works entry by entry, so that one optimiser over the stacked tensors is one per head.
+
+    Args:
+      inputs: the number of value features.
+      config: see `LearnerConfig`.
+      seed: of the initial weights, the priors and the target noise.
+    """
+
+    def __init__(self, inputs: int, config: LearnerConfig, seed: int) -> None:
+        self._config = config
+        self._generator = torch.Generator().manual_seed(seed)
+        sizes = (inputs, *config.hidden, 1)
+        self.network = self._layers(sizes, config.ensemble_size, OUTPUT_GAIN)
+        self.prior = self._layers(sizes, config.ensemble_size, 1.0)
+        for tensor in self.network.values():
+            tensor.requires_grad_(True)
+        self.feature_mean = np.zeros(inputs)
+        self.feature_std = np.ones(inputs)
+        self.optimiser = torch.optim.Adam(list(self.network.values()), lr=config.learning_rate)
+
+    def _layers(self, sizes: tuple[int, ...], heads: int, output_gain: float) -> Tensors:
+        """Glorot-uniform weights and zero biases by name: weight0, bias0, weight1, …"""
+        tensors: Tensors = {}
+        last = len(sizes) - 2
+        for index, (fan_in, fan_out) in enumerate(zip(sizes[:-1], sizes[1:], strict=True)):
+            bound = (6.0 / (fan_in + fan_out)) ** 0.5 * (output_gain if index == last else 1.0)
+            uniform = torch.rand(heads, fan_in, fan_out, generator=self._generator)
+            tensors[f"weight{index}"] = (2.0 * uniform - 1.0) * bound
+            tensors[f"bias{index}"] = torch.zeros(heads, 1, fan_out)
+        return tensors
+
+    def fit_standardiser(self, features: Array) -> None:
+        """Centre and scale the features by those of given states, (n, features).
+
+        To be called before the first update: later it would change what the networks have learned.
+        Entries that hardly vary keep a floor, so that a first sight of them does not saturate the net.
+        """
+        self.feature_mean = features.mean(axis=0)
+        self.feature_std = np.maximum(features.std(axis=0), 0.1)
+
+    def update(self, features: Array, targets: Array, rng: np.random.Generator) -> float:
+        """Take the configured gradient steps on minibatches drawn with replacement, one per head.
+
+        Args:
+          features: (n, features).
+          targets: (heads, n), in reward units.
+          rng: draws the minibatches.
+
+        Returns:
+          The mean squared error over the last minibatches before their steps, in reward units squared.
+        """
+        config = self._config
+        scale = config.value_scale
+        inputs = torch.from_numpy(((features - self.feature_mean) / self.feature_std)).float()
+        wanted = torch.from_numpy(targets / scale).float()
+        with torch.no_grad():  # the priors are fixed: what is left for the networks is fixed, too
+            wanted = wanted - config.prior_scale * forward(self.prior, inputs)
+        if config.target_noise:
+            noise = torch.randn(wanted.shape, generator=self._generator)
+            wanted = wanted + config.target_noise * noise
+        for group in self.optimiser.param_groups:
+            group["lr"] = config.learning_rate
+        heads, n = wanted.shape
+        rows = torch.arange(heads)[:, None]
+        draws = torch.from_numpy(rng.integers(0, n, (config.gradient_steps, heads, config.batch_size)))
+        error = torch.zeros(())
+        for picked in draws:
+            residual = forward(self.network, inputs[picked]) - wanted[rows, picked]
+            error = residual.detach().square().mean()
+            penalty = sum(tensor.square().sum() for tensor in self.network.values())
+            # heads are independent: summing their losses gives each its own gradient
+            loss = residual.square().mean(dim=1).sum() + config.weight_decay * penalty
+            self.optimiser.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]
+            self.optimiser.step()
+        return error.item() * scale**2
+
+    def configure(self, config: LearnerConfig) -> None:
+        """Take new dynamic settings from the next update on."""
+        self._config = config
+
+    def dump_optimiser(self) -> dict[str, Array]:
+        """Adam's moments and the generator's state, beside what `value` holds."""
+        state: dict[str, Array] = {"torch_rng": self._generator.get_state().numpy()}
+        for name, tensor in self.network.items():
+            for key, moment in self.optimiser.state[tensor].items():
+                state[f"adam.{name}.{key}"] = moment.numpy()
+        return state
+
+    def restore(self, tensors: Mapping[str, Array], value: ValueEnsemble) -> None:
+        """Take over a value function and, where there is one, the optimiser that trained it.
+
+        Args:
+          tensors: as of `dump_optimiser`; other entries are ignored.
+          value: what to go on from.
+
+        Raises:
+          PoloError: the value function has another architecture; nothing is changed.
+        """
+        stored = {"network": value.network, "prior": value.prior}
+        own = {"network": self.network, "prior": self.prior}
+        for name, layers in stored.items():
+            shapes = [tuple(layer.weight.shape) for layer in layers]
+            wanted = [tuple(t.shape) for key, t in own[name].items() if key.startswith("weight")]
+            if shapes != wanted:
+                raise PoloError(
+                    f"the checkpoint's {name} has layers {shapes}, not {wanted}; "
+                    f"set ensemble_size and hidden to the checkpoint's"
+                )
+        with torch.no_grad():
+            for name, layers in stored.items():
+                for index, layer in enumerate(layers):
+                    own[name][f"weight{index}"].copy_(torch.from_numpy(layer.weight))
+                    own[name][f"bias{index}"].copy_(torch.from_numpy(layer.bias))
+        self.feature_mean, self.feature_std = value.feature_mean, value.feature_std
+        if "torch_rng" not in tensors:
+            return
+        self._generator.set_state(torch.from_numpy(tensors["torch_rng"].copy()))
+        for name, tensor in self.network.items():
+            prefix = f"adam.{name}."
+            self.optimiser.state[tensor] = {
+                key.removeprefix(prefix): torch.from_numpy(moment.copy())
+                for key, moment in tensors.items()
+                if key.startswith(prefix)
+            }
+
+    def value(self) -> ValueEnsemble:
+        """The ensemble as the planner reads it."""
+        return ValueEnsemble(
+            network=as_layers(self.network),
+            prior=as_layers(self.prior),
+            feature_mean=self.feature_mean.copy(),
+            feature_std=self.feature_std.copy(),
+            offset=0.0,
+            scale=self._config.value_scale,
+            prior_scale=self._config.prior_scale,
+        )
+
+
+def forward(tensors: Tensors, inputs: torch.Tensor) -> torch.Tensor:
+    """Evaluate all heads, (n, features) or (heads, n, features) -> (heads, n)."""
+    hidden = inputs
+    count = len(tensors) // 2
+    for index in range(count):
+        hidden = hidden @ tensors[f"weight{index}"] + tensors[f"bias{index}"]
+        if index < count - 1:
+            hidden = torch.tanh(hidden)
+    return hidden[..., 0]
+
+
+def as_layers(tensors: Tensors) -> tuple[Layer, ...]:
+    """Stacked tensors as the planner's NumPy layers."""
+    arrays = {name: tensor.detach().numpy().astype(np.float64) for name, tensor in tensors.items()}
+    return tuple(
+        Layer(arrays[f"weight{index}"], arrays[f"bias{index}"]) for index in range(len(arrays) // 2)
+    )

@@ -1,0 +1,224 @@
+"""The learner: everything of Algorithm 1 but the acting."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from safetensors.numpy import save
+
+from polo_ros.arrays import Array
+from polo_ros.errors import PoloError
+from polo_ros.learner.buffer import ReplayBuffer, Ring
+from polo_ros.learner.checkpoint import (
+    FORMAT,
+    check_origin,
+    read_tensors,
+    value_from_tensors,
+    value_tensors,
+    write_atomically,
+)
+from polo_ros.learner.config import LearnerConfig
+from polo_ros.learner.ensemble import EnsembleTrainer
+from polo_ros.learner.targets import Labels, TargetSolver, bootstrap
+from polo_ros.planner.config import PlannerConfig
+from polo_ros.tasks.task import Task
+from polo_ros.value import ValueEnsemble
+
+# values further out than any discounted sum of the rewards seen could be, by this factor, mean divergence
+EXPLOSION_FACTOR = 10.0
+
+
+@dataclass(frozen=True)
+class UpdateReport:
+    """What an update saw.
+
+    Attributes:
+      sequence: counts the updates.
+      loss: mean squared regression error, in reward units squared.
+      target_mean, target_std: over labelled states and heads, in reward units.
+    """
+
+    sequence: int
+    loss: float
+    target_mean: float
+    target_std: float
+
+
+class Learner:
+    """Replay buffer, targets and ensemble.
+
+    Args:
+      task: the world and what is wanted in it.
+      config: see `LearnerConfig`.
+      planner: settings that the targets' plans share with the actor's.
+      seed: of everything random here.
+      threads: of the targets' rollouts.
+    """
+
+    def __init__(
+        self,
+        task: Task,
+        config: LearnerConfig,
+        planner: PlannerConfig | None = None,
+        seed: int = 0,
+        threads: int = 0,
+    ) -> None:
+        self.task = task
+        self.config = config
+        self.sequence = 0
+        self.buffer = ReplayBuffer(config.buffer_capacity, task.state_size, task.model.nu)
+        self._labels = Ring(
+            config.label_capacity,
+            {
+                "features": (task.feature_count,),
+                "rewards": (config.target_rollouts,),
+                "terminal_features": (config.target_rollouts, task.feature_count),
+            },
+        )
+        self._ends = np.empty((0, task.state_size))
+        self._rng = np.random.default_rng(seed)
+        self._solver = TargetSolver(task, config, planner or PlannerConfig(), seed, threads)
+        self.ensemble = EnsembleTrainer(task.feature_count, config, seed)
+
+    def configure(self, config: LearnerConfig) -> None:
+        """Take new dynamic settings from the next update on."""
+        self.config = config
+        self.ensemble.configure(config)
+
+    def add(self, states: Array, ctrl: Array, episode: int) -> None:
+        """Remember visited states.
+
+        Args:
+          states: (n, state_size).
+          ctrl: (n, nu), the controls executed in them.
+          episode: which run of consecutive states they continue.
+        """
+        episodes = np.full(len(states), float(episode))
+        self.buffer.append({"state": states, "ctrl": ctrl, "episode": episodes})
+
+    def value(self) -> ValueEnsemble:
+        """The ensemble as the planner reads it."""
+        return self.ensemble.value()
+
+    def update(self) -> UpdateReport:
+        """Label states from the buffer and take the gradient steps.
+
+        Raises:
+          PoloError: the buffer is empty, or the values have exploded.
+        """
+        if not len(self.buffer):
+            raise PoloError("the replay buffer is empty; act before learning")
+        value = self.value()
+        labels = self._label(value)
+        self._remember(labels)
+        if self.sequence == 0:
+            reached = labels.terminal_features.reshape(-1, self.task.feature_count)
+            self.ensemble.fit_standardiser(np.concatenate([labels.features, reached]))
+            value = self.value()
+        features = self._labels.column("features")
+        targets = bootstrap(
+            self._labels.column("rewards"),
+            self._labels.column("terminal_features"),
+            value,
+            self.config.discount**self.config.target_horizon,
+        )
+        self._guard(targets)
+        loss = self.ensemble.update(features, targets, self._rng)
+        self.sequence += 1
+        return UpdateReport(self.sequence, loss, float(targets.mean()), float(targets.std()))
+
+    def _label(self, value: ValueEnsemble) -> Labels:
+        """Optimise from a mix of visited states and ends of earlier rollouts."""
+        config = self.config
+        from_ends = int(config.end_fraction * config.target_states) if len(self._ends) else 0
+        visited = self._rng.integers(0, len(self.buffer), config.target_states - from_ends)
+        ended = self._rng.integers(0, max(len(self._ends), 1), from_ends)
+        states = np.concatenate([self.buffer.rows("state", visited), self._ends[ended]])
+        executed = self.buffer.executed(visited, config.target_horizon)
+        neutral = np.clip(0.0, self.task.control_low, self.task.control_high)
+        cold = np.tile(neutral, (from_ends, config.target_horizon, 1))
+        return self._solver.solve(states, np.concatenate([executed, cold]), value)
+
+    def _remember(self, labels: Labels) -> None:
+        solved = np.isfinite(labels.rewards).any(axis=1)
+        self._labels.append(
+            {
+                "features": labels.features[solved],
+                # the ring holds finite numbers only: what diverged can never be the maximum
+                "rewards": np.maximum(labels.rewards[solved], -1e12),
+                "terminal_features": labels.terminal_features[solved],
+            }
+        )
+        self._ends = labels.ends
+
+    def _guard(self, targets: Array) -> None:
+        """Raises PoloError where targets exceed what rewards of the size seen can add up to."""
+        best = self._labels.column("rewards").max(axis=1)
+        steps = (1.0 - self.config.discount**self.config.target_horizon) * self.config.value_scale
+        bound = EXPLOSION_FACTOR * self.config.value_scale * max(np.abs(best).max() / steps, 1.0)
+        worst = float(np.abs(targets).max())
+        if not worst < bound:
+            raise PoloError(
+                f"the value function of {self.task.name} has exploded: a target reached {worst:.3g}, "
+                f"beyond {bound:.3g}; lower learning_rate or start from an earlier checkpoint"
+            )
+
+    def save(self, path: Path, epoch: int, extra: Mapping[str, str] | None = None) -> None:
+        """Write everything needed to resume, atomically.
+
+        Args:
+          path: of the file.
+          epoch: when this learner started, in ns since 1970.
+          extra: further metadata that `load` gives back.
+
+        Raises:
+          PoloError: the file could not be written; a previous one is untouched.
+        """
+        metadata = {
+            "format": FORMAT,
+            "task": self.task.name,
+            "model_hash": self.task.model_hash(),
+            "epoch": str(epoch),
+            "sequence": str(self.sequence),
+            "rng": json.dumps(self._rng.bit_generator.state),
+            "solver_rng": json.dumps(self._solver.mppi.rng.bit_generator.state),
+            "buffer_added": str(self.buffer.added),
+            "labels_added": str(self._labels.added),
+            **(extra or {}),
+        }
+        tensors = value_tensors(self.value())
+        tensors |= {f"buffer.{name}": rows for name, rows in self.buffer.dump().items()}
+        tensors |= {f"labels.{name}": rows for name, rows in self._labels.dump().items()}
+        tensors |= {"ends": self._ends} | self.ensemble.dump_optimiser()
+        content = save({name: np.ascontiguousarray(rows) for name, rows in tensors.items()}, metadata)
+        write_atomically(path, content)
+
+    def load(self, path: Path) -> dict[str, str]:
+        """Resume from a checkpoint, or start from bare weights such as those that come with the package.
+
+        Returns:
+          The file's metadata.
+
+        Raises:
+          PoloError: the file is missing, corrupted, or of another task, model or architecture; the
+            learner is unchanged.
+        """
+        tensors, metadata = read_tensors(path, "the weights")
+        origin = check_origin(metadata, self.task, f"the weights in {path}")
+        self.ensemble.restore(tensors, value_from_tensors(tensors, self.task))
+        self.sequence = origin.sequence
+        if "rng" not in metadata:
+            return metadata
+        self._rng.bit_generator.state = json.loads(metadata["rng"])
+        self._solver.mppi.rng.bit_generator.state = json.loads(metadata["solver_rng"])
+        for prefix, ring in (("buffer", self.buffer), ("labels", self._labels)):
+            rows = {
+                name.removeprefix(f"{prefix}."): array
+                for name, array in tensors.items()
+                if name.startswith(f"{prefix}.")
+            }
+            ring.restore(rows, int(metadata[f"{prefix}_added"]))
+        self._ends = tensors["ends"]
+        return metadata

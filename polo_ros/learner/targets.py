@@ -1,0 +1,109 @@
+"""N-step targets of the paper's eq. (7) by trajectory optimisation."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from polo_ros.arrays import Array
+from polo_ros.learner.config import LearnerConfig
+from polo_ros.planner.config import PlannerConfig
+from polo_ros.planner.mppi import MPPI
+from polo_ros.planner.plan import interpolation_matrix
+from polo_ros.tasks.task import Task
+from polo_ros.value import ValueEnsemble
+
+KNOT_SPACING = 21  # steps between knots of a target's plan: four knots over 64 steps
+
+
+@dataclass
+class Labels:
+    """What trajectory optimisation found from each of P states, before any value is added.
+
+    Attributes:
+      features: (P, features), of the states.
+      rewards: (P, K), Σ γ^t r_t of each rollout; -inf where it diverged.
+      terminal_features: (P, K, features), of the rollouts' ends.
+      ends: (P * K, state_size), states just past the rollouts' ends; diverged ones left out.
+    """
+
+    features: Array
+    rewards: Array
+    terminal_features: Array
+    ends: Array
+
+
+def bootstrap(
+    rewards: Array, terminal_features: Array, value: ValueEnsemble, discount: float
+) -> Array:
+    """y_k = max_j [rewards_j + γ^N V_k(s_N,j)] for every head from one set of rollouts, (heads, P).
+
+    The heads differ only in V_k(s_N), so that one optimisation serves them all; and old rollouts give
+    fresh targets whenever the value function has changed.
+
+    Args:
+      rewards: (P, K), discounted sums; -inf marks a rollout that does not count.
+      terminal_features: (P, K, features).
+      value: the ensemble.
+      discount: γ^N.
+    """
+    totals = rewards + discount * value.heads(terminal_features)
+    best: Array = totals.max(axis=-1)
+    return best
+
+
+class TargetSolver:
+    """Optimises trajectories from many states at once.
+
+    Args:
+      task: gives model, rewards and features.
+      config: see `LearnerConfig`.
+      planner: whose temperature and noise the target plans share.
+      seed: of the sampling noise.
+      threads: of the rollouts.
+    """
+
+    def __init__(
+        self, task: Task, config: LearnerConfig, planner: PlannerConfig, seed: int, threads: int
+    ) -> None:
+        horizon = config.target_horizon
+        knots = min(max(2, round((horizon - 1) / KNOT_SPACING) + 1), horizon)
+        settings = PlannerConfig(
+            horizon=horizon,
+            rollouts=config.target_rollouts,
+            temperature=planner.temperature,
+            temperature_mode=planner.temperature_mode,
+            noise="knots" if horizon > 1 else "white",
+            noise_sigma=planner.noise_sigma,
+            noise_knots=knots,
+            iterations=config.target_iterations,
+            elites=1,
+            discount=config.discount,
+            value_weight=1.0,
+        )
+        settings.check()
+        self.mppi = MPPI(task, settings, seed, threads)
+        steps = np.arange(horizon) / self.mppi.knot_spacing
+        # least squares: the knots whose curve comes closest to a sequence of controls
+        self._fit = np.linalg.pinv(interpolation_matrix(steps, settings.knots, settings.curve))
+
+    def solve(self, states: Array, executed: Array, value: ValueEnsemble) -> Labels:
+        """Optimise from each state, starting from the controls that were once executed there.
+
+        Args:
+          states: (P, state_size).
+          executed: (P, N, nu).
+          value: guides the search as terminal value, by the heads' mean.
+        """
+        solution = self.mppi.optimise(states, self._fit @ executed, None, value)
+        here = self.mppi.task.view(
+            solution.view.sensordata[:, 0, 0], solution.view.ctrl[:, 0, 0]
+        )
+        ends = self.mppi.rollouts.final_states()[solution.valid.ravel()]
+        return Labels(
+            features=self.mppi.task.value_features(here),
+            rewards=np.where(solution.valid, solution.rewards, -np.inf),
+            terminal_features=np.where(
+                solution.valid[..., None], solution.terminal_features, 0.0
+            ),
+            ends=ends,
+        )

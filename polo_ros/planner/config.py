@@ -1,0 +1,88 @@
+"""The planner's parameters."""
+
+from dataclasses import dataclass
+
+from polo_ros.errors import PoloError
+from polo_ros.parameters import parameter
+
+NOISES = ("white", "filtered", "knots")
+INTERPOLATIONS = ("zero", "linear", "cubic")
+TEMPERATURE_MODES = ("absolute", "scale_free")
+
+
+@dataclass(frozen=True)
+class PlannerConfig:
+    """Settings of MPPI; the defaults are the recommended ones for the humanoid."""
+
+    horizon: int = parameter(64, "Planned steps H.", low=1, high=256)
+    rollouts: int = parameter(30, "Simulated action sequences per iteration K.", low=2, high=512)
+    temperature: float = parameter(
+        0.3,
+        "MPPI temperature: in reward units, or as a multiple of the returns' standard deviation.",
+        low=0.01,
+        high=5.0,
+    )
+    temperature_mode: str = parameter(
+        "scale_free",
+        "Whether the temperature is absolute (the paper) or scales with the returns' spread.",
+        choices=TEMPERATURE_MODES,
+    )
+    noise: str = parameter(
+        "knots",
+        "Sampling noise: white per step, filtered in time, or on the knots of a spline.",
+        choices=NOISES,
+    )
+    noise_sigma: float = parameter(
+        0.1, "Standard deviation of the noise, as a fraction of half the control range.",
+        low=0.01, high=1.0,
+    )  # fmt: skip
+    noise_knots: int = parameter(4, "Knots of the plan when the noise is on knots.", low=2, high=32)
+    interpolation: str = parameter(
+        "cubic", "How the plan runs between knots when the noise is on knots.", choices=INTERPOLATIONS
+    )
+    iterations: int = parameter(1, "Sampling rounds per plan.", low=1, high=10)
+    elites: int = parameter(1, "Best sequences of the last plan that are tried again.", low=0, high=10)
+    discount: float = parameter(0.99, "Discount γ per step.", low=0.8, high=1.0)
+    value_weight: float = parameter(
+        1.0, "Factor on the terminal value; 0 plans without one.", low=0.0, high=2.0
+    )
+    optimism: float = parameter(
+        0.0,
+        "κ of the optimistic log-sum-exp over value heads: 0 is their mean, below 0 is pessimistic.",
+        low=-2.0,
+        high=2.0,
+    )
+
+    def check(self) -> None:
+        """Refuse values that do not go together.
+
+        Raises:
+          PoloError: more knots than steps, or rollouts too few for the knots.
+        """
+        if self.noise == "knots":
+            if self.noise_knots > self.horizon:
+                raise PoloError(
+                    f"noise_knots {self.noise_knots} exceeds horizon {self.horizon}; "
+                    f"use at most one knot per step"
+                )
+            needed = self.noise_knots + 1 + self.elites
+            if self.rollouts < needed:
+                raise PoloError(
+                    f"rollouts {self.rollouts} are too few for {self.noise_knots} knots; use at least "
+                    f"{needed} (the zero-noise plan, {self.elites} elites and one sample per knot)"
+                )
+        elif self.rollouts < 1 + self.elites + 1:
+            raise PoloError(
+                f"rollouts {self.rollouts} leave no sample beside the zero-noise plan and "
+                f"{self.elites} elites; use at least {self.elites + 2}"
+            )
+
+    @property
+    def knots(self) -> int:
+        """The number of knots of the plan: one per step unless the noise is on knots."""
+        return self.noise_knots if self.noise == "knots" else self.horizon
+
+    @property
+    def curve(self) -> str:
+        """The plan's interpolation: each step's own value unless the noise is on knots."""
+        return self.interpolation if self.noise == "knots" else "zero"

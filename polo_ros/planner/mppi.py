@@ -1,0 +1,177 @@
+"""MPPI (Williams et al. 2016) on the objective of the paper's eq. (3)."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from polo_ros.arrays import Array, Mask
+from polo_ros.planner.config import PlannerConfig
+from polo_ros.planner.noise import sample_noise
+from polo_ros.planner.plan import interpolation_matrix
+from polo_ros.planner.rollouts import Rollouts
+from polo_ros.tasks.task import Task, View
+from polo_ros.value import ValueEnsemble, optimistic
+
+
+@dataclass
+class Solution:
+    """The outcome of one optimisation, for each of P problems.
+
+    Attributes:
+      knots: (P, knots, nu), the weighted mean of the samples.
+      elites: (P, elites, knots, nu), the best samples, best first.
+      view: the last iteration's records, (P, K, H + 1, ...).
+      valid: (P, K), False where a rollout diverged.
+      weights: (P, K), summing to one; all zero where every rollout of a problem diverged.
+      rewards: (P, K), Σ γ^t r_t over the horizon, without the terminal value.
+      returns: (P, K), the same with it; -inf where a rollout diverged.
+      terminal_features: (P, K, features), of s_H.
+    """
+
+    knots: Array
+    elites: Array
+    view: View
+    valid: Mask
+    weights: Array
+    rewards: Array
+    returns: Array
+    terminal_features: Array
+
+    @property
+    def effective_sample_size(self) -> Array:
+        """1 / Σ w², (P,): how many rollouts the plan really averages; 0 where all diverged."""
+        squares = (self.weights**2).sum(axis=1)
+        return np.divide(1.0, squares, out=np.zeros_like(squares), where=squares > 0)
+
+    @property
+    def diverged(self) -> Mask:
+        """(P,), True where every rollout of a problem diverged and the knots are the old ones."""
+        return ~self.valid.any(axis=1)
+
+
+class MPPI:
+    """Improves control knots by sampling around them; keeps no plan of its own.
+
+    P problems are solved side by side: the planner has one, the learner's targets have many.
+
+    Args:
+      task: gives model, rewards and value features.
+      config: see `PlannerConfig`.
+      seed: of the sampling noise.
+      threads: of the rollouts, 0 for one per core.
+    """
+
+    def __init__(self, task: Task, config: PlannerConfig, seed: int, threads: int = 0) -> None:
+        self.task = task
+        self.rng = np.random.default_rng(seed)
+        self.rollouts = Rollouts(task.model, threads)
+        self._low = task.control_low
+        self._high = task.control_high
+        self._half_range = 0.5 * (self._high - self._low)
+        self.configure(config)
+
+    def configure(self, config: PlannerConfig) -> None:
+        """Take new settings from the next optimisation on."""
+        self.config = config
+        horizon, knots = config.horizon, config.knots
+        # steps between knots; the last knot is the last step's control
+        self.knot_spacing = (horizon - 1) / (knots - 1) if knots > 1 else 1.0
+        steps = np.arange(horizon + 1) / self.knot_spacing
+        self._interpolation = interpolation_matrix(steps, knots, config.curve)
+        self._discounts = config.discount ** np.arange(horizon)
+
+    @property
+    def knot_steps(self) -> Array:
+        """When each knot applies, in steps from the state, (knots,)."""
+        return self.knot_spacing * np.arange(self.config.knots)
+
+    def optimise(
+        self,
+        states: Array,
+        knots: Array,
+        elites: Array | None = None,
+        value: ValueEnsemble | None = None,
+    ) -> Solution:
+        """Run the configured number of iterations.
+
+        Args:
+          states: (P, state_size).
+          knots: (P, knots, nu), the warm start.
+          elites: (P, any, knots, nu), further sequences to try as they are.
+          value: the terminal reward of eq. (6); none without.
+        """
+        tried = np.empty((len(states), 0, *knots.shape[1:])) if elites is None else elites
+        for _ in range(self.config.iterations):
+            solution = self._iterate(states, knots, tried, value)
+            knots, tried = solution.knots, solution.elites
+        return solution
+
+    def _iterate(
+        self, states: Array, knots: Array, elites: Array, value: ValueEnsemble | None
+    ) -> Solution:
+        samples = self._sample(knots, elites)
+        # (K, H + 1, nu) <- (H + 1, n) @ (K, n, nu): the curve is linear in its knots
+        controls = np.matmul(self._interpolation, samples)
+        np.clip(controls, self._low, self._high, out=controls)
+        recording = self.rollouts.run(states, controls)
+        view = self.task.view(recording.sensordata, controls)
+        with np.errstate(all="ignore"):  # frozen rollouts may hold anything; they are masked below
+            rewards = self.task.reward(view)[..., :-1] @ self._discounts
+            terminal = self.task.value_features(
+                self.task.view(recording.sensordata[:, :, -1], controls[:, :, -1])
+            )
+            returns = rewards + self._terminal_reward(terminal, value)
+        valid = recording.valid & np.isfinite(returns)
+        returns = np.where(valid, returns, -np.inf)
+        weights = self._weights(returns, valid)
+        updated = np.einsum("pk,pknu->pnu", weights, samples)
+        solved = valid.any(axis=1)
+        count = self.config.elites
+        best = np.argsort(-returns, axis=1, kind="stable")[:, :count]
+        return Solution(
+            knots=np.where(solved[:, None, None], updated, knots),
+            elites=np.take_along_axis(samples, best[:, :, None, None], axis=1),
+            view=view,
+            valid=valid,
+            weights=weights,
+            rewards=rewards,
+            returns=returns,
+            terminal_features=terminal,
+        )
+
+    def _sample(self, knots: Array, elites: Array) -> Array:
+        """Knots of every rollout, (P, K, knots, nu): first without noise, then elites, then noisy."""
+        config = self.config
+        problems, count, nu = knots.shape
+        shape = (problems, config.rollouts, count, nu)
+        samples = sample_noise(self.rng, shape, filtered=config.noise == "filtered")
+        samples *= config.noise_sigma * self._half_range
+        samples[:, 0] = 0.0
+        samples += knots[:, None]
+        kept = min(elites.shape[1], config.rollouts - 1)
+        samples[:, 1 : 1 + kept] = elites[:, :kept]
+        np.clip(samples, self._low, self._high, out=samples)
+        return samples
+
+    def _terminal_reward(self, features: Array, value: ValueEnsemble | None) -> Array | float:
+        """γ^H V(s_H) of eq. (3), (P, K)."""
+        config = self.config
+        if value is None or config.value_weight == 0.0:
+            return 0.0
+        discount = config.value_weight * config.discount**config.horizon
+        return discount * optimistic(value.heads(features), config.optimism)
+
+    def _weights(self, returns: Array, valid: Mask) -> Array:
+        """exp((R - max R) / λ), normalised per problem; zero for diverged rollouts."""
+        counts = np.maximum(valid.sum(axis=1, keepdims=True), 1)
+        peak = np.where(valid.any(axis=1, keepdims=True), returns.max(axis=1, keepdims=True), 0.0)
+        below = np.where(valid, returns - peak, 0.0)
+        temperature: Array | float = self.config.temperature
+        if self.config.temperature_mode == "scale_free":
+            mean = below.sum(axis=1, keepdims=True) / counts
+            spread = np.where(valid, (below - mean) ** 2, 0.0).sum(axis=1, keepdims=True) / counts
+            # equal returns have no scale: any positive temperature gives them equal weights
+            temperature = np.maximum(temperature * np.sqrt(spread), 1e-12)
+        weights = np.where(valid, np.exp(below / temperature), 0.0)
+        total = weights.sum(axis=1, keepdims=True)
+        return np.divide(weights, total, out=np.zeros_like(weights), where=total > 0)

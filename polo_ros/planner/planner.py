@@ -1,0 +1,163 @@
+"""The planner that a robot runs: MPPI, warm-started with its own last plan."""
+
+import time
+from dataclasses import dataclass
+
+import numpy as np
+
+from polo_ros.arrays import Array
+from polo_ros.errors import PoloError
+from polo_ros.planner.config import PlannerConfig
+from polo_ros.planner.mppi import MPPI, Solution
+from polo_ros.planner.plan import Plan
+from polo_ros.tasks.task import Task, View
+from polo_ros.value import ValueEnsemble, optimistic
+
+
+@dataclass(frozen=True)
+class PlanReport:
+    """A plan and what was seen while making it.
+
+    Attributes:
+      plan: the curve to follow.
+      view: of the state planned from, under the warm start's first control.
+      reward: of that state.
+      value: the ensemble's value of that state, in reward units; 0 without an ensemble.
+      value_std: the heads' standard deviation there.
+      best_return: of the best rollout, terminal value included.
+      effective_sample_size: how many rollouts the plan averages.
+      valid_rollouts: how many did not diverge; 0 means that `plan` is the last good one.
+      compute_time: wall time spent, in s.
+    """
+
+    plan: Plan
+    view: View
+    reward: float
+    value: float
+    value_std: float
+    best_return: float
+    effective_sample_size: float
+    valid_rollouts: int
+    compute_time: float
+
+
+class Planner:
+    """Receding-horizon MPPI with a learned terminal value.
+
+    Args:
+      task: the world and what is wanted in it.
+      config: see `PlannerConfig`.
+      seed: of the sampling noise; the same seed and states give the same plans to the bit.
+      threads: of the rollouts, 0 for one per core.
+    """
+
+    def __init__(self, task: Task, config: PlannerConfig, seed: int = 0, threads: int = 0) -> None:
+        self.task = task
+        self.value: ValueEnsemble | None = None
+        self._mppi = MPPI(task, config, seed, threads)
+        self._neutral = np.clip(0.0, task.control_low, task.control_high)
+        self._plan: Plan | None = None
+        self._elites: Array | None = None
+        self._solution: Solution | None = None
+        self._sequence = 0
+
+    @property
+    def rng(self) -> np.random.Generator:
+        """The generator of the sampling noise."""
+        return self._mppi.rng
+
+    @property
+    def config(self) -> PlannerConfig:
+        """The settings in force."""
+        return self._mppi.config
+
+    def configure(self, config: PlannerConfig) -> None:
+        """Take new settings; the warm start survives, resampled on the new knots at the next plan."""
+        self._mppi.configure(config)
+
+    def reset(self) -> None:
+        """Forget the plan: the next one starts from neutral controls."""
+        self._plan = None
+        self._elites = None
+
+    def plan(self, state: Array, now: float) -> PlanReport:
+        """Plan from a state.
+
+        Args:
+          state: (state_size,), flat.
+          now: the state's time, in s; the plan starts there.
+
+        Raises:
+          PoloError: the state has another size or is not finite.
+        """
+        self._check_state(state)
+        began = time.perf_counter()
+        mppi = self._mppi
+        spacing = mppi.knot_spacing * self.task.timestep
+        knots, elites = self._warm_start(now + spacing * np.arange(self.config.knots))
+        solution = mppi.optimise(state[None], knots[None], elites, self.value)
+        self._sequence += 1
+        plan = Plan(now, spacing, solution.knots[0], self.config.curve, self._sequence)
+        self._plan, self._solution = plan, solution
+        self._elites = solution.elites[0] if solution.valid.any() else None
+        return self._report(plan, solution, began)
+
+    def control(self, plan: Plan, times: Array | float) -> Array:
+        """The plan's controls at absolute times within the actuators' ranges, (..., nu)."""
+        return np.clip(plan.sample(times), self.task.control_low, self.task.control_high)
+
+    def traces(self) -> tuple[Array, Array]:
+        """Where the last plan's rollouts went: positions (K, H + 1, 3) and returns (K,), best first.
+
+        Diverged rollouts are left out. Costs nothing unless called.
+        """
+        assert self._solution is not None
+        solution = self._solution
+        valid = solution.valid[0]
+        positions = solution.view.sensor(self.task.trace_sensor)[0][valid]
+        returns = solution.returns[0][valid]
+        order = np.argsort(-returns)
+        return positions[order], returns[order]
+
+    def _check_state(self, state: Array) -> None:
+        if state.shape != (self.task.state_size,):
+            raise PoloError(
+                f"a state of {self.task.name} has {self.task.state_size} numbers, not {state.shape}"
+            )
+        if not np.isfinite(state).all():
+            bad = int(np.flatnonzero(~np.isfinite(state))[0])
+            raise PoloError(f"entry {bad} of the state is {state[bad]}; a state must be finite")
+
+    def _warm_start(self, knot_times: Array) -> tuple[Array, Array | None]:
+        """The last plan and its elites, shifted in time to the new knots."""
+        if self._plan is None:
+            return np.tile(self._neutral, (len(knot_times), 1)), None
+        shifted = self._plan.sample(knot_times)
+        if self._elites is None:
+            return shifted, None
+        last = self._plan
+        elites = [
+            Plan(last.start, last.spacing, elite, last.interpolation).sample(knot_times)
+            for elite in self._elites
+        ]
+        return shifted, np.array(elites).reshape(1, -1, *shifted.shape)
+
+    def _report(self, plan: Plan, solution: Solution, began: float) -> PlanReport:
+        task = self.task
+        # copied, since the next plan records into the same arrays
+        here = task.view(solution.view.sensordata[0, 0, 0].copy(), solution.view.ctrl[0, 0, 0])
+        value, spread = 0.0, 0.0
+        if self.value is not None:
+            heads = self.value.heads(task.value_features(here))
+            value, spread = float(optimistic(heads, self.config.optimism)), float(heads.std())
+        return PlanReport(
+            plan=plan,
+            view=here,
+            reward=float(task.reward(here)),
+            value=value,
+            value_std=spread,
+            best_return=float(solution.returns[0].max()),
+            effective_sample_size=float(solution.effective_sample_size[0]),
+            valid_rollouts=int(solution.valid[0].sum()),
+            compute_time=time.perf_counter() - began,
+        )

@@ -1,0 +1,34 @@
+"""Where the package's models, configurations and launch files lie, however it was installed."""
+
+import os
+import sys
+from pathlib import Path
+
+from polo_ros.errors import PoloError
+
+PACKAGE = "polo_ros"
+
+
+def share_folders() -> list[Path]:
+    """Candidate share folders, best first: colcon's, the source tree's, pip's."""
+    prefixes = os.environ.get("AMENT_PREFIX_PATH", "").split(os.pathsep)
+    colcon = [Path(prefix) / "share" / PACKAGE for prefix in prefixes if prefix]
+    source = Path(__file__).resolve().parent.parent
+    return [*colcon, source, Path(sys.prefix) / "share" / PACKAGE]
+
+
+def share_path(*parts: str) -> Path:
+    """The path of a file or folder that comes with the package.
+
+    Raises:
+      PoloError: no installation of the package holds it.
+    """
+    folders = share_folders()
+    for folder in folders:
+        path = folder.joinpath(*parts)
+        if path.exists():
+            return path
+    raise PoloError(
+        f"{'/'.join(parts)} is in none of {', '.join(map(str, folders))}; "
+        f"install {PACKAGE} with its data files (pip install or colcon build)"
+    )

@@ -1,0 +1,53 @@
+"""Tasks by name: the package's own and those of other packages.
+
+A package adds tasks by an entry point in the group `polo_ros.tasks`, whose name is the task's name and
+whose value is the class. The package's own tasks are found by their modules, so that a new task is one
+new file here and changes none.
+"""
+
+import importlib
+import inspect
+import pkgutil
+from importlib.metadata import entry_points
+from pathlib import Path
+
+from polo_ros.errors import PoloError
+from polo_ros.tasks.task import Feature, RewardTerm, Task, View
+
+ENTRY_POINT_GROUP = "polo_ros.tasks"
+
+__all__ = ["Feature", "RewardTerm", "Task", "View", "make_task", "task_class", "task_classes"]
+
+
+def task_classes() -> dict[str, type[Task]]:
+    """Every task class that can be found, by name."""
+    found: dict[str, type[Task]] = {}
+    for module_info in pkgutil.iter_modules(__path__):
+        module = importlib.import_module(f"{__name__}.{module_info.name}")
+        for _, member in inspect.getmembers(module, inspect.isclass):
+            if issubclass(member, Task) and not inspect.isabstract(member):
+                found[member.name] = member
+    for entry_point in entry_points(group=ENTRY_POINT_GROUP):
+        found[entry_point.name] = entry_point.load()
+    return dict(sorted(found.items()))
+
+
+def task_class(name: str) -> type[Task]:
+    """The class of a task.
+
+    Raises:
+      PoloError: no task has that name.
+    """
+    classes = task_classes()
+    if name not in classes:
+        raise PoloError(f"there is no task '{name}'; known are {', '.join(classes)}")
+    return classes[name]
+
+
+def make_task(name: str, model_path: str | Path = "", torque_scale: float = 1.0) -> Task:
+    """A task by name.
+
+    Raises:
+      PoloError: no task has that name, or its model does not fit.
+    """
+    return task_class(name)(model_path, torque_scale)

@@ -1,0 +1,119 @@
+"""What the humanoid tasks share: the paper's 34 value features and its control cost (appendix A)."""
+
+from abc import ABC
+from pathlib import Path
+from typing import ClassVar
+
+import mujoco
+import numpy as np
+
+from polo_ros.arrays import Array, Mask
+from polo_ros.tasks.task import Feature, RewardTerm, Task, View
+
+# contact force at which a touch feature reads one half, in N: about an eighth of the body's weight
+TOUCH_HALF_FORCE = 50.0
+# the root height at and above which a humanoid counts as standing, in m; straight standing is 1.285
+STANDING_HEIGHT = 1.0
+
+CONTROL_COST = RewardTerm(
+    "control",
+    -0.02,
+    -0.2,
+    0.0,
+    "Motor torques weighted by the inverse mass matrix; 1 is every motor at its full torque.",
+)
+
+
+class Humanoid(Task, ABC):
+    """The 27-dof humanoid of `models/humanoid.xml`, seen through the paper's 34 numbers."""
+
+    model_file: ClassVar[str] = "humanoid.xml"
+    trace_sensor: ClassVar[str] = "torso_position"
+    features: ClassVar[tuple[Feature, ...]] = (
+        Feature("torso forward axis in the world", 3, "1"),
+        Feature("torso up axis in the world", 3, "1"),
+        Feature("neck to right hand in the torso's frame", 3, "m"),
+        Feature("neck to left hand in the torso's frame", 3, "m"),
+        Feature("hip to right foot in the pelvis's frame", 3, "m"),
+        Feature("hip to left foot in the pelvis's frame", 3, "m"),
+        Feature("height of root, hands and feet", 5, "m"),
+        Feature("root linear velocity in the torso's frame", 3, "m/s"),
+        Feature("root angular velocity in the torso's frame", 3, "rad/s"),
+        Feature("touch of head, hands and feet", 5, "f / (f + 50 N)"),
+    )
+
+    def __init__(self, model_path: str | Path = "", torque_scale: float = 1.0) -> None:
+        # the terms are asked for while the base class probes the model, so this comes first
+        self._control_metric: Array | None = None
+        super().__init__(model_path, torque_scale)
+
+    def value_features(self, view: View) -> Array:
+        """The 34 numbers of the paper's appendix A, (..., 34)."""
+        heights = [
+            view.sensor(name)[..., 2:3]
+            for name in (
+                "torso_position",
+                "right_hand_position",
+                "left_hand_position",
+                "right_foot_position",
+                "left_foot_position",
+            )
+        ]
+        touches = [
+            view.sensor(name) / (view.sensor(name) + TOUCH_HALF_FORCE)
+            for name in (
+                "head_touch",
+                "right_hand_touch",
+                "left_hand_touch",
+                "right_foot_touch",
+                "left_foot_touch",
+            )
+        ]
+        return np.concatenate(
+            [
+                view.sensor("torso_forward"),
+                view.sensor("torso_up"),
+                view.sensor("neck_to_right_hand"),
+                view.sensor("neck_to_left_hand"),
+                view.sensor("hip_to_right_foot"),
+                view.sensor("hip_to_left_foot"),
+                *heights,
+                view.sensor("torso_linear_velocity"),
+                view.sensor("torso_angular_velocity"),
+                *touches,
+            ],
+            axis=-1,
+        )
+
+    def root_height(self, view: View) -> Array:
+        """The height of the torso's centre, (...), in m."""
+        return view.sensor("torso_position")[..., 2]
+
+    def control_cost(self, view: View) -> Array:
+        """uᵀ B M⁻¹ Bᵀ u over its trace, (...): the paper's torque cost scaled by the inverse mass matrix.
+
+        M is taken once, in the model's reference pose: a matrix per step would cost a factorisation per
+        step for a term that only keeps the arms quiet.
+        """
+        if self._control_metric is None:
+            self._control_metric = control_metric(self.model)
+        ctrl = view.ctrl
+        return np.einsum("...i,...i->...", ctrl @ self._control_metric, ctrl)
+
+    def achieved(self, view: View) -> Mask:
+        """Whether the root is above 1 m."""
+        return self.root_height(view) > STANDING_HEIGHT
+
+
+def control_metric(model: mujoco.MjModel) -> Array:
+    """B M⁻¹ Bᵀ over its trace, (nu, nu), with B from controls at full range to generalised forces."""
+    data = mujoco.MjData(model)
+    mujoco.mj_forward(model, data)
+    moment = np.zeros((model.nu, model.nv))
+    for actuator in range(model.nu):
+        dof = model.jnt_dofadr[model.actuator_trnid[actuator, 0]]
+        moment[actuator, dof] = model.actuator_gear[actuator, 0]
+    solved = np.zeros_like(moment)
+    mujoco.mj_solveM(model, data, solved, moment)
+    metric = moment @ solved.T
+    return metric / np.trace(metric)

@@ -1,0 +1,52 @@
+"""Humanoid getup (paper, appendix A.1): rise from lying on the back to a root height of 1.1 m."""
+
+from typing import ClassVar
+
+import mujoco
+import numpy as np
+
+from polo_ros.arrays import Array
+from polo_ros.tasks.humanoid import CONTROL_COST, Humanoid
+from polo_ros.tasks.task import RewardTerm, View
+
+TARGET_HEIGHT = 1.1
+# joint angles of the start are drawn this far around the settled pose, in rad
+START_NOISE = 0.02
+
+
+class HumanoidGetup(Humanoid):
+    """Stand up from supine; the dense reward asks for height, the sparse one for having arrived."""
+
+    name: ClassVar[str] = "humanoid_getup"
+    summary: ClassVar[str] = "A humanoid stands up from lying on its back."
+    terms: ClassVar[tuple[RewardTerm, ...]] = (
+        RewardTerm("height", 1.0, 0.0, 2.0, "1 - (1.1 m - root height), at most 1 (dense, A.1)."),
+        RewardTerm("sparse", 0.0, 0.0, 2.0, "1 above a root height of 1.1 m, else 0 (sparse, A.1)."),
+        CONTROL_COST,
+    )
+
+    def reward_terms(self, view: View) -> dict[str, Array]:
+        """The paper's R(s), its sparse form and the control cost, each (...)."""
+        height = self.root_height(view)
+        return {
+            "height": np.minimum(1.0 - (TARGET_HEIGHT - height), 1.0),
+            "sparse": (height > TARGET_HEIGHT).astype(float),
+            "control": self.control_cost(view),
+        }
+
+    def start(self, data: mujoco.MjData, rng: np.random.Generator) -> None:
+        """Supine, at rest, with every joint up to 0.02 rad off the settled pose."""
+        mujoco.mj_resetDataKeyframe(self.model, data, self.model.key("supine").id)
+        data.qpos[7:] += rng.uniform(-START_NOISE, START_NOISE, self.model.nq - 7)
+
+
+class HumanoidGetupSparse(HumanoidGetup):
+    """The same with the paper's sparse reward alone."""
+
+    name: ClassVar[str] = "humanoid_getup_sparse"
+    summary: ClassVar[str] = "A humanoid stands up, rewarded only once it stands."
+    terms: ClassVar[tuple[RewardTerm, ...]] = (
+        RewardTerm("height", 0.0, 0.0, 2.0, "1 - (1.1 m - root height), at most 1 (dense, A.1)."),
+        RewardTerm("sparse", 1.0, 0.0, 2.0, "1 above a root height of 1.1 m, else 0 (sparse, A.1)."),
+        CONTROL_COST,
+    )
