@@ -105,7 +105,7 @@ class Agent:
         learner = self.learner
         if learner is None:
             return None
-        learner.add(state[None], ctrl[None], self.episode)
+        learner.add(state[None], ctrl[None], np.array([float(self.episode)]))
         if self.steps % learner.config.update_period:
             return None
         update = learner.update()

@@ -66,8 +66,16 @@ def load_value(file: str, task: Task) -> tuple[ValueEnsemble, Origin]:
     Raises:
       PoloError: there is no such file, or as for `decode_value`.
     """
-    path = Path(file) if Path(file).is_file() else share_path("models", file)
-    return decode_value(path.read_bytes(), task)
+    return decode_value(package_file(file).read_bytes(), task)
+
+
+def package_file(file: str) -> Path:
+    """A file, or one of that name among the package's models.
+
+    Raises:
+      PoloError: neither exists.
+    """
+    return Path(file) if Path(file).is_file() else share_path("models", file)
 
 
 def architecture(value: ValueEnsemble) -> str:

@@ -87,15 +87,14 @@ class Learner:
         self.config = config
         self.ensemble.configure(config)
 
-    def add(self, states: Array, ctrl: Array, episode: int) -> None:
+    def add(self, states: Array, ctrl: Array, episodes: Array) -> None:
         """Remember visited states.
 
         Args:
           states: (n, state_size).
           ctrl: (n, nu), the controls executed in them.
-          episode: which run of consecutive states they continue.
+          episodes: (n,), which run of consecutive states each continues.
         """
-        episodes = np.full(len(states), float(episode))
         self.buffer.append({"state": states, "ctrl": ctrl, "episode": episodes})
 
     def value(self) -> ValueEnsemble:

@@ -1,0 +1,1 @@
+"""Thin ROS 2 adapters: parameters, messages, clocks and safety. No mathematics."""

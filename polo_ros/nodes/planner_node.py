@@ -1,0 +1,367 @@
+"""The planner node: state in, plan, commands out at the control rate; publishes experience."""
+
+import threading
+from dataclasses import dataclass
+
+import numpy as np
+from geometry_msgs.msg import PoseStamped
+from nav_msgs.msg import Odometry
+from rclpy.qos import QoSProfile, ReliabilityPolicy
+from rclpy.qos_overriding_options import QoSOverridingOptions
+from sensor_msgs.msg import JointState
+from std_msgs.msg import Bool, Float64, Float64MultiArray, String, UInt8MultiArray
+from std_srvs.srv import SetBool, Trigger
+from trajectory_msgs.msg import JointTrajectory
+from visualization_msgs.msg import MarkerArray
+
+from polo_ros.arrays import Array
+from polo_ros.errors import PoloError
+from polo_ros.learner.checkpoint import Origin, decode_value, load_value
+from polo_ros.node_config import PlannerNodeConfig
+from polo_ros.nodes.messages import (
+    NANOSECONDS,
+    experience_schema,
+    from_stamp,
+    pack_command,
+    pack_experience,
+    pack_plan,
+    pack_traces,
+    unpack_bytes,
+    unpack_goal,
+    unpack_joint_state,
+    unpack_odometry,
+)
+from polo_ros.nodes.node import ERROR, LATCHED, OK, RELIABLE, WARN, PoloNode, exit_with
+from polo_ros.nodes.planning import Worker
+from polo_ros.nodes.robot import Robot
+from polo_ros.nodes.safety import SafetyGate
+from polo_ros.nodes.state import Snapshot, StateAssembler
+from polo_ros.planner import Plan, Planner, PlannerConfig, PlanReport
+from polo_ros.planner.predict import Predictor
+
+SENSOR = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
+# a forward gap of this many control periods between states is a new episode
+EPISODE_GAP = 20
+
+
+@dataclass(frozen=True)
+class Following:
+    """The plan that commands come from, and when planning it had begun and ended, in ns of state time."""
+
+    plan: Plan
+    report: PlanReport
+
+
+class PlannerNode(PoloNode):
+    """In lockstep answers each state with a command; in real time plans while a timer commands."""
+
+    def __init__(self) -> None:
+        super().__init__("planner_node")
+        settings = self.config(PlannerNodeConfig)
+        self._settings = settings
+        if abs(settings.control_rate * self.task.timestep - 1.0) > 1e-6:
+            raise PoloError(
+                f"control_rate {settings.control_rate} is not the model's {1.0 / self.task.timestep:g} steps "
+                f"per second; set it to that, or the timestep in the MJCF to 1 / control_rate"
+            )
+        self._robot = Robot(self.task.model, settings.joints)
+        self._planner = Planner(self.task, self.config(PlannerConfig), self.seed, settings.threads)
+        self.apply_reward_weights()
+        self._predictor = Predictor(self.task)
+        self._states = StateAssembler(self.task, self._robot, settings.lockstep)
+        self._gate = SafetyGate(self.task, self._robot, settings.autostart)
+        self._lock = threading.Lock()
+        self._following: Following | None = None
+        self._latest: Snapshot | None = None
+        self._origin: Origin | None = None
+        self._last_answer: Float64MultiArray | None = None
+        self._last_stamp: int | None = None
+        self._reset_wanted = False
+        self._episode = 0
+        self._latency = 0.0
+        self._fault = ""
+        self._counts = {"plans": 0, "diverged_plans": 0, "missed_plans": 0, "refused_weights": 0}
+        if settings.weights_file:
+            self._planner.value, self._origin = load_value(settings.weights_file, self.task)
+        self._connect()
+        self._worker: Worker[Snapshot] = Worker(self._plan, "planning")
+
+    def _connect(self) -> None:
+        """Publishers, subscriptions, services and, in real time, the control timer."""
+        overrides = QoSOverridingOptions.with_default_policies()
+        self._commands = self.create_publisher(Float64MultiArray, self._robot.command_topic, RELIABLE)
+        self._experience = self.create_publisher(Float64MultiArray, "experience", 100)
+        self._schema = self.create_publisher(String, "experience/schema", LATCHED)
+        self._schema.publish(String(data=experience_schema(self.task, self._robot.joint_names)))
+        self._plans = self.create_publisher(JointTrajectory, "~/plan", 10)
+        self._traces = self.create_publisher(MarkerArray, "~/candidate_trajectories", 10)
+        self._numbers = {
+            name: self.create_publisher(Float64, f"~/{name}", 10)
+            for name in ("reward", "value", "value_std", "plan_time")
+        }
+        self.create_subscription(
+            JointState, "joint_states", self._on_joints, SENSOR, qos_overriding_options=overrides
+        )
+        for topic in self._states.topics()[1:]:
+            self.create_subscription(
+                Odometry,
+                topic,
+                lambda message, topic=topic: self._on_odometry(topic, message),
+                SENSOR,
+                qos_overriding_options=overrides,
+            )
+        self.create_subscription(PoseStamped, "goal", self._on_goal, LATCHED)
+        self.create_subscription(UInt8MultiArray, "value_function/weights", self._on_weights, LATCHED)
+        self.create_subscription(Bool, "hardware/e_stop", self._on_e_stop, LATCHED)
+        self.create_service(SetBool, "~/enable", self._on_enable)
+        self.create_service(Trigger, "~/reset", self._on_reset)
+        if not self._settings.lockstep:
+            self.create_timer(1.0 / self._settings.control_rate, self._control)
+
+    def configs(self) -> tuple[type[object], ...]:
+        """What must stay consistent."""
+        return PlannerNodeConfig, PlannerConfig
+
+    def status(self) -> tuple[int, str, dict[str, object]]:
+        """Whether commands flow and why not, and how planning goes."""
+        values: dict[str, object] = {**self._counts, "latency": f"{self._latency:.4f}"}
+        if self._origin is not None:
+            values["weights_sequence"] = self._origin.sequence
+            values["weights_epoch"] = self._origin.epoch
+        with self._lock:
+            following = self._following
+        if following is not None:
+            report = following.report
+            values["effective_sample_size"] = f"{report.effective_sample_size:.1f}"
+            values["valid_rollouts"] = report.valid_rollouts
+            values["plan_time"] = f"{report.compute_time:.4f}"
+            if report.valid_rollouts == 0:
+                return ERROR, "every rollout diverged; following the last good plan", values
+        reason = self._why_safe(self.get_clock().now().nanoseconds)
+        if reason:
+            return WARN, f"safe action: {reason}", values
+        if self._fault:
+            return WARN, self._fault, values
+        return OK, "planning", values
+
+    # ---- state in
+
+    def _on_joints(self, message: JointState) -> None:
+        try:
+            positions, velocities = unpack_joint_state(self._robot, message)
+        except PoloError as error:
+            self._report(str(error))
+            return
+        self._states.set_joints(positions, velocities, from_stamp(message.header.stamp))
+        self._on_state()
+
+    def _on_odometry(self, topic: str, message: Odometry) -> None:
+        try:
+            qpos, qvel = unpack_odometry(message, topic, self._settings.odom_twist_frame)
+        except PoloError as error:
+            self._report(str(error))
+            return
+        self._states.set_odometry(topic, qpos, qvel, from_stamp(message.header.stamp))
+        self._on_state()
+
+    def _on_goal(self, message: PoseStamped) -> None:
+        try:
+            self._states.set_goal(*unpack_goal(message))
+        except PoloError as error:
+            self._report(str(error))
+
+    def _on_state(self) -> None:
+        """A part of the state arrived: plan from it once it is whole."""
+        snapshot = self._states.snapshot()
+        if snapshot is None:
+            return
+        self._fault = ""
+        previous = self._latest.stamp if self._latest is not None else None
+        if previous is not None and snapshot.stamp == previous and self._settings.lockstep:
+            if self._last_answer is not None:  # the simulator asks again: the answer may be lost
+                self._commands.publish(self._last_answer)
+            return
+        self._latest = snapshot
+        if previous is not None:
+            self._notice_break(snapshot.stamp - previous)
+        reason = self._why_safe(self.get_clock().now().nanoseconds)
+        if not reason:
+            self._worker.submit(snapshot)
+        elif self._settings.lockstep:
+            self._command_safely(snapshot)
+
+    def _notice_break(self, step: int) -> None:
+        """A jump of time, back or far ahead, ends the episode and the plan."""
+        gap = EPISODE_GAP / self._settings.control_rate
+        if step < 0:
+            self.get_logger().warning("time jumped back: plan and experience start afresh")
+        if step < 0 or step > gap * NANOSECONDS:
+            with self._lock:
+                self._reset_wanted = True
+                self._following = None
+
+    def _why_safe(self, now: int) -> str:
+        """Why not to command; empty where all is well."""
+        age = None
+        if not self._settings.lockstep and self._latest is not None:
+            age = (now - self._latest.stamp) / NANOSECONDS
+        return self._gate.reason(age, self._settings.state_timeout, self._states.missing())
+
+    # ---- planning, on its own thread
+
+    def _plan(self, snapshot: Snapshot) -> None:
+        self._apply_changes()
+        began = self.get_clock().now().nanoseconds
+        state, start = snapshot.state, snapshot.stamp / NANOSECONDS
+        following = self._following
+        if following is not None and self._compensates():
+            ahead = start + self._latency
+            state = self._predictor.roll(state, start, ahead, following.plan, self._planner.control)
+            start = ahead
+        report = self._planner.plan(state, start)
+        self._counts["plans"] += 1
+        self._counts["diverged_plans"] += report.valid_rollouts == 0
+        with self._lock:
+            if not self._reset_wanted:
+                self._following = Following(report.plan, report)
+        if self._settings.lockstep:
+            ctrl = self._gate.limit(
+                self._planner.control(report.plan, start), start,
+                self._settings.max_effort_scale, self._settings.ramp_time,
+            )  # fmt: skip
+            self._send(ctrl, snapshot.stamp)
+            self._publish_experience(snapshot, ctrl, report.reward)
+        else:
+            # what planning takes from state to plan, smoothed, is what the next plan looks ahead by
+            taken = (self.get_clock().now().nanoseconds - min(began, snapshot.stamp)) / NANOSECONDS
+            self._latency += 0.2 * (min(taken, 0.5) - self._latency)
+        self._publish_report(report)
+
+    def _compensates(self) -> bool:
+        return self._settings.latency_compensation and not self._settings.lockstep
+
+    def _apply_changes(self) -> None:
+        """Take over parameters and resets; only ever between two plans."""
+        if self.take_changes():
+            self._settings = self.config(PlannerNodeConfig)
+            self._planner.configure(self.config(PlannerConfig))
+            self.apply_reward_weights()
+        with self._lock:
+            if self._reset_wanted:
+                self._reset_wanted = False
+                self._episode += 1
+                self._planner.reset()
+
+    def check(self) -> None:
+        """End the node where planning failed: a silent planner is worse than a stopped one."""
+        if self._worker.failure is not None:
+            raise self._worker.failure
+
+    # ---- commands out
+
+    def _control(self) -> None:
+        """Real time: sample the plan at this moment, or act safely."""
+        now = self.get_clock().now().nanoseconds
+        with self._lock:
+            following = self._following
+        reason = self._why_safe(now)
+        if not reason and following is None:
+            reason = "no plan yet"
+        if not reason and following is not None and now > following.plan.end * NANOSECONDS:
+            reason = "the plan has run out"
+            self._counts["missed_plans"] += 1
+        if reason or following is None or self._latest is None:
+            if self._latest is not None:
+                self._command_safely(self._latest)
+            return
+        seconds = now / NANOSECONDS
+        ctrl = self._gate.limit(
+            self._planner.control(following.plan, seconds), seconds,
+            self._settings.max_effort_scale, self._settings.ramp_time,
+        )  # fmt: skip
+        self._send(ctrl, self._latest.stamp)
+        if self._latest.stamp != self._last_stamp:
+            self._last_stamp = self._latest.stamp
+            self._publish_experience(self._latest, ctrl, following.report.reward)
+
+    def _command_safely(self, snapshot: Snapshot) -> None:
+        settings = self._settings
+        ctrl = self._gate.safe_ctrl(
+            settings.safe_action, settings.damping, self._states.joint_velocities()
+        )
+        self._send(ctrl, snapshot.stamp)
+
+    def _send(self, ctrl: Array, answered: int) -> None:
+        self._last_answer = pack_command(self._robot.command(ctrl), answered)
+        self._commands.publish(self._last_answer)
+
+    # ---- what others see
+
+    def _publish_experience(self, snapshot: Snapshot, ctrl: Array, reward: float) -> None:
+        time = snapshot.stamp / NANOSECONDS
+        self._experience.publish(
+            pack_experience(time, self._episode, snapshot.state, ctrl, reward)
+        )
+
+    def _publish_report(self, report: PlanReport) -> None:
+        numbers = (report.reward, report.value, report.value_std, report.compute_time)
+        for publisher, number in zip(self._numbers.values(), numbers, strict=True):
+            publisher.publish(Float64(data=number))
+        if self._plans.get_subscription_count():
+            plan = report.plan
+            knots = np.clip(plan.knots, self.task.control_low, self.task.control_high)
+            self._plans.publish(pack_plan(self._robot, plan, knots))
+        if self._traces.get_subscription_count() and report.valid_rollouts:
+            positions, returns = self._planner.traces()
+            stamp = round(report.plan.start * NANOSECONDS)
+            self._traces.publish(pack_traces(positions, returns, stamp))
+
+    def _on_weights(self, message: UInt8MultiArray) -> None:
+        """Take over newer weights for the next plan, or refuse them by name."""
+        try:
+            value, origin = decode_value(unpack_bytes(message), self.task)
+            known = self._origin
+            if known and (origin.epoch, origin.sequence) < (known.epoch, known.sequence):
+                raise PoloError(
+                    f"weights {origin.sequence} of epoch {origin.epoch} are older than the present "
+                    f"{known.sequence} of epoch {known.epoch}"
+                )
+        except PoloError as error:
+            self._counts["refused_weights"] += 1
+            self._report(f"{error}; the last good weights stay")
+            return
+        self._planner.value, self._origin = value, origin
+
+    def _report(self, fault: str) -> None:
+        if fault != self._fault:
+            self.get_logger().error(fault)
+        self._fault = fault
+
+    def _on_e_stop(self, message: Bool) -> None:
+        self._gate.e_stop(bool(message.data))
+        self.get_logger().warning("e-stop pressed" if message.data else "e-stop released; enable to move")
+
+    def _on_enable(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
+        response.success, response.message = self._gate.enable(request.data)
+        return response
+
+    def _on_reset(self, _: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        with self._lock:
+            self._reset_wanted = True
+        response.success, response.message = True, "the next plan starts from neutral controls"
+        return response
+
+    def close(self) -> None:
+        """Let the last plan finish, and leave the robot with its safe action."""
+        self._worker.close()
+        if self._latest is not None:
+            self._command_safely(self._latest)
+
+
+def main() -> None:
+    """Run the node."""
+    exit_with(PlannerNode)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,294 @@
+"""The simulator node: stands in for hardware; knows nothing about planning or learning."""
+
+import os
+import time
+from dataclasses import dataclass
+
+import mujoco
+import numpy as np
+from geometry_msgs.msg import PoseStamped
+from nav_msgs.msg import Odometry
+from rclpy.qos_overriding_options import QoSOverridingOptions
+from rosgraph_msgs.msg import Clock as ClockMessage
+from sensor_msgs.msg import JointState
+from std_msgs.msg import Float64MultiArray
+from std_srvs.srv import SetBool, Trigger
+
+from polo_ros.arrays import Array
+from polo_ros.errors import PoloError
+from polo_ros.node_config import SimulatorNodeConfig
+from polo_ros.nodes.messages import (
+    NANOSECONDS,
+    pack_goal,
+    pack_joint_state,
+    pack_odometry,
+    to_stamp,
+    unpack_command,
+    unpack_goal,
+)
+from polo_ros.nodes.node import LATCHED, OK, RELIABLE, WARN, PoloNode, exit_with
+from polo_ros.nodes.robot import Robot
+from polo_ros.nodes.safety import safe_action
+from polo_ros.nodes.state import object_topic
+
+# another simulator is looked for this long before the first state is published, in s
+DISCOVERY_TIME = 1.0
+# how often the state is repeated while lockstep awaits a command, in s of wall time: it may have been
+# published before its reader was there
+REPEAT_PERIOD = 0.2
+# simulated time passes over a reset, so that the clock stays monotonic and everyone sees the break, in s
+RESET_GAP = 1.0
+# a real-time simulator that falls further behind than this many periods lets the time go
+MOST_CATCH_UP = 10
+
+
+@dataclass
+class Command:
+    """A command on its way: the control and the simulated time at which it takes effect, in ns."""
+
+    ctrl: Array
+    effective: int
+
+
+class SimulatorNode(PoloNode):
+    """Publishes states, applies commands; in lockstep one control period per command."""
+
+    def __init__(self) -> None:
+        super().__init__("simulator_node")
+        settings = self.config(SimulatorNodeConfig)
+        self._settings = settings
+        model = self.task.model
+        self._robot = Robot(model)
+        self._data = mujoco.MjData(model)
+        self._rng = np.random.default_rng(self.seed)
+        self._noise_rng = np.random.default_rng([self.seed, 1])
+        self._substeps = round(1.0 / settings.control_rate / self.task.timestep)
+        if abs(self._substeps * self.task.timestep * settings.control_rate - 1.0) > 1e-6:
+            raise PoloError(
+                f"control_rate {settings.control_rate} does not divide the model's rate of "
+                f"{1.0 / self.task.timestep:g} steps per second"
+            )
+        self._period = round(NANOSECONDS / settings.control_rate)
+        self._time = 0
+        self._paused = False
+        self._commands: list[Command] = []
+        self._ctrl = np.zeros(model.nu)
+        self._last_command: int | None = None
+        self._late = 0
+        self._fault = ""
+        self.task.start(self._data, self._rng)
+        self._refuse_second_simulator()
+
+        overrides = QoSOverridingOptions.with_default_policies()
+        self._clock_out = self.create_publisher(ClockMessage, "/clock", 1)
+        self._joints = self.create_publisher(
+            JointState, "joint_states", RELIABLE, qos_overriding_options=overrides
+        )
+        self._odometry = [
+            (body, topic, self.create_publisher(Odometry, topic, RELIABLE, qos_overriding_options=overrides))
+            for body, topic in [
+                *([(self._robot.base, "odom")] if self._robot.base else []),
+                *((body, object_topic(body.name)) for body in self._robot.objects),
+            ]
+        ]
+        self._goal = self.create_publisher(PoseStamped, "goal", LATCHED) if model.nmocap else None
+        if self._goal:
+            self.create_subscription(PoseStamped, "goal", self._on_goal, LATCHED)
+            self._publish_goal()
+        self.create_subscription(
+            Float64MultiArray, self._robot.command_topic, self._on_command, RELIABLE
+        )
+        self.create_service(SetBool, "~/set_pause", self._on_set_pause)
+        self.create_service(Trigger, "~/reset_world", self._on_reset_world)
+        self.create_service(Trigger, "~/step_simulation", self._on_step_simulation)
+        self._waiting_since = time.monotonic()
+        self._anchor: tuple[float, int] | None = None
+        if settings.lockstep:
+            self.every(REPEAT_PERIOD, self._repeat_state)
+        else:
+            self.every(1.0 / settings.control_rate / settings.realtime_factor / 2.0, self._follow_clock)
+        self._publish_state()
+
+    def configs(self) -> tuple[type[SimulatorNodeConfig], ...]:
+        """What must stay consistent."""
+        return (SimulatorNodeConfig,)
+
+    def status(self) -> tuple[int, str, dict[str, object]]:
+        """Whether commands arrive, and what else went wrong."""
+        values: dict[str, object] = {
+            "sim_time": f"{self._time / NANOSECONDS:.3f}",
+            "late_periods": self._late,
+            "ncon": int(self._data.ncon),
+        }
+        if self._fault:
+            return WARN, self._fault, values
+        if self._paused:
+            return OK, "paused", values
+        if self._settings.lockstep and time.monotonic() - self._waiting_since > 1.0:
+            return WARN, "the world stands still: lockstep awaits a command", values
+        if not self._settings.lockstep and self._commands_stopped():
+            return WARN, f"no command for {self._settings.command_timeout} s: safe action", values
+        return OK, "running", values
+
+    def _refuse_second_simulator(self) -> None:
+        """Raises PoloError where somebody publishes this robot's state already."""
+        topic = self.resolve_topic_name("joint_states")
+        until = time.monotonic() + DISCOVERY_TIME
+        while time.monotonic() < until:
+            others = self.get_publishers_info_by_topic(topic)
+            if others:
+                other = others[0]
+                raise PoloError(
+                    f"{other.node_namespace.rstrip('/')}/{other.node_name} publishes {topic} already; stop "
+                    f"it, or give one of the two a namespace or a ROS_DOMAIN_ID of its own"
+                )
+            time.sleep(0.02)
+
+    def _on_command(self, message: Float64MultiArray) -> None:
+        try:
+            values, answered = unpack_command(message)
+            ctrl = self._robot.ctrl(values)
+        except PoloError as error:
+            self._report(str(error))
+            return
+        self._fault = ""
+        if not self._settings.lockstep:
+            delay = round(self._settings.latency * NANOSECONDS)
+            self._commands.append(Command(ctrl, self._time + delay))
+            self._last_command = self._time
+        elif not self._paused and answered in (None, self._time):
+            # an answer to an earlier state is a repetition: stepping on it would step twice
+            self._ctrl = ctrl
+            self._advance()
+            self._publish_state()
+
+    def _report(self, fault: str) -> None:
+        if fault != self._fault:
+            self.get_logger().error(fault)
+        self._fault = fault
+
+    def _follow_clock(self) -> None:
+        """Real time: step as many periods as the wall clock asks for."""
+        self._refresh_settings()
+        now = time.monotonic()
+        if self._paused or self._anchor is None:
+            self._anchor = (now, self._time)
+            return
+        wall, simulated = self._anchor
+        due = simulated + int((now - wall) * self._settings.realtime_factor * NANOSECONDS)
+        periods = (due - self._time) // self._period
+        if periods > MOST_CATCH_UP:
+            self._late += periods - MOST_CATCH_UP
+            self._anchor = (now, self._time + MOST_CATCH_UP * self._period)
+            periods = MOST_CATCH_UP
+        for _ in range(periods):
+            self._apply_due_commands()
+            self._advance()
+            self._publish_state()
+
+    def _refresh_settings(self) -> None:
+        if self.take_changes():
+            before = self._settings
+            self._settings = self.config(SimulatorNodeConfig)
+            if self._settings.realtime_factor != before.realtime_factor:
+                self._anchor = (time.monotonic(), self._time)
+
+    def _apply_due_commands(self) -> None:
+        while self._commands and self._commands[0].effective <= self._time:
+            self._ctrl = self._commands.pop(0).ctrl
+        if self._commands_stopped():
+            settings = self._settings
+            self._commands.clear()
+            self._ctrl = safe_action(
+                self.task, self._robot, settings.safe_action, settings.damping, self._data.qvel, self._ctrl
+            )
+
+    def _commands_stopped(self) -> bool:
+        """Whether the last command is older than command_timeout, its delay on the way included."""
+        if self._last_command is None:
+            return True
+        settings = self._settings
+        return self._time - self._last_command > (settings.command_timeout + settings.latency) * NANOSECONDS
+
+    def _advance(self) -> None:
+        """One control period under the current control."""
+        self._data.ctrl[:] = self._ctrl
+        mujoco.mj_step(self.task.model, self._data, self._substeps)
+        self._time += self._period
+        self._waiting_since = time.monotonic()
+        if not np.isfinite(self._data.qacc).all() or self._data.warning[:].number.any():
+            self._report("the simulated world diverged and was put back to a start state")
+            self._restart()
+
+    def _restart(self) -> None:
+        self.task.start(self._data, self._rng)
+        self._data.warning[:].number[:] = 0
+        self._ctrl = np.zeros(self.task.model.nu)
+        self._commands.clear()
+        self._time += round(RESET_GAP * NANOSECONDS)
+        self._anchor = None
+
+    def _repeat_state(self) -> None:
+        """Lockstep: say it again while nobody answers."""
+        self._refresh_settings()
+        if time.monotonic() - self._waiting_since >= REPEAT_PERIOD:
+            self._publish_state()
+
+    def _publish_state(self) -> None:
+        stamp = self._time
+        self._clock_out.publish(ClockMessage(clock=to_stamp(stamp)))
+        if self._settings.drop_rate and self._noise_rng.random() < self._settings.drop_rate:
+            return
+        qpos, qvel = np.array(self._data.qpos), np.array(self._data.qvel)
+        if self._settings.noise:
+            robot, sigma = self._robot, self._settings.noise
+            qpos[robot.qpos] += self._noise_rng.normal(0.0, sigma, len(robot.qpos))
+            qvel += self._noise_rng.normal(0.0, sigma, len(qvel))
+        for body, _, publisher in self._odometry:
+            assert body is not None
+            publisher.publish(pack_odometry(body, qpos, qvel, stamp, body.name))
+        self._joints.publish(pack_joint_state(self._robot, qpos, qvel, stamp))
+
+    def _publish_goal(self) -> None:
+        assert self._goal is not None
+        self._goal.publish(pack_goal(self._data.mocap_pos[0], self._data.mocap_quat[0], self._time))
+
+    def _on_goal(self, message: PoseStamped) -> None:
+        try:
+            self._data.mocap_pos[0], self._data.mocap_quat[0] = unpack_goal(message)
+        except PoloError as error:
+            self._report(str(error))
+
+    def _on_set_pause(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
+        self._paused = request.data
+        self._anchor = None
+        if not self._paused:
+            self._publish_state()
+        response.success, response.message = True, "paused" if self._paused else "running"
+        return response
+
+    def _on_reset_world(self, _: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        self._restart()
+        self._publish_state()
+        response.success = True
+        response.message = f"reset to a start state at {self._time / NANOSECONDS:.3f} s"
+        return response
+
+    def _on_step_simulation(self, _: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        if not self._paused:
+            response.success, response.message = False, "pause first: call ~/set_pause with data: true"
+            return response
+        self._advance()
+        self._publish_state()
+        response.success, response.message = True, f"stepped to {self._time / NANOSECONDS:.3f} s"
+        return response
+
+
+def main() -> None:
+    """Run the node; a simulated robot stays on this machine unless the environment says otherwise."""
+    os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
+    exit_with(SimulatorNode)
+
+
+if __name__ == "__main__":
+    main()
