@@ -97,15 +97,16 @@ class Agent:
         data.ctrl[:] = ctrl
         mujoco.mj_step(task.model, data)
         self.steps += 1
-        update = self._learn(state, ctrl)
+        update = self._learn(state, ctrl, report.reward)
         achieved = bool(task.achieved(report.view))
         return Step(self.episode, now, state, ctrl, report, achieved, update)
 
-    def _learn(self, state: Array, ctrl: Array) -> UpdateReport | None:
+    def _learn(self, state: Array, ctrl: Array, reward: float) -> UpdateReport | None:
         learner = self.learner
         if learner is None:
             return None
-        learner.add(state[None], ctrl[None], np.array([float(self.episode)]))
+        episode = float(self.episode)
+        learner.add(state[None], ctrl[None], np.array([reward]), np.array([episode]))
         if self.steps % learner.config.update_period:
             return None
         update = learner.update()

@@ -7,7 +7,8 @@ from pathlib import Path
 from polo_ros.config import settings_for
 from polo_ros.errors import PoloError
 from polo_ros.learner.checkpoint import load_value
-from polo_ros.tasks import task_classes
+from polo_ros.node_config import NODES, node_table
+from polo_ros.tasks import task_class, task_classes
 from polo_ros.training import evaluate, train
 
 
@@ -16,6 +17,7 @@ def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(prog="polo", description="Plan online, learn offline, without ROS.")
     commands = top.add_subparsers(dest="command", required=True)
     commands.add_parser("tasks", help="list the tasks")
+    commands.add_parser("parameters", help="print every node's parameters as Markdown")
 
     training = commands.add_parser("train", help="run Algorithm 1 and keep what it learned")
     training.add_argument("task", help="name of the task, as in `polo tasks`")
@@ -37,6 +39,28 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
+def parameters_markdown() -> str:
+    """The page `docs/parameters.md`, from the tables that declare the parameters."""
+    lines = [
+        "# Parameters",
+        "",
+        "Made by `polo parameters`. Dynamic parameters may change while a node runs; the others are",
+        "read-only. The reward's weights are those of `humanoid_getup`; each task has its own.",
+    ]
+    for node in NODES:
+        lines += ["", f"## {node}", "", "| name | type | default | range | dynamic | meaning |"]
+        lines.append("|---|---|---|---|---|---|")
+        for row in node_table(node, task_class("humanoid_getup")):
+            span = f"{row.low:g} … {row.high:g}" if row.low is not None and row.high is not None else ""
+            default = list(row.default) if isinstance(row.default, tuple) else row.default
+            cells = (
+                f"`{row.name}`", row.type_name, f"`{default}`" if default != "" else "empty",
+                span or ", ".join(row.choices), "yes" if row.dynamic else "", row.description,
+            )  # fmt: skip
+            lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run a command; 1 and one sentence on standard error where its input is bad."""
     options = parser().parse_args(arguments)
@@ -55,6 +79,9 @@ def run(options: argparse.Namespace) -> int:
     if options.command == "tasks":
         for name, cls in task_classes().items():
             print(f"{name:24}{cls.summary}")
+        return 0
+    if options.command == "parameters":
+        print(parameters_markdown(), end="")
         return 0
     settings = settings_for(options.task, options.config)
     if options.command == "train":

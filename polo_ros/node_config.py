@@ -1,6 +1,5 @@
 """The parameters of the nodes around those of planner and learner, and every node's whole table."""
 
-import dataclasses
 from dataclasses import dataclass
 
 from polo_ros.learner.config import LearnerConfig
@@ -140,15 +139,17 @@ def reward_parameters(task: type[Task]) -> tuple[Parameter, ...]:
     )
 
 
+NODES: dict[str, tuple[type, ...]] = {
+    "planner_node": (PlannerNodeConfig, PlannerConfig),
+    "learner_node": (LearnerNodeConfig, LearnerConfig),
+    "simulator_node": (SimulatorNodeConfig,),
+    "viewer_node": (ViewerNodeConfig,),
+}
+
+
 def node_table(node: str, task: type[Task]) -> tuple[Parameter, ...]:
     """Every parameter of a node for a task."""
-    tables: dict[str, tuple[type, ...]] = {
-        "planner_node": (PlannerNodeConfig, PlannerConfig),
-        "learner_node": (LearnerNodeConfig, LearnerConfig),
-        "simulator_node": (SimulatorNodeConfig,),
-        "viewer_node": (ViewerNodeConfig,),
-    }
-    rows = [row for config in tables[node] for row in table(config)]
+    rows = [row for config in NODES[node] for row in table(config)]
     if node in ("planner_node", "learner_node"):
         rows.extend(reward_parameters(task))
-    return tuple(dataclasses.replace(row) for row in rows)
+    return tuple(rows)

@@ -53,10 +53,27 @@ class Ring:
 
 
 class ReplayBuffer(Ring):
-    """The last visited states with their controls and episodes, in the order of the visits."""
+    """The last visited states with their controls, rewards and episodes, in the order of the visits."""
 
     def __init__(self, capacity: int, state_size: int, nu: int) -> None:
-        super().__init__(capacity, {"state": (state_size,), "ctrl": (nu,), "episode": ()})
+        super().__init__(
+            capacity, {"state": (state_size,), "ctrl": (nu,), "reward": (), "episode": ()}
+        )
+
+    @property
+    def oldest(self) -> int:
+        """The number of the oldest visit held, counted from the first one ever."""
+        return self.added - len(self)
+
+    def unbroken(self, start: NDArray[np.int64], steps: int) -> NDArray[np.bool_]:
+        """Whether the visit `steps` after each start is held and of the same episode, (n,)."""
+        later = np.minimum(start + steps, len(self) - 1)
+        same = self.rows("episode", later) == self.rows("episode", start)
+        return (start + steps < len(self)) & same
+
+    def executed_rewards(self, start: NDArray[np.int64], steps: int) -> Array:
+        """The rewards of the visits from each start on, (n, steps); the last one held is repeated."""
+        return self.rows("reward", np.minimum(start[:, None] + np.arange(steps), len(self) - 1))
 
     def executed(self, start: NDArray[np.int64], steps: int) -> Array:
         """The controls that were executed from given visits on, (n, steps, nu).
@@ -67,6 +84,7 @@ class ReplayBuffer(Ring):
           start: positions from the oldest visit.
           steps: how many.
         """
+        start = np.minimum(start, len(self) - 1)
         wanted = np.minimum(start[:, None] + np.arange(steps), len(self) - 1)
         same = self.rows("episode", wanted) == self.rows("episode", start)[:, None]
         # the last step of the unbroken run; argmin finds the first break

@@ -18,8 +18,15 @@ class LearnerConfig:
     target_states: int = parameter(
         24, "States that each update labels by trajectory optimisation.", low=1, high=256
     )
+    warmup_labels: int = parameter(
+        256, "Labelled states before the first gradient step.", low=1, high=10000
+    )
     target_noise: float = parameter(
         0.0, "Standard deviation σ of the noise on targets in eq. (5), in units of the value scale.",
+        low=0.0, high=1.0,
+    )  # fmt: skip
+    input_noise: float = parameter(
+        0.0, "Standard deviation of noise on the standardised features while training: smooths the values.",
         low=0.0, high=1.0,
     )  # fmt: skip
     weight_decay: float = parameter(1e-5, "σ²/λ of eq. (5).", low=0.0, high=0.1)

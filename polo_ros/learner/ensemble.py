@@ -85,7 +85,10 @@ class EnsembleTrainer:
         draws = torch.from_numpy(rng.integers(0, n, (config.gradient_steps, heads, config.batch_size)))
         error = torch.zeros(())
         for picked in draws:
-            residual = forward(self.network, inputs[picked]) - wanted[rows, picked]
+            seen = inputs[picked]
+            if config.input_noise:
+                seen = seen + config.input_noise * torch.randn(seen.shape, generator=self._generator)
+            residual = forward(self.network, seen) - wanted[rows, picked]
             error = residual.detach().square().mean()
             penalty = sum(tensor.square().sum() for tensor in self.network.values())
             # heads are independent: summing their losses gives each its own gradient

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from safetensors.numpy import save
 
 from polo_ros.arrays import Array
@@ -21,13 +22,14 @@ from polo_ros.learner.checkpoint import (
 )
 from polo_ros.learner.config import LearnerConfig
 from polo_ros.learner.ensemble import EnsembleTrainer
-from polo_ros.learner.targets import Labels, TargetSolver, bootstrap
+from polo_ros.learner.targets import TargetSolver, bootstrap
 from polo_ros.planner.config import PlannerConfig
 from polo_ros.tasks.task import Task
 from polo_ros.value import ValueEnsemble
 
 # values further out than any discounted sum of the rewards seen could be, by this factor, mean divergence
 EXPLOSION_FACTOR = 10.0
+NEVER_THE_MAXIMUM = -1e12
 
 
 @dataclass(frozen=True)
@@ -68,16 +70,20 @@ class Learner:
         self.task = task
         self.config = config
         self.sequence = 0
+        self._standardised = False
         self.buffer = ReplayBuffer(config.buffer_capacity, task.state_size, task.model.nu)
         self._labels = Ring(
             config.label_capacity,
             {
                 "features": (task.feature_count,),
-                "rewards": (config.target_rollouts,),
-                "terminal_features": (config.target_rollouts, task.feature_count),
+                "rewards": (config.target_rollouts + 1,),
+                "terminal_features": (config.target_rollouts + 1, task.feature_count),
             },
         )
+        # ends of rollouts from visited states, and the visits (counted from the first one ever) at
+        # which the actor itself was as far
         self._ends = np.empty((0, task.state_size))
+        self._end_visits = np.empty(0, dtype=np.int64)
         self._rng = np.random.default_rng(seed)
         self._solver = TargetSolver(task, config, planner or PlannerConfig(), seed, threads)
         self.ensemble = EnsembleTrainer(task.feature_count, config, seed)
@@ -87,15 +93,16 @@ class Learner:
         self.config = config
         self.ensemble.configure(config)
 
-    def add(self, states: Array, ctrl: Array, episodes: Array) -> None:
+    def add(self, states: Array, ctrl: Array, rewards: Array, episodes: Array) -> None:
         """Remember visited states.
 
         Args:
           states: (n, state_size).
           ctrl: (n, nu), the controls executed in them.
+          rewards: (n,), earned there.
           episodes: (n,), which run of consecutive states each continues.
         """
-        self.buffer.append({"state": states, "ctrl": ctrl, "episode": episodes})
+        self.buffer.append({"state": states, "ctrl": ctrl, "reward": rewards, "episode": episodes})
 
     def value(self) -> ValueEnsemble:
         """The ensemble as the planner reads it."""
@@ -110,11 +117,15 @@ class Learner:
         if not len(self.buffer):
             raise PoloError("the replay buffer is empty; act before learning")
         value = self.value()
-        labels = self._label(value)
-        self._remember(labels)
-        if self.sequence == 0:
-            reached = labels.terminal_features.reshape(-1, self.task.feature_count)
-            self.ensemble.fit_standardiser(np.concatenate([labels.features, reached]))
+        self._label(value)
+        self.sequence += 1
+        if len(self._labels) < self.config.warmup_labels:
+            return UpdateReport(self.sequence, 0.0, 0.0, 0.0)
+        if not self._standardised:
+            self._standardised = True
+            features = self._labels.column("features")
+            reached = self._labels.column("terminal_features").reshape(-1, self.task.feature_count)
+            self.ensemble.fit_standardiser(np.concatenate([features, reached]))
             value = self.value()
         features = self._labels.column("features")
         targets = bootstrap(
@@ -125,32 +136,59 @@ class Learner:
         )
         self._guard(targets)
         loss = self.ensemble.update(features, targets, self._rng)
-        self.sequence += 1
         return UpdateReport(self.sequence, loss, float(targets.mean()), float(targets.std()))
 
-    def _label(self, value: ValueEnsemble) -> Labels:
-        """Optimise from a mix of visited states and ends of earlier rollouts."""
-        config = self.config
-        from_ends = int(config.end_fraction * config.target_states) if len(self._ends) else 0
-        visited = self._rng.integers(0, len(self.buffer), config.target_states - from_ends)
-        ended = self._rng.integers(0, max(len(self._ends), 1), from_ends)
-        states = np.concatenate([self.buffer.rows("state", visited), self._ends[ended]])
-        executed = self.buffer.executed(visited, config.target_horizon)
-        neutral = np.clip(0.0, self.task.control_low, self.task.control_high)
-        cold = np.tile(neutral, (from_ends, config.target_horizon, 1))
-        return self._solver.solve(states, np.concatenate([executed, cold]), value)
+    def _label(self, value: ValueEnsemble) -> None:
+        """Optimise from visited states and from ends of earlier rollouts, and remember the outcome.
 
-    def _remember(self, labels: Labels) -> None:
-        solved = np.isfinite(labels.rewards).any(axis=1)
+        The planner asks for values at its rollouts' ends, which it never visits: labels of visited
+        states alone leave V free to be wrong exactly where it is used.
+        """
+        config, buffer = self.config, self.buffer
+        from_ends = int(config.end_fraction * config.target_states) if len(self._ends) else 0
+        visited = self._rng.integers(0, len(buffer), config.target_states - from_ends)
+        picked = self._rng.integers(0, max(len(self._ends), 1), from_ends)
+        states = np.concatenate([buffer.rows("state", visited), self._ends[picked]])
+        beside = np.maximum(self._end_visits[picked] - buffer.oldest, 0)
+        # an end lies near where the actor was one horizon later, and so does a good warm start
+        warm = buffer.executed(np.concatenate([visited, beside]), config.target_horizon)
+        labels = self._solver.solve(states, warm, value)
+        count = len(visited)
+        rewards, terminal = self._executed(visited)
+        absent = np.full(from_ends, -np.inf)
+        solved = labels.valid.any(axis=1)
+        rewards = np.column_stack([np.concatenate([rewards, absent]), labels.rewards])
+        terminal = np.concatenate([terminal, np.zeros((from_ends, self.task.feature_count))])
         self._labels.append(
             {
                 "features": labels.features[solved],
-                # the ring holds finite numbers only: what diverged can never be the maximum
-                "rewards": np.maximum(labels.rewards[solved], -1e12),
-                "terminal_features": labels.terminal_features[solved],
+                # the ring holds finite numbers only: what does not count can never be the maximum
+                "rewards": np.maximum(rewards[solved], NEVER_THE_MAXIMUM),
+                "terminal_features": np.concatenate(
+                    [terminal[:, None], labels.terminal_features], axis=1
+                )[solved],
             }
         )
-        self._ends = labels.ends
+        valid = labels.valid[:count]
+        self._ends = labels.ends[:count][valid]
+        reached = buffer.oldest + visited + config.target_horizon + 1
+        self._end_visits = np.repeat(reached, valid.sum(axis=1))
+
+    def _executed(self, visited: NDArray[np.int64]) -> tuple[Array, Array]:
+        """What acting itself earned over N steps from visited states, and where it led.
+
+        One more candidate for the maximum of eq. (7): without it, labels of weak plans sink below what
+        the actor is known to achieve, and are bootstrapped on themselves.
+
+        Returns:
+          (n,) discounted rewards, -inf where fewer steps are known, and (n, features).
+        """
+        steps, buffer = self.config.target_horizon, self.buffer
+        discounts = self.config.discount ** np.arange(steps)
+        known = buffer.unbroken(visited, steps)
+        earned = np.where(known, buffer.executed_rewards(visited, steps) @ discounts, -np.inf)
+        later = np.minimum(visited + steps, len(buffer) - 1)
+        return earned, self.task.value_features(self.task.observe(buffer.rows("state", later)))
 
     def _guard(self, targets: Array) -> None:
         """Raises PoloError where targets exceed what rewards of the size seen can add up to."""
@@ -181,6 +219,7 @@ class Learner:
             "model_hash": self.task.model_hash(),
             "epoch": str(epoch),
             "sequence": str(self.sequence),
+            "standardised": "yes" if self._standardised else "no",
             "rng": json.dumps(self._rng.bit_generator.state),
             "solver_rng": json.dumps(self._solver.mppi.rng.bit_generator.state),
             "buffer_added": str(self.buffer.added),
@@ -190,7 +229,7 @@ class Learner:
         tensors = value_tensors(self.value())
         tensors |= {f"buffer.{name}": rows for name, rows in self.buffer.dump().items()}
         tensors |= {f"labels.{name}": rows for name, rows in self._labels.dump().items()}
-        tensors |= {"ends": self._ends} | self.ensemble.dump_optimiser()
+        tensors |= {"ends": self._ends, "end_visits": self._end_visits} | self.ensemble.dump_optimiser()
         content = save({name: np.ascontiguousarray(rows) for name, rows in tensors.items()}, metadata)
         write_atomically(path, content)
 
@@ -208,6 +247,7 @@ class Learner:
         origin = check_origin(metadata, self.task, f"the weights in {path}")
         self.ensemble.restore(tensors, value_from_tensors(tensors, self.task))
         self.sequence = origin.sequence
+        self._standardised = metadata.get("standardised", "yes") == "yes"
         if "rng" not in metadata:
             return metadata
         self._rng.bit_generator.state = json.loads(metadata["rng"])
@@ -219,5 +259,5 @@ class Learner:
                 if name.startswith(f"{prefix}.")
             }
             ring.restore(rows, int(metadata[f"{prefix}_added"]))
-        self._ends = tensors["ends"]
+        self._ends, self._end_visits = tensors["ends"], tensors["end_visits"]
         return metadata

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from polo_ros.arrays import Array
+from polo_ros.arrays import Array, Mask
 from polo_ros.learner.config import LearnerConfig
 from polo_ros.planner.config import PlannerConfig
 from polo_ros.planner.mppi import MPPI
@@ -21,15 +21,17 @@ class Labels:
 
     Attributes:
       features: (P, features), of the states.
-      rewards: (P, K), Σ γ^t r_t of each rollout; -inf where it diverged.
-      terminal_features: (P, K, features), of the rollouts' ends.
-      ends: (P * K, state_size), states just past the rollouts' ends; diverged ones left out.
+      rewards: (P, C), Σ γ^t r_t of each candidate trajectory; -inf where it diverged.
+      terminal_features: (P, C, features), of the candidates' ends.
+      ends: (P, K, state_size), states one step past the rollouts' ends.
+      valid: (P, K), False where a rollout diverged and its end is no state.
     """
 
     features: Array
     rewards: Array
     terminal_features: Array
     ends: Array
+    valid: Mask
 
 
 def bootstrap(
@@ -41,8 +43,8 @@ def bootstrap(
     fresh targets whenever the value function has changed.
 
     Args:
-      rewards: (P, K), discounted sums; -inf marks a rollout that does not count.
-      terminal_features: (P, K, features).
+      rewards: (P, C), discounted sums; hugely negative marks a candidate that does not count.
+      terminal_features: (P, C, features).
       value: the ensemble.
       discount: γ^N.
     """
@@ -95,15 +97,12 @@ class TargetSolver:
           value: guides the search as terminal value, by the heads' mean.
         """
         solution = self.mppi.optimise(states, self._fit @ executed, None, value)
-        here = self.mppi.task.view(
-            solution.view.sensordata[:, 0, 0], solution.view.ctrl[:, 0, 0]
-        )
-        ends = self.mppi.rollouts.final_states()[solution.valid.ravel()]
+        here = self.mppi.task.view(solution.view.sensordata[:, 0, 0], solution.view.ctrl[:, 0, 0])
+        ends = self.mppi.rollouts.final_states()
         return Labels(
             features=self.mppi.task.value_features(here),
             rewards=np.where(solution.valid, solution.rewards, -np.inf),
-            terminal_features=np.where(
-                solution.valid[..., None], solution.terminal_features, 0.0
-            ),
-            ends=ends,
+            terminal_features=np.where(solution.valid[..., None], solution.terminal_features, 0.0),
+            ends=ends.reshape(*solution.valid.shape, -1),
+            valid=solution.valid,
         )

@@ -111,7 +111,7 @@ class LearnerNode(PoloNode):
                 pending, self._pending = self._pending, []
             with self._busy:
                 for rows in pending:
-                    self._learner.add(rows["state"], rows["ctrl"], rows["episode"])
+                    self._learner.add(rows["state"], rows["ctrl"], rows["reward"], rows["episode"])
                 self._update()
                 if time.monotonic() - self._saved_at > self._settings.checkpoint_period:
                     self._save()

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 import numpy as np
 from geometry_msgs.msg import PoseStamped
 from nav_msgs.msg import Odometry
-from rclpy.qos import QoSProfile, ReliabilityPolicy
 from rclpy.qos_overriding_options import QoSOverridingOptions
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Bool, Float64, Float64MultiArray, String, UInt8MultiArray
@@ -31,7 +30,7 @@ from polo_ros.nodes.messages import (
     unpack_joint_state,
     unpack_odometry,
 )
-from polo_ros.nodes.node import ERROR, LATCHED, OK, RELIABLE, WARN, PoloNode, exit_with
+from polo_ros.nodes.node import ERROR, LATCHED, OK, RELIABLE, SENSOR, WARN, PoloNode, exit_with
 from polo_ros.nodes.planning import Worker
 from polo_ros.nodes.robot import Robot
 from polo_ros.nodes.safety import SafetyGate
@@ -39,7 +38,6 @@ from polo_ros.nodes.state import Snapshot, StateAssembler
 from polo_ros.planner import Plan, Planner, PlannerConfig, PlanReport
 from polo_ros.planner.predict import Predictor
 
-SENSOR = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
 # a forward gap of this many control periods between states is a new episode
 EPISODE_GAP = 20
 
@@ -124,7 +122,11 @@ class PlannerNode(PoloNode):
 
     def status(self) -> tuple[int, str, dict[str, object]]:
         """Whether commands flow and why not, and how planning goes."""
-        values: dict[str, object] = {**self._counts, "latency": f"{self._latency:.4f}"}
+        values: dict[str, object] = {
+            **self._counts,
+            "episode": self._episode,
+            "latency": f"{self._latency:.4f}",
+        }
         if self._origin is not None:
             values["weights_sequence"] = self._origin.sequence
             values["weights_epoch"] = self._origin.epoch

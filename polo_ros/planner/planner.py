@@ -20,7 +20,7 @@ class PlanReport:
 
     Attributes:
       plan: the curve to follow.
-      view: of the state planned from, under the warm start's first control.
+      view: of the state planned from, under the plan's first control.
       reward: of that state.
       value: the ensemble's value of that state, in reward units; 0 without an ensemble.
       value_std: the heads' standard deviation there.
@@ -119,6 +119,11 @@ class Planner:
         order = np.argsort(-returns)
         return positions[order], returns[order]
 
+    def last_controls(self) -> Array:
+        """The controls of the last plan's rollouts, (K, H + 1, nu)."""
+        assert self._solution is not None
+        return self._solution.view.ctrl[0]
+
     def _check_state(self, state: Array) -> None:
         if state.shape != (self.task.state_size,):
             raise PoloError(
@@ -144,8 +149,9 @@ class Planner:
 
     def _report(self, plan: Plan, solution: Solution, began: float) -> PlanReport:
         task = self.task
-        # copied, since the next plan records into the same arrays
-        here = task.view(solution.view.sensordata[0, 0, 0].copy(), solution.view.ctrl[0, 0, 0])
+        # copied, since the next plan records into the same array
+        sensordata = solution.view.sensordata[0, 0, 0].copy()
+        here = task.view(sensordata, self.control(plan, plan.start))
         value, spread = 0.0, 0.0
         if self.value is not None:
             heads = self.value.heads(task.value_features(here))

@@ -1,0 +1,99 @@
+"""Time of a whole plan over that of the bare rollouts inside it, interleaved in one run.
+
+    python -m benchmarks.planner_overhead
+
+The bare call is `mujoco.batch.Batch.rollout` with the same model, K, H, threads, state and controls, and
+records the same sensors into a buffer that is there already. It takes H steps; the planner takes one
+more, so that it knows the terminal state.
+"""
+
+import argparse
+import csv
+import statistics
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import mujoco
+import numpy as np
+from mujoco.batch import Batch
+
+from polo_ros.config import settings_for
+from polo_ros.learner.checkpoint import load_value
+from polo_ros.planner import Planner
+from polo_ros.tasks.task import STATE_SPEC, Task
+
+SIZES = ((120, 64), (30, 64), (30, 16))
+WARM_UP = 5
+
+
+class BareRollouts:
+    """The simulation alone: K copies of one state under given controls."""
+
+    def __init__(self, task: Task, rollouts: int, horizon: int, threads: int) -> None:
+        self._task = task
+        self._horizon = horizon
+        self._batch = Batch(task.model, rollouts, threads)
+        self._out = {"sensordata": np.empty((rollouts, horizon, task.model.nsensordata))}
+        self._data = mujoco.MjData(task.model)
+
+    def run(self, state: np.ndarray, controls: np.ndarray) -> float:
+        """Roll out and return the wall time, in s."""
+        mujoco.mj_setState(self._task.model, self._data, state, STATE_SPEC)
+        whole = int(mujoco.mjtState.mjSTATE_INTEGRATION)
+        row = np.empty(self._batch.nstate)
+        mujoco.mj_getState(self._task.model, self._data, row, whole)
+        self._batch.state[:] = row
+        began = time.perf_counter()
+        self._batch.rollout(self._horizon, controls, record=("sensordata",), out=self._out)
+        return time.perf_counter() - began
+
+
+def measure(rollouts: int, horizon: int, pairs: int, threads: int) -> list[tuple[float, float]]:
+    """(plan, bare) times in s, taken in turns from a state in mid-rise."""
+    settings = settings_for("humanoid_getup")
+    task = settings.task
+    config = replace(settings.planner, rollouts=rollouts, horizon=horizon)
+    planner = Planner(task, config, seed=0, threads=threads)
+    planner.value, _ = load_value(settings.planner_node.weights_file, task)
+    bare = BareRollouts(task, rollouts, horizon, threads)
+    data = mujoco.MjData(task.model)
+    task.start(data, np.random.default_rng(0))
+    times = []
+    for step in range(WARM_UP + pairs):
+        state = task.state_of(data)
+        report = planner.plan(state, data.time)
+        # the very controls of the planner's rollouts, so that both simulate the same contacts
+        controls = np.ascontiguousarray(planner.last_controls()[:, :horizon])
+        bare_time = bare.run(state, controls)
+        if step >= WARM_UP:
+            times.append((report.compute_time, bare_time))
+        data.ctrl[:] = planner.control(report.plan, data.time)
+        mujoco.mj_step(task.model, data)
+    return times
+
+
+def main() -> None:
+    """Print and write the median ratios."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--pairs", type=int, default=100)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--out", type=Path, default=Path("benchmarks/results/planner_overhead.csv"))
+    options = parser.parse_args()
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    with options.out.open("w", newline="") as file:
+        file.write(f"# python -m benchmarks.planner_overhead --pairs {options.pairs} --threads {options.threads}\n")
+        writer = csv.writer(file)
+        writer.writerow(("rollouts", "horizon", "median_ratio", "quartile_low", "quartile_high", "median_plan_ms"))
+        for rollouts, horizon in SIZES:
+            times = measure(rollouts, horizon, options.pairs, options.threads)
+            ratios = [plan / bare for plan, bare in times]
+            low, median, high = statistics.quantiles(ratios, n=4)
+            plan_ms = 1e3 * statistics.median(plan for plan, _ in times)
+            row = (rollouts, horizon, f"{median:.3f}", f"{low:.3f}", f"{high:.3f}", f"{plan_ms:.1f}")
+            writer.writerow(row)
+            print("K={} H={}: plan / bare rollouts {} ({} to {}), plan {} ms".format(*row), flush=True)
+
+
+if __name__ == "__main__":
+    main()
