@@ -82,9 +82,13 @@ def main() -> None:
     options = parser.parse_args()
     options.out.parent.mkdir(parents=True, exist_ok=True)
     with options.out.open("w", newline="") as file:
-        file.write(f"# python -m benchmarks.planner_overhead --pairs {options.pairs} --threads {options.threads}\n")
+        file.write(
+            f"# python -m benchmarks.planner_overhead --pairs {options.pairs} --threads {options.threads}\n"
+        )
         writer = csv.writer(file)
-        writer.writerow(("rollouts", "horizon", "median_ratio", "quartile_low", "quartile_high", "median_plan_ms"))
+        writer.writerow(
+            ("rollouts", "horizon", "median_ratio", "quartile_low", "quartile_high", "median_plan_ms")
+        )
         for rollouts, horizon in SIZES:
             times = measure(rollouts, horizon, options.pairs, options.threads)
             ratios = [plan / bare for plan, bare in times]

@@ -40,7 +40,9 @@ def main() -> None:
         writer.writerow(("trip_ms", "plan_ms", "rest_ms"))
         for trip, plan in trips:
             writer.writerow(f"{1e3 * number:.3f}" for number in (trip, plan, trip - plan))
-    print(f"state to command less plan time: median {median:.2f} ms ({low:.2f} to {high:.2f}), {len(rest)} trips")
+    print(
+        f"state to command less plan time: median {median:.2f} ms ({low:.2f} to {high:.2f}), n = {len(rest)}"
+    )
 
 
 def measure(task_name: str, count: int) -> list[tuple[float, float]]:

@@ -47,9 +47,7 @@ class Agent:
       seed: of the start states.
     """
 
-    def __init__(
-        self, task: Task, planner: Planner, learner: Learner | None = None, seed: int = 0
-    ) -> None:
+    def __init__(self, task: Task, planner: Planner, learner: Learner | None = None, seed: int = 0) -> None:
         self.task = task
         self.planner = planner
         self.learner = learner
@@ -85,7 +83,8 @@ class Agent:
         self._rng.bit_generator.state = json.loads(counters["agent_rng"])
         self.planner.rng.bit_generator.state = json.loads(counters["planner_rng"])
         assert self.learner is not None
-        self.planner.value = self.learner.value()
+        if self.learner.sequence:
+            self.planner.value = self.learner.value()
         self.reset()
 
     def step(self) -> Step:

@@ -3,8 +3,9 @@
 import argparse
 import sys
 from pathlib import Path
+from typing import Any
 
-from polo_ros.config import settings_for
+from polo_ros.config import parse_override, settings_for
 from polo_ros.errors import PoloError
 from polo_ros.learner.checkpoint import load_value
 from polo_ros.node_config import NODES, node_table
@@ -19,9 +20,14 @@ def parser() -> argparse.ArgumentParser:
     commands.add_parser("tasks", help="list the tasks")
     commands.add_parser("parameters", help="print every node's parameters as Markdown")
 
+    parameter_option: dict[str, Any] = {
+        "dest": "overrides", "action": "append", "default": [], "metavar": "NAME:=VALUE",
+        "help": "a parameter in place of the file's, as often as you like",
+    }  # fmt: skip
     training = commands.add_parser("train", help="run Algorithm 1 and keep what it learned")
     training.add_argument("task", help="name of the task, as in `polo tasks`")
     training.add_argument("--config", type=Path, help="ROS 2 parameter file (default: the task's own)")
+    training.add_argument("-p", **parameter_option)
     training.add_argument("--steps", type=int, default=12000, help="control periods to live (default: 12000)")
     training.add_argument("--episode", type=int, default=600, help="control periods between resets")
     training.add_argument("--seed", type=int, default=0)
@@ -31,6 +37,7 @@ def parser() -> argparse.ArgumentParser:
     evaluation = commands.add_parser("evaluate", help="act without learning and measure")
     evaluation.add_argument("task", help="name of the task")
     evaluation.add_argument("--config", type=Path, help="ROS 2 parameter file (default: the task's own)")
+    evaluation.add_argument("-p", **parameter_option)
     evaluation.add_argument("--weights", default=None, help="value function (default: the configuration's)")
     evaluation.add_argument("--no-value", action="store_true", help="plan without a value function")
     evaluation.add_argument("--seeds", type=int, default=10, help="how many seeds, from 0 on")
@@ -69,6 +76,9 @@ def main(arguments: list[str] | None = None) -> int:
     except PoloError as error:
         print(f"polo: {error}", file=sys.stderr)
         return 1
+    except OSError as error:  # a full disk, or a folder that is none
+        print(f"polo: {error.filename or 'a file'} could not be written ({error.strerror})", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         print("polo: interrupted; what was written stays", file=sys.stderr)
         return 130
@@ -83,7 +93,8 @@ def run(options: argparse.Namespace) -> int:
     if options.command == "parameters":
         print(parameters_markdown(), end="")
         return 0
-    settings = settings_for(options.task, options.config)
+    overrides = dict(map(parse_override, options.overrides))
+    settings = settings_for(options.task, options.config, overrides)
     if options.command == "train":
         out = options.out or Path("runs") / f"{options.task}-{options.seed}"
         weights = train(settings, options.steps, options.episode, options.seed, out, options.resume)

@@ -9,7 +9,7 @@ import yaml
 
 from polo_ros.errors import PoloError
 from polo_ros.learner.config import LearnerConfig
-from polo_ros.node_config import LearnerNodeConfig, PlannerNodeConfig, node_table
+from polo_ros.node_config import LearnerNodeConfig, PlannerNodeConfig, node_table, reward_parameters
 from polo_ros.parameters import build, table
 from polo_ros.planner.config import PlannerConfig
 from polo_ros.share import share_path
@@ -27,11 +27,13 @@ def read_node_values(path: Path, node: str) -> dict[str, Any]:
         content = yaml.safe_load(path.read_text())
     except OSError as error:
         raise PoloError(f"{path} could not be read ({error.strerror})") from None
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise PoloError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(content, dict):
+        raise PoloError(f"{path} is not a ROS 2 parameter file; it must map /**/{node} to ros__parameters")
     values: dict[str, Any] = {}
     for key in ("/**", f"/**/{node}"):
-        block = (content or {}).get(key, {})
+        block = content.get(key, {})
         if not isinstance(block, dict) or not isinstance(block.get("ros__parameters", {}), dict):
             raise PoloError(f"{path}: {key} must hold ros__parameters with a mapping")
         values |= _flatten(block.get("ros__parameters", {}))
@@ -65,8 +67,30 @@ class Settings:
     learner_node: LearnerNodeConfig
 
 
-def settings_for(task_name: str, path: Path | None = None) -> Settings:
+def parse_override(text: str) -> tuple[str, Any]:
+    """A parameter as ROS 2 takes it on a command line, `name:=value`.
+
+    Raises:
+      PoloError: it has no `:=`, or the value is no YAML.
+    """
+    name, separator, value = text.partition(":=")
+    if not separator:
+        raise PoloError(f"'{text}' is not of the form name:=value")
+    try:
+        return name, yaml.safe_load(value)
+    except yaml.YAMLError:
+        raise PoloError(f"the value of '{text}' is not valid YAML") from None
+
+
+def settings_for(
+    task_name: str, path: Path | None = None, overrides: Mapping[str, Any] | None = None
+) -> Settings:
     """The settings of a task from its own file in `config/`, or another one.
+
+    Args:
+      task_name: as in `polo tasks`.
+      path: of the file.
+      overrides: parameters in place of the file's, for whichever node knows the name.
 
     Raises:
       PoloError: an unknown task, a file that is of another task, or a bad parameter.
@@ -76,6 +100,12 @@ def settings_for(task_name: str, path: Path | None = None) -> Settings:
         path = share_path("config", f"{task_name}.yaml")
     known = {node: {row.name for row in node_table(node, cls)} for node in ("planner_node", "learner_node")}
     values = {node: read_node_values(path, node) for node in known}
+    for name, value in (overrides or {}).items():
+        owners = [node for node, names in known.items() if name in names]
+        if not owners:
+            raise PoloError(f"no node has a parameter {name}")
+        for node in owners:
+            values[node][name] = value
     for node, names in known.items():
         unknown = sorted(set(values[node]) - names)
         if unknown:
@@ -84,8 +114,9 @@ def settings_for(task_name: str, path: Path | None = None) -> Settings:
     if planner_node.task != task_name:
         raise PoloError(f"{path} is for task {planner_node.task}, not {task_name}")
     task = make_task(task_name, planner_node.model_path, planner_node.torque_scale)
-    for term in cls.terms:
-        task.weights[term.name] = float(values["planner_node"].get(f"reward.{term.name}", term.weight))
+    for spec in reward_parameters(cls):
+        weight: Any = spec.convert(values["planner_node"].get(spec.name, spec.default))
+        task.weights[spec.name.removeprefix("reward.")] = float(weight)
     return Settings(
         task=task,
         planner=_pick(PlannerConfig, values["planner_node"]),

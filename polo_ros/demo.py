@@ -1,6 +1,7 @@
 """`make demo`: the nodes of a launch file without `ros2 launch`, a live status, and a picture at the end."""
 
 import argparse
+import json
 import os
 import signal
 import subprocess
@@ -10,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import FrameType
 
-from polo_ros.config import settings_for
+from polo_ros.config import parse_override, settings_for
 from polo_ros.errors import PoloError
 from polo_ros.share import share_path
 
@@ -35,7 +36,7 @@ class Processes:
         command += ["--params-file", str(params_file)]
         for name, value in overrides.items():
             text = str(value).lower() if isinstance(value, bool) else str(value)
-            command += ["-p", f"{name}:={text}"]
+            command += ["-p", f"{node}:{name}:={text}"]  # plain names yield to /**/node in the file
         with self.log(node).open("wb") as log:
             self._running[node] = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
 
@@ -71,6 +72,10 @@ def parser() -> argparse.ArgumentParser:
     arguments.add_argument("--bound", type=float, default=300.0, help="wall time to succeed in, in s")
     arguments.add_argument("--no-learn", action="store_true", help="leave the learner out")
     arguments.add_argument("--no-value", action="store_true", help="plan without value function or learner")
+    arguments.add_argument(
+        "-p", dest="overrides", action="append", default=[], metavar="NAME:=VALUE",
+        help="a parameter in place of the file's, for every node that has it",
+    )  # fmt: skip
     arguments.add_argument("--viewer", action="store_true", help="show the robot in a browser")
     arguments.add_argument("--out", type=Path, default=Path("runs/demo"), help="folder for logs and picture")
     return arguments
@@ -94,7 +99,8 @@ def run(options: argparse.Namespace) -> int:
     from polo_ros.monitor import Monitor
 
     params_file = options.config or share_path("config", f"{options.task}.yaml")
-    settings = settings_for(options.task, params_file)
+    given = dict(map(parse_override, options.overrides))
+    settings = settings_for(options.task, params_file, given)
     interrupted = False
 
     def interrupt(_: int, __: FrameType | None) -> None:
@@ -105,7 +111,7 @@ def run(options: argparse.Namespace) -> int:
         signal.signal(number, interrupt)
     processes = Processes(options.out)
     monitor = Monitor(settings.task)
-    overrides: dict[str, object] = {"seed": options.seed}
+    overrides: dict[str, object] = {"seed": options.seed, **given}
     value = {"weights_file": "''", "value_weight": 0.0} if options.no_value else {}
     outcome = ""
     began = time.monotonic()
@@ -135,6 +141,15 @@ def run(options: argparse.Namespace) -> int:
         processes.stop()
         monitor.close()
     wall = time.monotonic() - began
+    outcome_file = options.out / "outcome.json"
+    outcome_file.write_text(
+        json.dumps(
+            {
+                "task": options.task, "seed": options.seed, "outcome": outcome,
+                "solved_at": monitor.solved_at, "sim_time": monitor.sim_time, "wall_time": round(wall, 1),
+            }
+        )
+    )  # fmt: skip
     print(f"{options.task}, seed {options.seed}: {outcome}; {monitor.summary()}, {wall:.0f} s of wall time")
     if monitor.frames:
         picture = options.out / "demo.png"

@@ -70,6 +70,11 @@ class Monitor:
         self._executor = SingleThreadedExecutor()
         self._executor.add_node(self._node)
 
+    @property
+    def sim_time(self) -> float:
+        """The newest state's time, in s."""
+        return self._now / NANOSECONDS
+
     def spin(self, seconds: float) -> None:
         """Listen for some wall time."""
         until = time.monotonic() + seconds
@@ -112,7 +117,7 @@ class Monitor:
         """One line on where things stand."""
         numbers = self._numbers
         return (
-            f"episode {self._planner.get('episode', '-')}  sim {self._now / NANOSECONDS:6.2f} s  "
+            f"episode {self._planner.get('episode', '-')}  sim {self.sim_time:6.2f} s  "
             f"height {self._height:5.2f} m  reward {numbers['reward']:6.3f}  value {numbers['value']:6.1f}  "
             f"plan {1e3 * numbers['plan_time']:5.1f} ms  "
             f"ESS {self._planner.get('effective_sample_size', '-')}  "
@@ -134,7 +139,7 @@ class Monitor:
 
     def summary(self) -> str:
         """Where it ended."""
-        return f"{self._now / NANOSECONDS:.2f} s of simulated time, held for {self.held:.2f} s"
+        return f"{self.sim_time:.2f} s of simulated time, held for {self.held:.2f} s"
 
     def draw(self, path: Path, seed: int) -> str:
         """Write a film strip of what happened; "rendered" or "drawn"."""

@@ -108,19 +108,13 @@ class SimulatorNodeConfig(CommonConfig):
     safe_action: str = parameter(
         "zero", "What acts when commands stop.", choices=SAFE_ACTIONS, name="safe_action"
     )
-    damping: float = parameter(
-        5.0, "Gain of the damping safe action, in N·m·s/rad.", low=0.0, high=100.0
-    )
-    latency: float = parameter(
-        0.0, "Delay of commands without lockstep, in simulated s.", low=0.0, high=0.5
-    )
+    damping: float = parameter(5.0, "Gain of the damping safe action, in N·m·s/rad.", low=0.0, high=100.0)
+    latency: float = parameter(0.0, "Delay of commands without lockstep, in simulated s.", low=0.0, high=0.5)
     noise: float = parameter(
         0.0, "Standard deviation of noise on measured positions (rad, m) and velocities.",
         low=0.0, high=0.5,
     )  # fmt: skip
-    drop_rate: float = parameter(
-        0.0, "Share of state messages that are lost on purpose.", low=0.0, high=0.9
-    )
+    drop_rate: float = parameter(0.0, "Share of state messages that are lost on purpose.", low=0.0, high=0.9)
 
 
 @dataclass(frozen=True)

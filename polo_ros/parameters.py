@@ -58,7 +58,7 @@ class Parameter:
         if kind is float and isinstance(value, int) and not isinstance(value, bool):
             value = float(value)
         if type(value) is not kind:
-            raise PoloError(f"{self.name} must be a {kind.__name__}, not {value!r}")
+            raise PoloError(f"{self.name} must be of type {kind.__name__}, not {value!r}")
         if isinstance(value, (int, float)) and not isinstance(value, bool):
             self._check_range(value)
         if self.choices and value not in self.choices:

@@ -216,9 +216,7 @@ def _render_context(model: mujoco.MjModel, stack: ExitStack) -> Any:
     return context
 
 
-def _render(
-    scene: Any, lens: _Lens, low: Array, high: Array, size: tuple[int, int], context: Any
-) -> Array:
+def _render(scene: Any, lens: _Lens, low: Array, high: Array, size: tuple[int, int], context: Any) -> Array:
     """The window from `low` to `high` in the picture of `lens` as (height, width, 3) in 0..1."""
     scale = 1.0 if lens.orthographic else lens.near
     for eye in scene.camera:

@@ -13,6 +13,7 @@ import pathlib
 import socket
 import threading
 import zlib
+from itertools import pairwise
 from types import TracebackType
 from typing import Self
 
@@ -258,7 +259,7 @@ def _line(corners: Array) -> list[mujoco.MjvGeom]:
     if len(corners) > most:
         corners = corners[np.linspace(0, len(corners) - 1, most).round().astype(int)]
     geoms = []
-    for start, end in zip(corners[:-1], corners[1:], strict=True):
+    for start, end in pairwise(corners):
         geom = mujoco.MjvGeom()
         capsule = mujoco.mjtGeom.mjGEOM_CAPSULE
         colour = np.array(LINE_COLOUR, np.float32)
@@ -276,7 +277,5 @@ def _checked(name: str, value: ArrayLike, shape: tuple[int | None, ...]) -> Arra
     )
     if not fits or not np.isfinite(array).all():
         wanted = ", ".join("n" if want is None else str(want) for want in shape)
-        raise PoloError(
-            f"The viewer needs {name} of shape ({wanted}) and finite, but got {array.shape}."
-        )
+        raise PoloError(f"The viewer needs {name} of shape ({wanted}) and finite, but got {array.shape}.")
     return array

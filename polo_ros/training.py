@@ -16,7 +16,7 @@ from polo_ros.arrays import Array
 from polo_ros.config import Settings
 from polo_ros.errors import PoloError
 from polo_ros.learner import Learner
-from polo_ros.learner.checkpoint import Origin, encode_value, load_value, write_atomically
+from polo_ros.learner.checkpoint import Origin, encode_value, write_atomically
 from polo_ros.picture import film_strip
 from polo_ros.planner import Planner
 from polo_ros.tasks.task import Task
@@ -101,8 +101,11 @@ def train(settings: Settings, steps: int, episode_steps: int, seed: int, out: Pa
       The path of the weights.
 
     Raises:
-      PoloError: nothing to resume from, a full disk, or exploded values.
+      PoloError: nothing to do, nothing to resume from, a full disk, or exploded values.
     """
+    check_counts(steps=steps, episode=episode_steps)
+    if seed < 0:
+        raise PoloError(f"seed must be at least 0, not {seed}")
     torch.set_num_threads(1)  # the networks are tiny: more threads only wait for each other
     task = settings.task
     threads = settings.planner_node.threads
@@ -113,8 +116,12 @@ def train(settings: Settings, steps: int, episode_steps: int, seed: int, out: Pa
     spent = 0.0
     if resume:
         metadata = learner.load(checkpoint)
+        if "agent_steps" not in metadata:
+            raise PoloError(f"{checkpoint} was not written by polo train; load it with the learner node")
         agent.resume(metadata)
         spent = float(metadata["wall_time"])
+        if agent.steps >= steps:
+            raise PoloError(f"{checkpoint} already has {agent.steps} steps; give --steps more than that")
     elif checkpoint.exists():
         raise PoloError(f"{checkpoint} exists; give --resume to go on from it or another --out")
     out.mkdir(parents=True, exist_ok=True)
@@ -126,7 +133,7 @@ def train(settings: Settings, steps: int, episode_steps: int, seed: int, out: Pa
             file.write(f"# polo train {task.name} steps={steps} episode_steps={episode_steps} seed={seed}\n")
             writer.writerow(TRAIN_COLUMNS)
         while agent.steps < steps:
-            episode = Episode(task, [])
+            episode, last = Episode(task, []), None
             for step in live(agent, min(episode_steps, steps - agent.steps)):
                 episode.steps.append(step)
                 progress.update()
@@ -137,7 +144,7 @@ def train(settings: Settings, steps: int, episode_steps: int, seed: int, out: Pa
                 agent.steps, agent.episode, agent.steps * task.timestep, episode.rewards.mean(),
                 episode.mean("value"), episode.mean("value_std"),
                 episode.mean("effective_sample_size"), episode.mean("compute_time"),
-                episode.longest_hold, learner.sequence, last.loss, last.target_mean, wall,
+                episode.longest_hold, learner.sequence, last and last.loss, last and last.target_mean, wall,
             )  # fmt: skip
             writer.writerow(rounded(report))
             file.flush()
@@ -149,6 +156,17 @@ def train(settings: Settings, steps: int, episode_steps: int, seed: int, out: Pa
     write_atomically(weights, encode_value(learner.value(), origin))
     episode.strip(out / "last_episode.png", f"{task.name}, seed {seed}: last episode of {steps} steps")
     return weights
+
+
+def check_counts(**counts: int) -> None:
+    """Refuse to run for no steps or no seeds.
+
+    Raises:
+      PoloError: names the count.
+    """
+    for name, count in counts.items():
+        if count < 1:
+            raise PoloError(f"{name} must be at least 1, not {count}")
 
 
 def live(agent: Agent, steps: int) -> Iterator[Step]:
@@ -166,7 +184,11 @@ def evaluate(
 
     Returns:
       The rows.
+
+    Raises:
+      PoloError: nothing to do.
     """
+    check_counts(steps=steps, seeds=len(seeds))
     task = settings.task
     out.mkdir(parents=True, exist_ok=True)
     rows = []

@@ -56,7 +56,7 @@ class ValueEnsemble:
         total = evaluate(self.network, inputs)
         if self.prior_scale:
             total = total + self.prior_scale * evaluate(self.prior, inputs)
-        return (self.offset + self.scale * total).reshape(-1, *features.shape[:-1])
+        return (self.offset + self.scale * total).reshape(self.head_count, *features.shape[:-1])
 
 
 def evaluate(layers: tuple[Layer, ...], inputs: Array) -> Array:
@@ -85,4 +85,5 @@ def optimistic(values: Array, kappa: float) -> Array:
         return mean
     scaled = kappa * (values - mean)
     peak = scaled.max(axis=0)
-    return mean + (peak + np.log(np.exp(scaled - peak).mean(axis=0))) / kappa
+    preserved: Array = mean + (peak + np.log(np.exp(scaled - peak).mean(axis=0))) / kappa
+    return preserved

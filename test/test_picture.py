@@ -76,9 +76,7 @@ def test_drawing_shows_the_pose_of_each_moment(humanoid: mujoco.MjModel, tmp_pat
     assert [file.name for file in path.parent.iterdir()] == ["run.png"]
 
 
-def test_rendering_shows_the_pose_of_each_moment(
-    humanoid: mujoco.MjModel, tmp_path: Path, egl: None
-) -> None:
+def test_rendering_shows_the_pose_of_each_moment(humanoid: mujoco.MjModel, tmp_path: Path, egl: None) -> None:
     path, qpos = tmp_path / "run.png", lying_then_standing(humanoid)
     for _ in range(2):  # the second needs what the first has freed
         assert film_strip(humanoid, qpos, np.array([0, 0.48]), path) == "rendered"
@@ -141,9 +139,7 @@ def test_frames_are_spread_evenly_and_never_repeated(tmp_path: Path) -> None:
     ids=["no camera", "from above", "platform", "orthographic"],
 )
 @pytest.mark.parametrize("drawn", [True, False])
-def test_every_shape_is_seen_by_every_camera(
-    shape: str, world: str, drawn: bool, tmp_path: Path
-) -> None:
+def test_every_shape_is_seen_by_every_camera(shape: str, world: str, drawn: bool, tmp_path: Path) -> None:
     model = mujoco.MjModel.from_xml_string(BOX.format(world=world, shape=shape))
     path = tmp_path / "run.png"
     film_strip(model, np.zeros((1, 1)), np.zeros(1), path, force_drawn=drawn)
@@ -192,9 +188,7 @@ def test_world_without_anything_that_moves_is_pictured(tmp_path: Path) -> None:
         (np.zeros((3, 1)), np.zeros(3), 0, "frames must be at least 1"),
     ],
 )
-def test_bad_input_is_refused(
-    qpos: Array, times: Array, frames: int, message: str, tmp_path: Path
-) -> None:
+def test_bad_input_is_refused(qpos: Array, times: Array, frames: int, message: str, tmp_path: Path) -> None:
     model = mujoco.MjModel.from_xml_string(BOX.format(world="", shape="box"))
     path = tmp_path / "run.png"
     with pytest.raises(PoloError, match=message):

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from polo_ros.arrays import Array
+from polo_ros.arrays import Array, Mask
 
 
 class Ring:
@@ -20,9 +20,10 @@ class Ring:
         self._columns = {name: np.zeros((capacity, *shape)) for name, shape in columns.items()}
         self.capacity = capacity
         self.added = 0
+        self._held = 0
 
     def __len__(self) -> int:
-        return min(self.added, self.capacity)
+        return self._held
 
     def append(self, rows: Mapping[str, Array]) -> None:
         """Add rows, each column (n, ...); the oldest make room."""
@@ -31,24 +32,31 @@ class Ring:
         for name, column in self._columns.items():
             column[where] = rows[name]
         self.added += count
+        self._held = min(self._held + count, self.capacity)
 
     def column(self, name: str) -> Array:
         """A column of the rows held, oldest first, (len, ...); a copy."""
-        if self.added <= self.capacity:
-            return self._columns[name][: self.added].copy()
-        return np.roll(self._columns[name], -(self.added % self.capacity), axis=0)
+        return self.rows(name, np.arange(self._held))
 
     def rows(self, name: str, ages: NDArray[np.int64]) -> Array:
         """Entries of a column by position from the oldest (0), same shape as `ages`, then the entry's."""
-        return self._columns[name][(max(self.added - self.capacity, 0) + ages) % self.capacity]
+        values: Array = self._columns[name][(self.added - self._held + ages) % self.capacity]
+        return values
 
     def dump(self) -> dict[str, Array]:
         """The rows held, to be given back to `restore`."""
         return {name: self.column(name) for name in self._columns}
 
+    def fits(self, rows: Mapping[str, Array]) -> bool:
+        """Whether dumped rows have these columns, so that `restore` can take them over."""
+        return rows.keys() == self._columns.keys() and all(
+            rows[name].shape[1:] == column.shape[1:] for name, column in self._columns.items()
+        )
+
     def restore(self, rows: Mapping[str, Array], added: int) -> None:
         """Take over dumped rows; the newest stay where the capacity has become smaller."""
-        self.added = max(added - len(next(iter(rows.values()))), 0)
+        self._held = 0
+        self.added = added - len(next(iter(rows.values())))
         self.append(rows)
 
 
@@ -56,20 +64,19 @@ class ReplayBuffer(Ring):
     """The last visited states with their controls, rewards and episodes, in the order of the visits."""
 
     def __init__(self, capacity: int, state_size: int, nu: int) -> None:
-        super().__init__(
-            capacity, {"state": (state_size,), "ctrl": (nu,), "reward": (), "episode": ()}
-        )
+        super().__init__(capacity, {"state": (state_size,), "ctrl": (nu,), "reward": (), "episode": ()})
 
     @property
     def oldest(self) -> int:
         """The number of the oldest visit held, counted from the first one ever."""
-        return self.added - len(self)
+        return self.added - self._held
 
-    def unbroken(self, start: NDArray[np.int64], steps: int) -> NDArray[np.bool_]:
+    def unbroken(self, start: NDArray[np.int64], steps: int) -> Mask:
         """Whether the visit `steps` after each start is held and of the same episode, (n,)."""
         later = np.minimum(start + steps, len(self) - 1)
         same = self.rows("episode", later) == self.rows("episode", start)
-        return (start + steps < len(self)) & same
+        unbroken: Mask = same & (start + steps < len(self))
+        return unbroken
 
     def executed_rewards(self, start: NDArray[np.int64], steps: int) -> Array:
         """The rewards of the visits from each start on, (n, steps); the last one held is repeated."""

@@ -1,14 +1,17 @@
 """Weights and checkpoints as safetensors: no pickle, whole or not at all."""
 
+import contextlib
+import json
 import os
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.numpy import load, save
 
 from polo_ros.arrays import Array
 from polo_ros.errors import PoloError
@@ -66,7 +69,7 @@ def load_value(file: str, task: Task) -> tuple[ValueEnsemble, Origin]:
     Raises:
       PoloError: there is no such file, or as for `decode_value`.
     """
-    return decode_value(package_file(file).read_bytes(), task)
+    return decode_value(_read_bytes(package_file(file)), task)
 
 
 def package_file(file: str) -> Path:
@@ -84,7 +87,7 @@ def architecture(value: ValueEnsemble) -> str:
     return f"{value.head_count}x({'-'.join(map(str, sizes))})"
 
 
-def value_tensors(value: ValueEnsemble) -> dict[str, np.ndarray]:  # type: ignore[type-arg]
+def value_tensors(value: ValueEnsemble) -> dict[str, NDArray[Any]]:
     """The arrays of a value function by name; networks in single precision, as torch trains them."""
     tensors = {
         "feature_mean": value.feature_mean,
@@ -121,6 +124,8 @@ def value_from_tensors(tensors: Mapping[str, Array], task: Task) -> ValueEnsembl
             offset, scale, prior_scale,
         )  # fmt: skip
         inputs = value.network[0].weight.shape[1]
+        with np.errstate(all="ignore"):  # a trial finds arrays that do not fit each other
+            value.heads(np.zeros((1, inputs)))
     except (KeyError, IndexError, ValueError) as error:
         raise PoloError(f"the weights are incomplete ({error!r}); save them again") from None
     if inputs != task.feature_count:
@@ -142,9 +147,12 @@ def check_origin(metadata: Mapping[str, str], task: Task, what: str) -> Origin:
     """
     if metadata.get("format") != FORMAT:
         raise PoloError(f"{what} have format {metadata.get('format')!r}, not {FORMAT!r}")
-    origin = Origin(
-        metadata["task"], metadata["model_hash"], int(metadata["epoch"]), int(metadata["sequence"])
-    )
+    try:
+        origin = Origin(
+            metadata["task"], metadata["model_hash"], int(metadata["epoch"]), int(metadata["sequence"])
+        )
+    except (KeyError, ValueError) as error:
+        raise PoloError(f"{what} do not say where they come from ({error!r}); save them again") from None
     if origin.task != task.name:
         raise PoloError(f"{what} are of task {origin.task}, not {task.name}; train them on this task")
     if origin.model_hash != task.model_hash():
@@ -161,18 +169,17 @@ def write_atomically(path: Path, content: bytes) -> None:
     Raises:
       PoloError: the file could not be written; the old one is untouched.
     """
-    temporary = None
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        with os.fdopen(handle, "wb") as file:
+        with temporary.open("wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
     except OSError as error:
-        if temporary is not None and os.path.exists(temporary):
-            os.unlink(temporary)
+        with contextlib.suppress(OSError):
+            temporary.unlink()
         raise PoloError(
             f"{path} could not be written ({error.strerror}); the previous file is untouched"
         ) from None
@@ -184,21 +191,21 @@ def read_tensors(path: Path, what: str) -> tuple[dict[str, Array], dict[str, str
     Raises:
       PoloError: the file is missing or corrupted.
     """
+    return _read(_read_bytes(path), f"{what} in {path}")
+
+
+def _read_bytes(path: Path) -> bytes:
     try:
-        content = path.read_bytes()
+        return path.read_bytes()
     except OSError as error:
         raise PoloError(f"{path} could not be read ({error.strerror})") from None
-    return _read(content, f"{what} in {path}")
 
 
 def _read(content: bytes, what: str) -> tuple[dict[str, Array], dict[str, str]]:
-    # safetensors reads metadata from files only
-    with tempfile.NamedTemporaryFile(suffix=".safetensors") as file:
-        file.write(content)
-        file.flush()
-        try:
-            with safe_open(file.name, framework="numpy") as opened:
-                metadata = opened.metadata() or {}
-                return {name: opened.get_tensor(name) for name in opened.keys()}, metadata
-        except (SafetensorError, OSError) as error:
-            raise PoloError(f"{what} are corrupted ({error}); use another file") from None
+    try:
+        tensors = load(content)
+    except SafetensorError as error:
+        raise PoloError(f"{what} are corrupted ({error}); use another file") from None
+    # safetensors itself gives metadata of files only; the header is JSON after its length in eight bytes
+    header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
+    return tensors, header.get("__metadata__", {})

@@ -14,12 +14,15 @@ class LearnerConfig:
     batch_size: int = parameter(32, "Targets per gradient step n.", low=1, high=1024)
     gradient_steps: int = parameter(64, "Gradient steps per update G.", low=1, high=1024)
     update_period: int = parameter(16, "Experienced steps between updates Z.", low=1, high=1000)
-    discount: float = parameter(0.99, "Discount γ per step.", low=0.8, high=1.0)
+    discount: float = parameter(0.99, "Discount γ per step.", low=0.8, high=0.9999)
     target_states: int = parameter(
         24, "States that each update labels by trajectory optimisation.", low=1, high=256
     )
-    warmup_labels: int = parameter(
-        256, "Labelled states before the first gradient step.", low=1, high=10000
+    warmup_labels: int = parameter(256, "Labelled states before the first gradient step.", low=1, high=10000)
+    bound_targets: bool = parameter(
+        False,
+        "Cut targets at the best N-step reward seen, repeated for ever; stops the maximum of eq. (7) from "
+        "adding up errors, but also an optimism that exploring may want.",
     )
     target_noise: float = parameter(
         0.0, "Standard deviation σ of the noise on targets in eq. (5), in units of the value scale.",
@@ -36,8 +39,14 @@ class LearnerConfig:
     target_rollouts: int = parameter(
         20, "Rollouts per iteration behind a target.", low=2, high=512, dynamic=False
     )
-    target_iterations: int = parameter(
-        2, "Sampling rounds behind a target.", low=1, high=10, dynamic=False
+    target_iterations: int = parameter(5, "Sampling rounds behind a target.", low=1, high=10, dynamic=False)
+    target_sigma: float = parameter(
+        0.4,
+        "Standard deviation of the noise behind a target, as noise_sigma: wider than the actor's, since "
+        "ends of rollouts start from worse plans.",
+        low=0.01,
+        high=1.0,
+        dynamic=False,
     )
     end_fraction: float = parameter(
         0.5,
@@ -74,4 +83,4 @@ class LearnerConfig:
     @property
     def value_scale(self) -> float:
         """What a constant reward of one is worth, 1 / (1 - γ): the unit in which networks learn."""
-        return 1.0 / max(1.0 - self.discount, 1e-3)
+        return 1.0 / (1.0 - self.discount)

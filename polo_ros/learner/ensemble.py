@@ -1,6 +1,7 @@
 """Ensemble regression with randomised priors (eq. (5), Osband et al. 2018) in torch, all heads at once."""
 
 from collections.abc import Mapping
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -42,7 +43,7 @@ class EnsembleTrainer:
         """Glorot-uniform weights and zero biases by name: weight0, bias0, weight1, …"""
         tensors: Tensors = {}
         last = len(sizes) - 2
-        for index, (fan_in, fan_out) in enumerate(zip(sizes[:-1], sizes[1:], strict=True)):
+        for index, (fan_in, fan_out) in enumerate(pairwise(sizes)):
             bound = (6.0 / (fan_in + fan_out)) ** 0.5 * (output_gain if index == last else 1.0)
             uniform = torch.rand(heads, fan_in, fan_out, generator=self._generator)
             tensors[f"weight{index}"] = (2.0 * uniform - 1.0) * bound
@@ -71,7 +72,7 @@ class EnsembleTrainer:
         """
         config = self._config
         scale = config.value_scale
-        inputs = torch.from_numpy(((features - self.feature_mean) / self.feature_std)).float()
+        inputs = torch.from_numpy((features - self.feature_mean) / self.feature_std).float()
         wanted = torch.from_numpy(targets / scale).float()
         with torch.no_grad():  # the priors are fixed: what is left for the networks is fixed, too
             wanted = wanted - config.prior_scale * forward(self.prior, inputs)
@@ -174,6 +175,4 @@ def forward(tensors: Tensors, inputs: torch.Tensor) -> torch.Tensor:
 def as_layers(tensors: Tensors) -> tuple[Layer, ...]:
     """Stacked tensors as the planner's NumPy layers."""
     arrays = {name: tensor.detach().numpy().astype(np.float64) for name, tensor in tensors.items()}
-    return tuple(
-        Layer(arrays[f"weight{index}"], arrays[f"bias{index}"]) for index in range(len(arrays) // 2)
-    )
+    return tuple(Layer(arrays[f"weight{index}"], arrays[f"bias{index}"]) for index in range(len(arrays) // 2))

@@ -88,6 +88,11 @@ class Learner:
         self._solver = TargetSolver(task, config, planner or PlannerConfig(), seed, threads)
         self.ensemble = EnsembleTrainer(task.feature_count, config, seed)
 
+    @property
+    def _bootstrap_discount(self) -> float:
+        """γ^N."""
+        return float(self.config.discount**self.config.target_horizon)
+
     def configure(self, config: LearnerConfig) -> None:
         """Take new dynamic settings from the next update on."""
         self.config = config
@@ -132,9 +137,13 @@ class Learner:
             self._labels.column("rewards"),
             self._labels.column("terminal_features"),
             value,
-            self.config.discount**self.config.target_horizon,
+            self._bootstrap_discount,
         )
         self._guard(targets)
+        if self.config.bound_targets:
+            # every endless trajectory is a chain of N-step pieces, none worth more than the best one
+            best = self._labels.column("rewards").max()
+            targets = np.minimum(targets, best / (1.0 - self._bootstrap_discount))
         loss = self.ensemble.update(features, targets, self._rng)
         return UpdateReport(self.sequence, loss, float(targets.mean()), float(targets.std()))
 
@@ -164,9 +173,9 @@ class Learner:
                 "features": labels.features[solved],
                 # the ring holds finite numbers only: what does not count can never be the maximum
                 "rewards": np.maximum(rewards[solved], NEVER_THE_MAXIMUM),
-                "terminal_features": np.concatenate(
-                    [terminal[:, None], labels.terminal_features], axis=1
-                )[solved],
+                "terminal_features": np.concatenate([terminal[:, None], labels.terminal_features], axis=1)[
+                    solved
+                ],
             }
         )
         valid = labels.valid[:count]
@@ -193,7 +202,7 @@ class Learner:
     def _guard(self, targets: Array) -> None:
         """Raises PoloError where targets exceed what rewards of the size seen can add up to."""
         best = self._labels.column("rewards").max(axis=1)
-        steps = (1.0 - self.config.discount**self.config.target_horizon) * self.config.value_scale
+        steps = (1.0 - self._bootstrap_discount) * self.config.value_scale
         bound = EXPLOSION_FACTOR * self.config.value_scale * max(np.abs(best).max() / steps, 1.0)
         worst = float(np.abs(targets).max())
         if not worst < bound:
@@ -245,19 +254,30 @@ class Learner:
         """
         tensors, metadata = read_tensors(path, "the weights")
         origin = check_origin(metadata, self.task, f"the weights in {path}")
-        self.ensemble.restore(tensors, value_from_tensors(tensors, self.task))
-        self.sequence = origin.sequence
-        self._standardised = metadata.get("standardised", "yes") == "yes"
-        if "rng" not in metadata:
-            return metadata
-        self._rng.bit_generator.state = json.loads(metadata["rng"])
-        self._solver.mppi.rng.bit_generator.state = json.loads(metadata["solver_rng"])
-        for prefix, ring in (("buffer", self.buffer), ("labels", self._labels)):
-            rows = {
+        value = value_from_tensors(tensors, self.task)
+        stores: dict[str, Ring] = {}
+        if "rng" in metadata:
+            stores = {"buffer": self.buffer, "labels": self._labels}
+        rows = {
+            prefix: {
                 name.removeprefix(f"{prefix}."): array
                 for name, array in tensors.items()
                 if name.startswith(f"{prefix}.")
             }
-            ring.restore(rows, int(metadata[f"{prefix}_added"]))
-        self._ends, self._end_visits = tensors["ends"], tensors["end_visits"]
+            for prefix in stores
+        }
+        for prefix, store in stores.items():
+            if not store.fits(rows[prefix]):
+                raise PoloError(
+                    f"the {prefix} in {path} has rows of other sizes; set target_rollouts to the checkpoint's"
+                )
+        self.ensemble.restore(tensors, value)
+        self.sequence = origin.sequence
+        self._standardised = metadata.get("standardised", "yes") == "yes"
+        for prefix, store in stores.items():
+            store.restore(rows[prefix], int(metadata[f"{prefix}_added"]))
+        if stores:
+            self._rng.bit_generator.state = json.loads(metadata["rng"])
+            self._solver.mppi.rng.bit_generator.state = json.loads(metadata["solver_rng"])
+            self._ends, self._end_visits = tensors["ends"], tensors["end_visits"].astype(np.int64)
         return metadata

@@ -34,9 +34,7 @@ class Labels:
     valid: Mask
 
 
-def bootstrap(
-    rewards: Array, terminal_features: Array, value: ValueEnsemble, discount: float
-) -> Array:
+def bootstrap(rewards: Array, terminal_features: Array, value: ValueEnsemble, discount: float) -> Array:
     """y_k = max_j [rewards_j + γ^N V_k(s_N,j)] for every head from one set of rollouts, (heads, P).
 
     The heads differ only in V_k(s_N), so that one optimisation serves them all; and old rollouts give
@@ -59,7 +57,7 @@ class TargetSolver:
     Args:
       task: gives model, rewards and features.
       config: see `LearnerConfig`.
-      planner: whose temperature and noise the target plans share.
+      planner: whose temperature the target plans share.
       seed: of the sampling noise.
       threads: of the rollouts.
     """
@@ -75,7 +73,7 @@ class TargetSolver:
             temperature=planner.temperature,
             temperature_mode=planner.temperature_mode,
             noise="knots" if horizon > 1 else "white",
-            noise_sigma=planner.noise_sigma,
+            noise_sigma=config.target_sigma,
             noise_knots=knots,
             iterations=config.target_iterations,
             elites=1,

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections import deque
 from pathlib import Path
 
 import torch
@@ -39,7 +40,8 @@ class LearnerNode(PoloNode):
         self._condition = threading.Condition()
         self._running = True
         self._paused = False
-        self._pending: list[dict[str, Array]] = []
+        # as much as the buffer holds: while learning is paused, the oldest leave
+        self._pending: deque[dict[str, Array]] = deque(maxlen=self._learner.buffer.capacity)
         # held while the learner works: services that save or load wait for the update at hand
         self._busy = threading.Lock()
         self._schema_fault = ""
@@ -108,7 +110,8 @@ class LearnerNode(PoloNode):
                 self._condition.wait_for(lambda: not self._running or self._due())
                 if not self._running:
                     return
-                pending, self._pending = self._pending, []
+                pending = list(self._pending)
+                self._pending.clear()
             with self._busy:
                 for rows in pending:
                     self._learner.add(rows["state"], rows["ctrl"], rows["reward"], rows["episode"])
@@ -118,7 +121,7 @@ class LearnerNode(PoloNode):
 
     def _due(self) -> bool:
         fresh = sum(len(rows["state"]) for rows in self._pending)
-        return not self._paused and fresh >= self._learner.config.update_period
+        return not self._paused and fresh >= self.config(LearnerConfig).update_period
 
     def _update(self) -> None:
         if self.take_changes():
@@ -172,7 +175,8 @@ class LearnerNode(PoloNode):
         try:
             with self._busy:
                 self._learner.load(self._checkpoint)
-            self._publish_weights()
+                self._epoch = time.time_ns()  # its sequence is older, so that planners would refuse it
+                self._publish_weights()
             response.success = True
             response.message = f"loaded update {self._learner.sequence} from {self._checkpoint}"
         except PoloError as error:

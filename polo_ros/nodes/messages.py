@@ -153,11 +153,18 @@ def pack_command(values: Array, answered: int) -> Float64MultiArray:
 
 
 def unpack_command(message: Float64MultiArray) -> tuple[Array, int | None]:
-    """The command's values and the stamp of the state it answers, None where it does not say."""
+    """The command's values and the stamp of the state it answers, None where it does not say.
+
+    Raises:
+      PoloError: the stamp is no number.
+    """
     answered = None
     for dimension in message.layout.dim:
         if dimension.label.startswith(STAMP_LABEL):
-            answered = int(dimension.label.removeprefix(STAMP_LABEL))
+            stamp = dimension.label.removeprefix(STAMP_LABEL)
+            if not stamp.isdecimal():
+                raise PoloError(f"the command's label {dimension.label!r} must end in a stamp in ns")
+            answered = int(stamp)
     return np.array(message.data), answered
 
 
@@ -180,9 +187,7 @@ def experience_fields(task: Task) -> list[tuple[str, int, str]]:
 
 def experience_schema(task: Task, joints: Sequence[str]) -> str:
     """What a reader of `experience` needs to know, as JSON."""
-    fields = [
-        {"name": name, "size": size, "unit": unit} for name, size, unit in experience_fields(task)
-    ]
+    fields = [{"name": name, "size": size, "unit": unit} for name, size, unit in experience_fields(task)]
     return json.dumps(
         {
             "version": SCHEMA_VERSION,
@@ -218,9 +223,7 @@ def check_schema(content: str, task: Task) -> None:
         raise PoloError("experience has other fields than this version's; update both nodes")
 
 
-def pack_experience(
-    time: float, episode: int, state: Array, ctrl: Array, reward: float
-) -> Float64MultiArray:
+def pack_experience(time: float, episode: int, state: Array, ctrl: Array, reward: float) -> Float64MultiArray:
     """One transition."""
     row = np.concatenate([[time, episode], state, ctrl, [reward]])
     message = Float64MultiArray()

@@ -14,7 +14,8 @@ from rcl_interfaces.msg import (
     ParameterDescriptor,
     SetParametersResult,
 )
-from rclpy.clock import Clock, ClockType
+from rclpy.clock import Clock, ClockType  # type: ignore[attr-defined]
+from rclpy.exceptions import ParameterException
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.parameter import Parameter as RosParameter
@@ -74,7 +75,9 @@ class PoloNode(Node):
     def __init__(self, name: str) -> None:
         super().__init__(name)
         self._table_name = name
-        declared = self.declare_parameter("task", CommonConfig.task, describe(table(CommonConfig)[0]))
+        declared: RosParameter[str] = self.declare_parameter(
+            "task", CommonConfig.task, describe(table(CommonConfig)[0])
+        )
         task_type = task_class(str(declared.value))
         self._specs = {spec.name: spec for spec in node_table(name, task_type)}
         for spec in self._specs.values():
@@ -146,7 +149,7 @@ class PoloNode(Node):
             raise Stopped
         self.check()
 
-    def _validate(self, parameters: list[RosParameter]) -> SetParametersResult:
+    def _validate(self, parameters: "list[RosParameter[Any]]") -> SetParametersResult:
         """Refuse what does not go together; changes nothing."""
         proposed = {parameter.name: parameter.value for parameter in parameters}
         try:
@@ -180,7 +183,7 @@ def run_node(make: Callable[[], PoloNode]) -> int:
         executor = SingleThreadedExecutor()
         executor.add_node(node)
         executor.spin()
-    except PoloError as error:
+    except (PoloError, ParameterException) as error:  # ROS 2 checks types and ranges itself
         rclpy.logging.get_logger("polo_ros").fatal(str(error))
         return 1
     except Stopped:

@@ -288,9 +288,7 @@ class PlannerNode(PoloNode):
 
     def _command_safely(self, snapshot: Snapshot) -> None:
         settings = self._settings
-        ctrl = self._gate.safe_ctrl(
-            settings.safe_action, settings.damping, self._states.joint_velocities()
-        )
+        ctrl = self._gate.safe_ctrl(settings.safe_action, settings.damping, self._states.joint_velocities())
         self._send(ctrl, snapshot.stamp)
 
     def _send(self, ctrl: Array, answered: int) -> None:
@@ -301,9 +299,7 @@ class PlannerNode(PoloNode):
 
     def _publish_experience(self, snapshot: Snapshot, ctrl: Array, reward: float) -> None:
         time = snapshot.stamp / NANOSECONDS
-        self._experience.publish(
-            pack_experience(time, self._episode, snapshot.state, ctrl, reward)
-        )
+        self._experience.publish(pack_experience(time, self._episode, snapshot.state, ctrl, reward))
 
     def _publish_report(self, report: PlanReport) -> None:
         numbers = (report.reward, report.value, report.value_std, report.compute_time)
@@ -340,8 +336,9 @@ class PlannerNode(PoloNode):
         self._fault = fault
 
     def _on_e_stop(self, message: Bool) -> None:
+        if message.data != self._gate.stopped:  # drivers repeat it
+            self.get_logger().warning("e-stop pressed" if message.data else "e-stop released; enable to move")
         self._gate.e_stop(bool(message.data))
-        self.get_logger().warning("e-stop pressed" if message.data else "e-stop released; enable to move")
 
     def _on_enable(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
         response.success, response.message = self._gate.enable(request.data)

@@ -70,7 +70,7 @@ class Robot:
         servo = model.actuator_biastype == int(mujoco.mjtBias.mjBIAS_AFFINE)
         self.position_controlled = bool(servo.all())
         gain = model.actuator_gainprm[:, 0]
-        self._unit = np.where(servo, 1.0 / self._gear, self._gear * gain)
+        self._unit: Array = np.where(servo, 1.0 / self._gear, self._gear * gain)
 
     @property
     def command_topic(self) -> str:
@@ -87,7 +87,8 @@ class Robot:
 
     def command(self, ctrl: Array) -> Array:
         """Controls (nu,) as efforts in N·m (or N) or positions in rad (or m), in the joints' order."""
-        return (ctrl * self._unit)[self._actuator_of_command]
+        command: Array = (ctrl * self._unit)[self._actuator_of_command]
+        return command
 
     def ctrl(self, command: Array) -> Array:
         """The inverse of `command`.
@@ -112,7 +113,8 @@ class Robot:
         if self.position_controlled:
             return np.zeros(self.model.nu)
         dofs = self.model.jnt_dofadr[self.model.actuator_trnid[:, 0]]
-        return -gain * qvel[dofs] / self._unit
+        torque: Array = -gain * qvel[dofs]
+        return torque / self._unit
 
 
 def check_names(given: list[str], known: list[str], what: str) -> None:

@@ -95,9 +95,7 @@ class SimulatorNode(PoloNode):
         if self._goal:
             self.create_subscription(PoseStamped, "goal", self._on_goal, LATCHED)
             self._publish_goal()
-        self.create_subscription(
-            Float64MultiArray, self._robot.command_topic, self._on_command, RELIABLE
-        )
+        self.create_subscription(Float64MultiArray, self._robot.command_topic, self._on_command, RELIABLE)
         self.create_service(SetBool, "~/set_pause", self._on_set_pause)
         self.create_service(Trigger, "~/reset_world", self._on_reset_world)
         self.create_service(Trigger, "~/step_simulation", self._on_step_simulation)
@@ -204,11 +202,11 @@ class SimulatorNode(PoloNode):
             )
 
     def _commands_stopped(self) -> bool:
-        """Whether the last command is older than command_timeout, its delay on the way included."""
+        """Whether the last command is command_timeout old, its delay on the way included."""
         if self._last_command is None:
             return True
         settings = self._settings
-        return self._time - self._last_command > (settings.command_timeout + settings.latency) * NANOSECONDS
+        return self._time - self._last_command >= (settings.command_timeout + settings.latency) * NANOSECONDS
 
     def _advance(self) -> None:
         """One control period under the current control."""

@@ -1,4 +1,4 @@
-"""The viewer node: MuJoCo Studio's page on localhost, drawn from the state topics; works on a real robot too."""
+"""The viewer node: MuJoCo Studio's page on localhost, drawn from the state topics, of a real robot too."""
 
 import numpy as np
 from nav_msgs.msg import Odometry

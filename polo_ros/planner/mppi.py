@@ -40,13 +40,14 @@ class Solution:
     @property
     def effective_sample_size(self) -> Array:
         """1 / Σ w², (P,): how many rollouts the plan really averages; 0 where all diverged."""
-        squares = (self.weights**2).sum(axis=1)
-        return np.divide(1.0, squares, out=np.zeros_like(squares), where=squares > 0)
+        squares: Array = (self.weights**2).sum(axis=1)
+        size: Array = np.divide(1.0, squares, out=np.zeros_like(squares), where=squares > 0)
+        return size
 
     @property
     def diverged(self) -> Mask:
         """(P,), True where every rollout of a problem diverged and the knots are the old ones."""
-        return ~self.valid.any(axis=1)
+        return ~_any_valid(self.valid)
 
 
 class MPPI:
@@ -83,7 +84,7 @@ class MPPI:
     @property
     def knot_steps(self) -> Array:
         """When each knot applies, in steps from the state, (knots,)."""
-        return self.knot_spacing * np.arange(self.config.knots)
+        return self.knot_spacing * np.arange(self.config.knots, dtype=float)
 
     def optimise(
         self,
@@ -106,9 +107,7 @@ class MPPI:
             knots, tried = solution.knots, solution.elites
         return solution
 
-    def _iterate(
-        self, states: Array, knots: Array, elites: Array, value: ValueEnsemble | None
-    ) -> Solution:
+    def _iterate(self, states: Array, knots: Array, elites: Array, value: ValueEnsemble | None) -> Solution:
         samples = self._sample(knots, elites)
         # (K, H + 1, nu) <- (H + 1, n) @ (K, n, nu): the curve is linear in its knots
         controls = np.matmul(self._interpolation, samples)
@@ -125,9 +124,11 @@ class MPPI:
         returns = np.where(valid, returns, -np.inf)
         weights = self._weights(returns, valid)
         updated = np.einsum("pk,pknu->pnu", weights, samples)
-        solved = valid.any(axis=1)
+        solved = _any_valid(valid)
         count = self.config.elites
         best = np.argsort(-returns, axis=1, kind="stable")[:, :count]
+        # where fewer survive than elites are wanted, the best stands in for those that diverged
+        best = np.where(np.take_along_axis(valid, best, axis=1), best, best[:, :1])
         return Solution(
             knots=np.where(solved[:, None, None], updated, knots),
             elites=np.take_along_axis(samples, best[:, :, None, None], axis=1),
@@ -174,4 +175,10 @@ class MPPI:
             temperature = np.maximum(temperature * np.sqrt(spread), 1e-12)
         weights = np.where(valid, np.exp(below / temperature), 0.0)
         total = weights.sum(axis=1, keepdims=True)
-        return np.divide(weights, total, out=np.zeros_like(weights), where=total > 0)
+        normalised: Array = np.divide(weights, total, out=np.zeros_like(weights), where=total > 0)
+        return normalised
+
+
+def _any_valid(valid: Mask) -> Mask:
+    """Whether a problem has a rollout that did not diverge, (P, K) -> (P,)."""
+    return np.asarray(valid.any(axis=1))

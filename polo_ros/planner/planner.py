@@ -94,17 +94,19 @@ class Planner:
         began = time.perf_counter()
         mppi = self._mppi
         spacing = mppi.knot_spacing * self.task.timestep
-        knots, elites = self._warm_start(now + spacing * np.arange(self.config.knots))
-        solution = mppi.optimise(state[None], knots[None], elites, self.value)
+        knots, elites = self._warm_start(now + spacing * np.arange(self.config.knots, dtype=float))
+        value = self.value  # one for the whole plan, whoever may hand over a newer one meanwhile
+        solution = mppi.optimise(state[None], knots[None], elites, value)
         self._sequence += 1
         plan = Plan(now, spacing, solution.knots[0], self.config.curve, self._sequence)
         self._plan, self._solution = plan, solution
         self._elites = solution.elites[0] if solution.valid.any() else None
-        return self._report(plan, solution, began)
+        return self._report(plan, solution, value, began)
 
     def control(self, plan: Plan, times: Array | float) -> Array:
         """The plan's controls at absolute times within the actuators' ranges, (..., nu)."""
-        return np.clip(plan.sample(times), self.task.control_low, self.task.control_high)
+        controls: Array = np.clip(plan.sample(times), self.task.control_low, self.task.control_high)
+        return controls
 
     def traces(self) -> tuple[Array, Array]:
         """Where the last plan's rollouts went: positions (K, H + 1, 3) and returns (K,), best first.
@@ -122,7 +124,8 @@ class Planner:
     def last_controls(self) -> Array:
         """The controls of the last plan's rollouts, (K, H + 1, nu)."""
         assert self._solution is not None
-        return self._solution.view.ctrl[0]
+        controls: Array = self._solution.view.ctrl[0]
+        return controls
 
     def _check_state(self, state: Array) -> None:
         if state.shape != (self.task.state_size,):
@@ -147,14 +150,16 @@ class Planner:
         ]
         return shifted, np.array(elites).reshape(1, -1, *shifted.shape)
 
-    def _report(self, plan: Plan, solution: Solution, began: float) -> PlanReport:
+    def _report(
+        self, plan: Plan, solution: Solution, ensemble: ValueEnsemble | None, began: float
+    ) -> PlanReport:
         task = self.task
         # copied, since the next plan records into the same array
         sensordata = solution.view.sensordata[0, 0, 0].copy()
         here = task.view(sensordata, self.control(plan, plan.start))
         value, spread = 0.0, 0.0
-        if self.value is not None:
-            heads = self.value.heads(task.value_features(here))
+        if ensemble is not None:
+            heads = ensemble.heads(task.value_features(here))
             value, spread = float(optimistic(heads, self.config.optimism)), float(heads.std())
         return PlanReport(
             plan=plan,

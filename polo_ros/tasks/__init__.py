@@ -20,7 +20,11 @@ __all__ = ["Feature", "RewardTerm", "Task", "View", "make_task", "task_class", "
 
 
 def task_classes() -> dict[str, type[Task]]:
-    """Every task class that can be found, by name."""
+    """Every task class that can be found, by name.
+
+    Raises:
+      PoloError: a task of another package cannot be imported.
+    """
     found: dict[str, type[Task]] = {}
     for module_info in pkgutil.iter_modules(__path__):
         module = importlib.import_module(f"{__name__}.{module_info.name}")
@@ -28,7 +32,13 @@ def task_classes() -> dict[str, type[Task]]:
             if issubclass(member, Task) and not inspect.isabstract(member):
                 found[member.name] = member
     for entry_point in entry_points(group=ENTRY_POINT_GROUP):
-        found[entry_point.name] = entry_point.load()
+        try:
+            found[entry_point.name] = entry_point.load()
+        except Exception as error:  # another package's import may fail in any way
+            raise PoloError(
+                f"task '{entry_point.name}' ({entry_point.value}) could not be loaded: {error}; "
+                f"mend or uninstall the package that offers it"
+            ) from error
     return dict(sorted(found.items()))
 
 

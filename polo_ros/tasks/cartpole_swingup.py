@@ -54,7 +54,8 @@ class CartpoleSwingup(Task):
     def start(self, data: mujoco.MjData, rng: np.random.Generator) -> None:
         """Hanging at rest, up to 0.1 rad and 0.1 m off."""
         mujoco.mj_resetData(self.model, data)
-        data.qpos[:] = rng.uniform(-0.1, 0.1, 2) + [0.0, np.pi]
+        data.qpos[:] = rng.uniform(-0.1, 0.1, 2)
+        data.qpos[1] += np.pi
 
     def achieved(self, view: View) -> Mask:
         """Whether the pole is within about 18 degrees of upright."""

@@ -98,7 +98,8 @@ class Humanoid(Task, ABC):
         if self._control_metric is None:
             self._control_metric = control_metric(self.model)
         ctrl = view.ctrl
-        return np.einsum("...i,...i->...", ctrl @ self._control_metric, ctrl)
+        cost: Array = np.einsum("...i,...i->...", ctrl @ self._control_metric, ctrl)
+        return cost
 
     def achieved(self, view: View) -> Mask:
         """Whether the root is above 1 m."""
@@ -115,5 +116,6 @@ def control_metric(model: mujoco.MjModel) -> Array:
         moment[actuator, dof] = model.actuator_gear[actuator, 0]
     solved = np.zeros_like(moment)
     mujoco.mj_solveM(model, data, solved, moment)
-    metric = moment @ solved.T
-    return metric / np.trace(metric)
+    metric: Array = moment @ solved.T
+    metric /= np.trace(metric)
+    return metric

@@ -14,16 +14,21 @@ TARGET_HEIGHT = 1.1
 START_NOISE = 0.02
 
 
+def getup_terms(height: float, sparse: float) -> tuple[RewardTerm, ...]:
+    """The paper's two rewards with given weights, and the control cost."""
+    return (
+        RewardTerm("height", height, 0.0, 2.0, "1 - (1.1 m - root height), at most 1 (dense, A.1)."),
+        RewardTerm("sparse", sparse, 0.0, 2.0, "1 above a root height of 1.1 m, else 0 (sparse, A.1)."),
+        CONTROL_COST,
+    )
+
+
 class HumanoidGetup(Humanoid):
     """Stand up from supine; the dense reward asks for height, the sparse one for having arrived."""
 
     name: ClassVar[str] = "humanoid_getup"
     summary: ClassVar[str] = "A humanoid stands up from lying on its back."
-    terms: ClassVar[tuple[RewardTerm, ...]] = (
-        RewardTerm("height", 1.0, 0.0, 2.0, "1 - (1.1 m - root height), at most 1 (dense, A.1)."),
-        RewardTerm("sparse", 0.0, 0.0, 2.0, "1 above a root height of 1.1 m, else 0 (sparse, A.1)."),
-        CONTROL_COST,
-    )
+    terms: ClassVar[tuple[RewardTerm, ...]] = getup_terms(height=1.0, sparse=0.0)
 
     def reward_terms(self, view: View) -> dict[str, Array]:
         """The paper's R(s), its sparse form and the control cost, each (...)."""
@@ -45,8 +50,4 @@ class HumanoidGetupSparse(HumanoidGetup):
 
     name: ClassVar[str] = "humanoid_getup_sparse"
     summary: ClassVar[str] = "A humanoid stands up, rewarded only once it stands."
-    terms: ClassVar[tuple[RewardTerm, ...]] = (
-        RewardTerm("height", 0.0, 0.0, 2.0, "1 - (1.1 m - root height), at most 1 (dense, A.1)."),
-        RewardTerm("sparse", 1.0, 0.0, 2.0, "1 above a root height of 1.1 m, else 0 (sparse, A.1)."),
-        CONTROL_COST,
-    )
+    terms: ClassVar[tuple[RewardTerm, ...]] = getup_terms(height=0.0, sparse=1.0)

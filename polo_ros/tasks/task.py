@@ -125,7 +125,9 @@ class Task(ABC):
         try:  # the model's own sensors decide whether it fits, so ask it before anyone relies on it
             probe = self.observe(self.state_of(mujoco.MjData(self.model)))
             self.reward(probe)
-            self.value_features(probe)
+            given, listed = self.value_features(probe).size, self.feature_count
+            if given != listed:
+                raise PoloError(f"value_features gives {given} numbers, features lists {listed}")
             self.achieved(probe)
             probe.sensor(self.trace_sensor)
             self.start_state(np.random.default_rng(0))

@@ -1,0 +1,347 @@
+"""The launch files: their arguments, what they start, and real runs of `ros2 launch`."""
+
+import ast
+import importlib.util
+import os
+import re
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import rclpy
+from rcl_interfaces.srv import GetParameters
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.node import Node
+from rclpy.parameter import parameter_value_to_python
+from sensor_msgs.msg import JointState
+from workspace import SOURCE, colcon_build, sourced_environment
+
+from polo_ros.tasks import task_classes
+
+LAUNCH = SOURCE / "launch"
+SHARED = LAUNCH / "polo.launch.py"
+TASK_FILES = sorted(set(LAUNCH.glob("*.launch.py")) - {SHARED})
+CONTRACT = {
+    "task", "use_sim", "use_sim_time", "lockstep", "namespace", "params_file", "model_path", "weights_file",
+    "learn", "viewer", "rviz", "record", "autostart", "log_level",
+}  # fmt: skip
+RECORDED = (
+    "joint_states", "odom", "objects/box/odom", "goal", "effort_controller/commands",
+    "position_controller/commands", "experience", "experience/schema", "value_function/weights",
+    "hardware/e_stop", "planner_node/plan", "planner_node/candidate_trajectories", "planner_node/reward",
+    "planner_node/value", "planner_node/value_std", "planner_node/plan_time",
+)  # fmt: skip
+# a ROS domain of this process, so that runs side by side do not meet
+DOMAIN = 1 + os.getpid() % 100
+
+needs_launch = pytest.mark.skipif(
+    importlib.util.find_spec("launch_ros") is None,
+    reason="launch_ros comes only with an installation of ROS 2; source one",
+)
+needs_ros2 = pytest.mark.skipif(
+    importlib.util.find_spec("ros2launch") is None or shutil.which("ros2") is None,
+    reason="the command `ros2 launch` comes only with an installation of ROS 2; source one",
+)
+
+
+@pytest.mark.parametrize("path", TASK_FILES, ids=lambda path: path.name)
+def test_a_task_file_is_named_after_its_task_which_has_parameters(path: Path) -> None:
+    task = path.name.removesuffix(".launch.py")
+    assert task in task_classes()
+    assert (SOURCE / "config" / f"{task}.yaml").is_file()
+    strings = [node.value for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Constant)]
+    assert task in strings and "polo.launch.py" in strings
+
+
+def test_launch_files_evaluate_and_fetch_nothing() -> None:
+    for path in LAUNCH.glob("*.py"):
+        text = path.read_text()
+        found = re.search(r"\beval\b|\bexec\(|PythonExpression|\bpip\b|urllib|requests|http", text)
+        assert found is None, f"{path.name}: {found}"
+
+
+@pytest.fixture(scope="module")
+def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    folder = tmp_path_factory.mktemp("workspace")
+    found = sourced_environment(colcon_build(folder))
+    return {
+        **found,
+        "ROS_DOMAIN_ID": str(DOMAIN),
+        "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST",
+        "ROS_LOG_DIR": str(folder / "ros_log"),
+    }
+
+
+# ---- in this process, with the library of ros2 launch
+
+
+@pytest.fixture
+def installed(environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lets this process find the package as launch does."""
+    monkeypatch.setenv("AMENT_PREFIX_PATH", environment["AMENT_PREFIX_PATH"])
+
+
+def description() -> Any:
+    """The shared file's launch description."""
+    from launch.launch_description_sources import PythonLaunchDescriptionSource
+
+    return PythonLaunchDescriptionSource(str(SHARED)).try_get_launch_description_without_context()
+
+
+def visit(**given: str) -> tuple[Any, list[str], list[str]]:
+    """What launch would do with arguments; nothing is started.
+
+    Returns:
+      The launch context, the executables that would be started, and the command of the recorder, empty
+      where nothing is recorded.
+    """
+    from launch import LaunchContext
+    from launch.actions import ExecuteProcess, OpaqueFunction
+    from launch.utilities import perform_substitutions
+    from launch_ros.actions import Node as LaunchNode
+
+    context = LaunchContext()
+    context.launch_configurations.update({"task": "cartpole_swingup", **given})
+    executables: list[str] = []
+    recorder: list[str] = []
+    pending = list(description().entities)
+    while pending:
+        action = pending.pop(0)
+        if action.condition is not None and not action.condition.evaluate(context):
+            continue
+        if isinstance(action, LaunchNode):
+            executables.append(action.node_executable)
+        elif isinstance(action, OpaqueFunction):
+            pending[:0] = action.execute(context) or []
+        elif isinstance(action, ExecuteProcess):
+            recorder = [perform_substitutions(context, word) for word in action.cmd]
+        else:
+            action.execute(context)
+    return context, executables, recorder
+
+
+@needs_launch
+def test_arguments_are_those_of_the_contract_and_described() -> None:
+    arguments = description().get_launch_arguments()
+    assert {argument.name for argument in arguments} == CONTRACT
+    for argument in arguments:
+        # launch adds the choices to what is written
+        own = argument.description.partition(" Valid choices are")[0]
+        assert own.endswith(".") and len(own.split()) >= 3, argument.name
+
+
+@needs_launch
+@pytest.mark.usefixtures("installed")
+@pytest.mark.parametrize(
+    ("given", "executables"),
+    [
+        ({}, {"simulator_node", "planner_node", "learner_node"}),
+        ({"use_sim": "false"}, {"planner_node", "learner_node"}),
+        ({"learn": "false"}, {"simulator_node", "planner_node"}),
+        (
+            {"viewer": "true", "rviz": "true"},
+            {"simulator_node", "planner_node", "learner_node", "viewer_node", "rviz2"},
+        ),
+    ],
+)
+def test_switches_choose_what_is_started(given: dict[str, str], executables: set[str]) -> None:
+    _, started, recorder = visit(**given)
+    assert len(started) == len(executables)
+    assert set(started) == executables
+    assert not recorder
+
+
+@needs_launch
+@pytest.mark.usefixtures("installed")
+@pytest.mark.parametrize("use_sim", ["true", "false"])
+def test_hardware_neither_starts_by_itself_nor_waits_for_a_simulator(use_sim: str) -> None:
+    context, _, _ = visit(use_sim=use_sim)
+    for name in ("autostart", "lockstep", "use_sim_time"):
+        assert context.launch_configurations[name] == use_sim
+
+
+@needs_launch
+@pytest.mark.usefixtures("installed")
+@pytest.mark.parametrize(
+    ("before", "use_sim", "after"),
+    [
+        (None, "true", "LOCALHOST"),
+        ("SUBNET", "true", "SUBNET"),
+        (None, "false", None),
+        ("SUBNET", "false", "SUBNET"),
+    ],
+)
+def test_discovery_stays_on_localhost_while_simulating(
+    monkeypatch: pytest.MonkeyPatch, before: str | None, use_sim: str, after: str | None
+) -> None:
+    name = "ROS_AUTOMATIC_DISCOVERY_RANGE"
+    monkeypatch.setenv(name, before or "")
+    if before is None:
+        monkeypatch.delenv(name)
+    context, _, _ = visit(use_sim=use_sim)
+    assert context.environment.get(name) == after
+
+
+@needs_launch
+@pytest.mark.usefixtures("installed")
+@pytest.mark.parametrize(("namespace", "prefix"), [("", "/"), ("robot1", "/robot1/"), ("/a/b", "/a/b/")])
+def test_a_bag_holds_the_robots_topics_and_no_other_robots(namespace: str, prefix: str) -> None:
+    _, _, recorder = visit(record="true", namespace=namespace)
+    assert recorder[:4] == ["ros2", "bag", "record", "--regex"]
+    pattern = re.compile(recorder[4])
+    assert all(pattern.search(prefix + topic) for topic in RECORDED)
+    assert all(pattern.search(topic) for topic in ("/clock", "/diagnostics", "/tf"))
+    others = ("/robot2/joint_states", "/parameter_events", "/rosout", f"{prefix}camera/image_raw")
+    assert not any(pattern.search(topic) for topic in others)
+
+
+# ---- real runs
+
+
+@pytest.fixture
+def listener(monkeypatch: pytest.MonkeyPatch) -> Iterator["Listener"]:
+    monkeypatch.setenv("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
+    made = Listener()
+    yield made
+    made.close()
+
+
+class Listener:
+    """A node of the test's own that looks at the graph."""
+
+    def __init__(self) -> None:
+        self._context = rclpy.Context()
+        rclpy.init(args=[], context=self._context, domain_id=DOMAIN)
+        self.node: Node = rclpy.create_node("listener", context=self._context)
+        self._executor = SingleThreadedExecutor(context=self._context)
+        self._executor.add_node(self.node)
+
+    def wait(self, condition: Any, launch: subprocess.Popen[str]) -> None:
+        """Spin until a condition holds; fail with what was printed where the launch ends first."""
+        deadline = time.monotonic() + 60.0
+        while not condition():
+            self._executor.spin_once(timeout_sec=0.1)
+            if launch.poll() is not None or time.monotonic() > deadline:
+                launch.kill()
+                pytest.fail(f"what was awaited never came:\n{launch.communicate()[0]}")
+
+    def parameters(self, node: str, names: list[str], launch: subprocess.Popen[str]) -> list[Any]:
+        """Parameters of another node."""
+        client = self.node.create_client(GetParameters, f"{node}/get_parameters")
+        self.wait(client.service_is_ready, launch)
+        answer = client.call_async(GetParameters.Request(names=names))
+        self.wait(answer.done, launch)
+        return [parameter_value_to_python(value) for value in answer.result().values]
+
+    def close(self) -> None:
+        self.node.destroy_node()
+        rclpy.try_shutdown(context=self._context)
+
+
+@contextmanager
+def launched(environment: dict[str, str], folder: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+    """`ros2 launch` in a session of its own, all of which is gone in the end."""
+    process = subprocess.Popen(
+        ["ros2", "launch", "polo_ros", "cartpole_swingup.launch.py", *arguments],
+        env=environment, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        start_new_session=True,
+    )  # fmt: skip
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            process.send_signal(signal.SIGINT)
+            process.communicate(timeout=60)
+
+
+def interrupt(process: subprocess.Popen[str]) -> str:
+    """Ctrl-C; what was printed."""
+    process.send_signal(signal.SIGINT)
+    output, _ = process.communicate(timeout=60)
+    return output
+
+
+@needs_ros2
+def test_show_args_is_the_manual(environment: dict[str, str]) -> None:
+    shown = subprocess.run(
+        ["ros2", "launch", "polo_ros", "cartpole_swingup.launch.py", "--show-args"],
+        env=environment, capture_output=True, text=True, check=True, timeout=60,
+    ).stdout  # fmt: skip
+    assert all(f"'{name}':" in shown for name in CONTRACT)
+
+
+@needs_ros2
+def test_the_simulation_runs_and_ends_cleanly(
+    environment: dict[str, str], listener: Listener, tmp_path: Path
+) -> None:
+    stamps: set[tuple[int, int]] = set()
+    listener.node.create_subscription(
+        JointState, "joint_states", lambda m: stamps.add((m.header.stamp.sec, m.header.stamp.nanosec)), 10
+    )
+    with launched(environment, tmp_path) as launch:
+        # in lockstep, time passes only under the planner's commands
+        listener.wait(lambda: len(stamps) > 10, launch)
+        names = ["task", "use_sim_time", "lockstep", "autostart", "rollouts"]
+        expected = ["cartpole_swingup", True, True, True, 20]
+        assert listener.parameters("planner_node", names, launch) == expected
+        assert listener.parameters("simulator_node", names[:3], launch) == expected[:3]
+        assert listener.parameters("learner_node", names[:2], launch) == expected[:2]
+        output = interrupt(launch)
+    assert launch.returncode == 0, output
+    assert output.count("process has finished cleanly") == 3, output
+
+
+@needs_ros2
+def test_hardware_starts_disabled_and_arguments_beat_the_parameter_file(
+    environment: dict[str, str], listener: Listener, tmp_path: Path
+) -> None:
+    params_file = tmp_path / "own.yaml"
+    params_file.write_text(
+        "robot1:\n  planner_node:\n    ros__parameters:\n"
+        "      {control_rate: 50.0, rollouts: 17, autostart: true, model_path: nowhere.xml}\n"
+    )
+    model = str(SOURCE / "models" / "cartpole.xml")
+    with launched(
+        environment, tmp_path, "use_sim:=false", "learn:=false", "namespace:=robot1",
+        f"params_file:={params_file}", f"model_path:={model}",
+    ) as launch:  # fmt: skip
+        names = ["rollouts", "model_path", "autostart", "lockstep", "use_sim_time"]
+        expected = [17, model, False, False, False]
+        assert listener.parameters("robot1/planner_node", names, launch) == expected
+        nodes = {name for name, space in listener.node.get_node_names_and_namespaces() if space == "/robot1"}
+        output = interrupt(launch)
+    assert nodes == {"planner_node"}
+    assert launch.returncode == 0, output
+
+
+@needs_ros2
+def test_an_empty_argument_leaves_the_parameter_files_value(
+    environment: dict[str, str], listener: Listener, tmp_path: Path
+) -> None:
+    model = str(SOURCE / "models" / "cartpole.xml")
+    params_file = tmp_path / "own.yaml"
+    params_file.write_text(
+        "/**:\n  ros__parameters: {control_rate: 50.0}\n"
+        f"/**/planner_node:\n  ros__parameters: {{model_path: {model}}}\n"
+    )
+    with launched(
+        environment, tmp_path, "use_sim:=false", "learn:=false", f"params_file:={params_file}"
+    ) as launch:
+        assert listener.parameters("planner_node", ["model_path"], launch) == [model]
+        interrupt(launch)
+
+
+@needs_ros2
+def test_a_choice_that_there_is_not_is_refused(environment: dict[str, str], tmp_path: Path) -> None:
+    refused = subprocess.run(
+        ["ros2", "launch", "polo_ros", "cartpole_swingup.launch.py", "use_sim:=maybe"],
+        env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert refused.returncode != 0
+    assert 'Argument "use_sim" provided value "maybe" is not valid' in refused.stderr + refused.stdout

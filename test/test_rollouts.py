@@ -1,0 +1,153 @@
+"""Rollouts against plain MuJoCo steps."""
+
+from pathlib import Path
+
+import mujoco
+import numpy as np
+import pytest
+
+from polo_ros.arrays import Array
+from polo_ros.planner.rollouts import Rollouts
+from polo_ros.tasks import Task, make_task
+from polo_ros.tasks.task import STATE_SPEC
+
+STEPS = 12
+
+
+@pytest.fixture(params=["cartpole_swingup", "humanoid_getup"])
+def task(request: pytest.FixtureRequest) -> Task:
+    return make_task(request.param)
+
+
+def problem(task: Task, problems: int = 2, rollouts: int = 3, seed: int = 1) -> tuple[Array, Array]:
+    """Start states and random controls."""
+    rng = np.random.default_rng(seed)
+    states = np.array([task.start_state(rng) for _ in range(problems)])
+    shape = (problems, rollouts, STEPS + 1, task.model.nu)
+    return states, rng.uniform(task.control_low, task.control_high, shape)
+
+
+def stepped(task: Task, state: Array, controls: Array) -> tuple[Array, Array]:
+    """Sensors of s_0 to s_H and the state one step further, by mj_step on one MjData."""
+    data = mujoco.MjData(task.model)
+    mujoco.mj_setState(task.model, data, state, STATE_SPEC)
+    sensordata = []
+    for control in controls:
+        data.ctrl[:] = control
+        mujoco.mj_step(task.model, data)
+        sensordata.append(data.sensordata.copy())
+    return np.array(sensordata), task.state_of(data)
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3])
+def test_records_equal_plain_steps_to_the_bit(task: Task, threads: int) -> None:
+    states, controls = problem(task)
+    rollouts = Rollouts(task.model, threads)
+    recording = rollouts.run(states, controls)
+    assert recording.sensordata.shape == (2, 3, STEPS + 1, task.model.nsensordata)
+    assert recording.valid.all() and recording.valid.shape == (2, 3)
+    finals = rollouts.final_states().reshape(2, 3, -1)
+    for where in np.ndindex(2, 3):
+        expected, final = stepped(task, states[where[0]], controls[where])
+        np.testing.assert_array_equal(recording.sensordata[where], expected)
+        np.testing.assert_array_equal(finals[where], final)
+
+
+def test_the_first_record_describes_the_given_state(task: Task) -> None:
+    states, controls = problem(task)
+    recording = Rollouts(task.model, 1).run(states, controls)
+    for row, state in enumerate(states):
+        seen = task.observe(state, controls[row, 0, 0]).sensordata
+        np.testing.assert_array_equal(recording.sensordata[row, 0, 0], seen)
+
+
+def test_the_last_record_describes_the_terminal_state(task: Task) -> None:
+    """s_H by H plain steps, then its sensors by mj_forward: touch sensors included."""
+    states, controls = problem(task)
+    recording = Rollouts(task.model, 1).run(states, controls)
+    for where in np.ndindex(2, 3):
+        data = mujoco.MjData(task.model)
+        mujoco.mj_setState(task.model, data, states[where[0]], STATE_SPEC)
+        for control in controls[where][:-1]:
+            data.ctrl[:] = control
+            mujoco.mj_step(task.model, data)
+        data.ctrl[:] = controls[where][-1]
+        mujoco.mj_forward(task.model, data)
+        np.testing.assert_array_equal(recording.sensordata[where][-1], data.sensordata)
+
+
+def test_the_last_control_does_not_change_the_records(cartpole: Task) -> None:
+    states, controls = problem(cartpole)
+    first = Rollouts(cartpole.model, 1).run(states, controls).sensordata.copy()
+    controls[:, :, -1] *= -1
+    np.testing.assert_array_equal(Rollouts(cartpole.model, 1).run(states, controls).sensordata, first)
+
+
+def test_nothing_is_left_over_from_the_run_before(task: Task) -> None:
+    states, controls = problem(task)
+    others, other_controls = problem(task, seed=2)
+    rollouts = Rollouts(task.model, 2)
+    fresh = rollouts.run(states, controls).sensordata.copy()
+    rollouts.run(others, other_controls)
+    np.testing.assert_array_equal(rollouts.run(states, controls).sensordata, fresh)
+
+
+def test_numbers_of_rollouts_and_steps_may_change_between_runs(cartpole: Task) -> None:
+    states, controls = problem(cartpole)
+    rollouts = Rollouts(cartpole.model, 1)
+    whole = rollouts.run(states, controls).sensordata.copy()
+    shorter = rollouts.run(states, controls[:, :, :5]).sensordata
+    np.testing.assert_array_equal(shorter, whole[:, :, :5])
+    fewer = rollouts.run(states[:1], controls[:1, :2]).sensordata
+    np.testing.assert_array_equal(fewer, whole[:1, :2])
+
+
+def diverging() -> tuple[Task, Array, Array]:
+    """A cart pushed with 1e12 N by the middle one of three rollouts, from step 4 on."""
+    task = make_task("cartpole_swingup", torque_scale=1e11)
+    states, controls = problem(task)
+    controls[:] = 0.0
+    controls[:, 1, 4:] = 1.0
+    return task, states, controls
+
+
+def test_a_diverged_rollout_is_flagged_and_the_others_are_not() -> None:
+    task, states, controls = diverging()
+    recording = Rollouts(task.model, 1).run(states, controls)
+    assert recording.valid.tolist() == [[True, False, True]] * 2
+    for row in range(2):
+        expected, _ = stepped(task, states[row], controls[row, 0])
+        np.testing.assert_array_equal(recording.sensordata[row, 2], expected)
+        np.testing.assert_array_equal(recording.sensordata[row, 1, :4], expected[:4])
+
+
+def test_a_rollout_that_diverges_in_its_last_record_is_flagged() -> None:
+    task, states, controls = diverging()
+    controls[:, 1] = 0.0
+    controls[:, 1, -2] = 1.0
+    assert Rollouts(task.model, 1).run(states, controls).valid.tolist() == [[True, False, True]] * 2
+
+
+def test_divergence_does_not_stick() -> None:
+    task, states, controls = diverging()
+    rollouts = Rollouts(task.model, 1)
+    assert not rollouts.run(states, controls).valid.all()
+    assert rollouts.run(states, np.zeros_like(controls)).valid.all()
+
+
+def test_non_finite_controls_are_flagged(cartpole: Task) -> None:
+    states, controls = problem(cartpole)
+    controls[0, 2, 3] = np.nan
+    valid = Rollouts(cartpole.model, 1).run(states, controls).valid
+    assert valid.tolist() == [[True, True, False], [True, True, True]]
+
+
+def test_divergence_prints_nothing_and_writes_no_log(
+    capfd: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    task, states, controls = diverging()
+    Rollouts(task.model, 1).run(states, controls)
+    output = capfd.readouterr()
+    assert output.out == output.err == ""
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,265 @@
+"""The humanoid: the paper's robot, its 34 numbers, the rewards of appendix A.1 and the start."""
+
+import mujoco
+import numpy as np
+import pytest
+
+from polo_ros.arrays import Array
+from polo_ros.tasks import Task, make_task
+
+GEARS = {
+    "abdomen_x": 200, "abdomen_y": 200, "abdomen_z": 200, "hip_x": 200, "hip_z": 200, "hip_y": 600,
+    "knee": 400, "ankle_x": 100, "ankle_y": 100, "shoulder1": 100, "shoulder2": 100, "elbow": 200,
+}  # fmt: skip
+# the pose's mirror image in the plane y = 0 exchanges left and right; these joints also change sign,
+# because their axes are not each other's mirror images
+FLIPPED = {
+    "abdomen_x", "abdomen_z", "right_shoulder1", "right_shoulder2", "left_shoulder1", "left_shoulder2",
+}  # fmt: skip
+
+
+def counterpart(name: str) -> str:
+    side, _, rest = name.partition("_")
+    return {"right": f"left_{rest}", "left": f"right_{rest}"}.get(side, name)
+
+
+def random_states(task: Task, count: int, height: tuple[float, float], seed: int) -> Array:
+    """States with any orientation, joint angles and velocities."""
+    rng = np.random.default_rng(seed)
+    model, data = task.model, mujoco.MjData(task.model)
+    states = []
+    for _ in range(count):
+        mujoco.mj_resetData(model, data)
+        data.qpos[:3] = [*rng.uniform(-1, 1, 2), rng.uniform(*height)]
+        direction = rng.standard_normal(4)
+        data.qpos[3:7] = direction / np.linalg.norm(direction)
+        data.qpos[7:] = rng.uniform(model.jnt_range[1:, 0], model.jnt_range[1:, 1])
+        data.qvel[:] = rng.standard_normal(model.nv)
+        states.append(task.state_of(data))
+    return np.array(states)
+
+
+def split(task: Task, state: Array) -> tuple[Array, Array]:
+    nq, nv = task.model.nq, task.model.nv
+    return state[:nq].copy(), state[nq : nq + nv].copy()
+
+
+def mirrored(task: Task, state: Array) -> Array:
+    """The state's mirror image in the plane y = 0."""
+    model = task.model
+    qpos, qvel = split(task, state)
+    new_qpos, new_qvel = qpos.copy(), qvel.copy()
+    new_qpos[:7] *= [1, -1, 1, 1, -1, 1, -1]
+    new_qvel[:6] *= [1, -1, 1, -1, 1, -1]  # an angular velocity is a pseudovector
+    for index in range(1, model.njnt):
+        name = model.joint(index).name
+        other = model.joint(counterpart(name))
+        sign = -1 if name in FLIPPED else 1
+        new_qpos[other.qposadr[0]] = sign * qpos[model.jnt_qposadr[index]]
+        new_qvel[other.dofadr[0]] = sign * qvel[model.jnt_dofadr[index]]
+    return np.concatenate([new_qpos, new_qvel])
+
+
+def mirrored_features(features: Array) -> Array:
+    """What the features of a mirrored pose must be."""
+    flip = np.array([1.0, -1.0, 1.0])
+    forward, up, right_hand, left_hand, right_foot, left_foot = features[:18].reshape(6, 3)
+    root, right_hand_z, left_hand_z, right_foot_z, left_foot_z = features[18:23]
+    linear, angular = features[23:26], features[26:29]
+    head, right_hand_touch, left_hand_touch, right_foot_touch, left_foot_touch = features[29:]
+    return np.concatenate(
+        [
+            *(flip * block for block in (forward, up, left_hand, right_hand, left_foot, right_foot)),
+            [root, left_hand_z, right_hand_z, left_foot_z, right_foot_z],
+            flip * linear,
+            -flip * angular,
+            [head, left_hand_touch, right_hand_touch, left_foot_touch, right_foot_touch],
+        ]
+    )
+
+
+def features_of(task: Task, state: Array) -> Array:
+    return task.value_features(task.observe(state))
+
+
+def test_degrees_of_freedom_motors_and_timestep(humanoid_getup: Task) -> None:
+    model = humanoid_getup.model
+    assert (model.nv, model.nu, model.nq) == (27, 21, 28)
+    assert humanoid_getup.timestep == 0.008
+    assert humanoid_getup.control_low.tolist() == [-1.0] * 21
+    assert humanoid_getup.control_high.tolist() == [1.0] * 21
+
+
+def test_gears_are_those_of_the_paper(humanoid_getup: Task) -> None:
+    model = humanoid_getup.model
+    for index in range(model.nu):
+        name = model.actuator(index).name
+        joint = model.joint(int(model.actuator_trnid[index, 0])).name
+        assert joint == name
+        kind = name.removeprefix("right_").removeprefix("left_")
+        assert model.actuator_gear[index].tolist() == [GEARS[kind], 0, 0, 0, 0, 0]
+
+
+def test_masses_agree_with_the_humanoid_of_dm_control(humanoid_getup: Task) -> None:
+    suite = pytest.importorskip("dm_control.suite.humanoid", reason="dm_control is not installed")
+    xml, assets = suite.get_model_and_assets()
+    reference = mujoco.MjModel.from_xml_string(xml.decode(), assets)
+    theirs = {reference.body(i).name: reference.body_mass[i] for i in range(1, reference.nbody)}
+    theirs["waist"] = theirs.pop("lower_waist")
+    model = humanoid_getup.model
+    ours = {model.body(i).name: model.body_mass[i] for i in range(1, model.nbody)}
+    assert ours == pytest.approx(theirs, rel=1e-9)
+
+
+def test_total_mass_and_head(humanoid_getup: Task) -> None:
+    model = humanoid_getup.model
+    assert model.body_mass.sum() == pytest.approx(40.844, abs=1e-3)
+    assert model.geom("head").size[0] == 0.09
+
+
+def test_the_features_are_34_finite_numbers_of_moderate_size(humanoid_getup: Task) -> None:
+    assert humanoid_getup.feature_count == 34
+    features = features_of(humanoid_getup, random_states(humanoid_getup, 50, (0.0, 1.4), seed=1))
+    assert features.shape == (50, 34)
+    assert np.isfinite(features).all()
+    np.testing.assert_allclose(np.linalg.norm(features[:, :3], axis=1), 1.0, rtol=1e-9)
+    np.testing.assert_allclose(np.linalg.norm(features[:, 3:6], axis=1), 1.0, rtol=1e-9)
+    touch = features[:, 29:]
+    assert (touch >= 0).all() and (touch < 1).all() and (touch > 0).any()
+
+
+def test_features_of_a_known_pose(humanoid_getup: Task) -> None:
+    data = mujoco.MjData(humanoid_getup.model)  # standing upright, facing x
+    data.qpos[2] = 2.0
+    data.qvel[:6] = [1, 2, 3, 0.4, 0.5, 0.6]
+    features = features_of(humanoid_getup, humanoid_getup.state_of(data))
+    np.testing.assert_allclose(features[:6], [1, 0, 0, 0, 0, 1], atol=1e-12)
+    np.testing.assert_allclose(features[6:9], [0.36, -0.17 - 0.18 + 0.18, 0.06 - 0.1], atol=1e-12)
+    np.testing.assert_allclose(features[9:12], [0.36, 0.17, -0.04], atol=1e-12)
+    np.testing.assert_allclose(features[12:15], [0, 0.01, -0.793], atol=1e-12)
+    assert features[18] == 2.0
+    np.testing.assert_allclose(features[23:29], [1, 2, 3, 0.4, 0.5, 0.6], atol=1e-12)
+    assert features[29:].tolist() == [0.0] * 5
+
+
+def test_a_mirrored_pose_has_mirrored_features(humanoid_getup: Task) -> None:
+    for state in random_states(humanoid_getup, 20, (3.0, 4.0), seed=2):
+        features = features_of(humanoid_getup, state)
+        twin = features_of(humanoid_getup, mirrored(humanoid_getup, state))
+        np.testing.assert_allclose(twin, mirrored_features(features), atol=1e-9)
+
+
+def test_touch_is_mirrored_too(humanoid_getup: Task) -> None:
+    """One foot deep in the ground, the other in the air."""
+    data = mujoco.MjData(humanoid_getup.model)
+    data.qpos[2] = 1.28
+    data.joint("left_knee").qpos = -1.5
+    state = humanoid_getup.state_of(data)
+    features = features_of(humanoid_getup, state)
+    assert features[32] > 0.3 and features[33] == 0.0
+    twin = features_of(humanoid_getup, mirrored(humanoid_getup, state))
+    np.testing.assert_allclose(twin, mirrored_features(features), atol=1e-6)
+
+
+def test_where_in_the_plane_the_robot_is_does_not_matter(humanoid_getup: Task) -> None:
+    for state in random_states(humanoid_getup, 10, (3.0, 4.0), seed=3):
+        moved = state.copy()
+        moved[:2] += [5.0, -7.0]
+        np.testing.assert_allclose(
+            features_of(humanoid_getup, moved), features_of(humanoid_getup, state), atol=1e-12
+        )
+
+
+def test_heading_changes_the_axes_of_the_torso_alone(humanoid_getup: Task) -> None:
+    turn = np.array([np.cos(0.6), 0.0, 0.0, np.sin(0.6)])  # by 1.2 rad about the vertical
+    rotation = np.array([[np.cos(1.2), -np.sin(1.2), 0], [np.sin(1.2), np.cos(1.2), 0], [0, 0, 1]])
+    for state in random_states(humanoid_getup, 10, (3.0, 4.0), seed=4):
+        qpos, qvel = split(humanoid_getup, state)
+        mujoco.mju_mulQuat(qpos[3:7], turn, state[3:7])
+        qvel[:3] = rotation @ qvel[:3]  # MuJoCo: world frame; the angular velocity is in the body's
+        turned = features_of(humanoid_getup, np.concatenate([qpos, qvel]))
+        features = features_of(humanoid_getup, state)
+        np.testing.assert_allclose(turned[6:], features[6:], atol=1e-9)
+        np.testing.assert_allclose(turned[:3], rotation @ features[:3], atol=1e-9)
+
+
+def control_cost(model: mujoco.MjModel, ctrl: Array) -> float:
+    """(Bᵀu)ᵀ M⁻¹ (Bᵀu) over trace(B M⁻¹ Bᵀ), from forces that MuJoCo applies, in the reference pose."""
+    data = mujoco.MjData(model)
+    mujoco.mj_forward(model, data)
+    inertia = np.empty((model.nv, model.nv))
+    for dof in range(model.nv):
+        mujoco.mj_mulM(model, data, inertia[dof], np.eye(model.nv)[dof])
+    inverse = np.linalg.inv(inertia)
+    forces = []
+    for actuator in range(model.nu):
+        data.ctrl[:] = np.eye(model.nu)[actuator]
+        mujoco.mj_forward(model, data)
+        forces.append(data.qfrc_actuator.copy())
+    trace = sum(float(force @ inverse @ force) for force in forces)
+    total = sum((u * force for u, force in zip(ctrl, forces, strict=True)), np.zeros(model.nv))
+    return float(total @ inverse @ total) / trace
+
+
+@pytest.mark.parametrize("name", ["humanoid_getup", "humanoid_getup_sparse"])
+@pytest.mark.parametrize("torque_scale", [1.0, 0.2])
+def test_the_reward_is_that_of_appendix_a_1(name: str, torque_scale: float) -> None:
+    task = make_task(name, torque_scale=torque_scale)
+    states = random_states(task, 40, (0.0, 1.6), seed=5)
+    assert 5 < (states[:, 2] > 1.1).sum() < 35
+    controls = np.random.default_rng(6).uniform(-1, 1, (40, task.model.nu))
+    rewards = task.reward(task.observe(states, controls))
+    for state, ctrl, reward in zip(states, controls, rewards, strict=True):
+        root_z = float(state[2])
+        if name == "humanoid_getup":
+            expected = 1.0 - (1.1 - root_z) if root_z <= 1.1 else 1.0
+        else:
+            expected = 0.0 if root_z <= 1.1 else 1.0
+        expected -= 0.02 * control_cost(task.model, ctrl)
+        assert reward == pytest.approx(expected, abs=1e-9)
+
+
+def test_the_control_cost_is_one_for_a_typical_full_effort(humanoid_getup: Task) -> None:
+    """Its mean over independent signs is the metric's trace, which is one."""
+    rng = np.random.default_rng(7)
+    controls = rng.choice([-1.0, 1.0], (4000, humanoid_getup.model.nu))
+    view = humanoid_getup.view(np.zeros((4000, humanoid_getup.model.nsensordata)), controls)
+    cost = humanoid_getup.reward_terms(view)["control"]
+    assert cost.mean() == pytest.approx(1.0, abs=4 * cost.std() / np.sqrt(4000))
+    assert (cost > 0).all()
+
+
+def test_the_supine_keyframe_is_at_rest_on_the_back(humanoid_getup: Task) -> None:
+    model, data = humanoid_getup.model, mujoco.MjData(humanoid_getup.model)
+    key = model.key("supine")
+    mujoco.mj_resetDataKeyframe(model, data, key.id)
+    speed = 0.0
+    for _ in range(250):
+        mujoco.mj_step(model, data)
+        speed = max(speed, float(np.abs(data.qvel).max()))
+    assert speed < 0.01  # rad/s and m/s, over two seconds without torque
+    assert np.abs(data.qpos - key.qpos).max() < 0.01
+    assert data.qpos[2] == pytest.approx(0.09, abs=0.005)
+    assert data.sensor("torso_forward").data[2] > 0.99  # the chest looks up
+
+
+def test_start_states_are_supine_with_small_differences(humanoid_getup: Task) -> None:
+    supine = humanoid_getup.model.key("supine").qpos
+    rng = np.random.default_rng(8)
+    joints = []
+    for _ in range(20):
+        qpos, qvel = split(humanoid_getup, humanoid_getup.start_state(rng))
+        np.testing.assert_array_equal(qpos[:7], supine[:7])
+        np.testing.assert_array_equal(qvel, np.zeros(27))
+        joints.append(qpos[7:] - supine[7:])
+    assert 0.015 < np.abs(joints).max() <= 0.02
+    assert (np.std(joints, axis=0) > 0).all()
+
+
+def test_standing_achieves_the_task_and_sitting_does_not(humanoid_getup: Task) -> None:
+    data = mujoco.MjData(humanoid_getup.model)
+    heights = np.array([0.09, 0.6, 0.99, 1.01, 1.285])
+    states = np.tile(humanoid_getup.state_of(data), (5, 1))
+    states[:, 2] = heights
+    achieved = humanoid_getup.achieved(humanoid_getup.observe(states))
+    assert achieved.tolist() == [False, False, False, True, True]
