@@ -1,20 +1,18 @@
 """Watching in a browser: MuJoCo Studio's web page, fed with poses instead of simulating.
 
 The page draws by itself, so nothing here needs a GPU or a display. Studio's parts are put together
-anew, without its `WebViewer` and `App`, for three reasons: `WebViewer` listens on every network
-interface and has no password; `App` has buttons that would mean nothing here (play, step, reset,
-load a model); and `App` changes the whole process (exception hooks, log handlers, settings in the
-home folder).
+anew, without its `WebViewer` and `App`, because `WebViewer` listens on every network interface and
+has no password, and `App` has buttons that would mean nothing here (play, step, reset, load) and
+changes the whole process (exception hooks, log handlers, settings in the home folder).
 """
 
 import errno
 import logging
-import pathlib
 import socket
 import threading
 import zlib
 from itertools import pairwise
-from types import TracebackType
+from pathlib import Path
 from typing import Self
 
 import mujoco
@@ -33,7 +31,7 @@ LINE_RADIUS = 0.01  # in m
 LINE_COLOUR = (0.1, 0.6, 1.0, 1.0)
 
 _STATE = int(mujoco.mjtState.mjSTATE_INTEGRATION)  # what the page is sent
-_FONTS = str(pathlib.Path(mujoco.__file__).parent / "studio" / "assets")
+_FONTS = str(Path(mujoco.__file__).parent / "studio" / "assets")
 
 # "Browser connected" and the like would interleave with the caller's own output.
 logging.getLogger("WebServer").setLevel(logging.WARNING)
@@ -46,7 +44,7 @@ class StudioViewer:
     newest pose to the browsers. One viewer a process, because the panel's library is global.
 
     Args:
-      model: what to draw; the page gets a copy, as the model is now.
+      model: what to draw, as it is now.
       port: of the page; 0 for any free one.
       track: the body that the camera follows; None for a camera that stays where it is put.
 
@@ -66,7 +64,7 @@ class StudioViewer:
         self._lock = threading.Lock()  # guards the pose and the line
         self._closing = threading.Event()
         camera = _camera(model, track)
-
+        bundle = state_payload.serialize_model_bundle(model)
         if not self._only.acquire(blocking=False):
             raise PoloError("This process has a viewer already: close it before opening another.")
         try:
@@ -76,13 +74,11 @@ class StudioViewer:
             raise
         self.url = f"http://{LOCALHOST}:{self._http.getsockname()[1]}/"
         self._internal = web_server.bind_loopback_socket()  # from the panel to the server
-        bundle = state_payload.serialize_model_bundle(model)
         # Given no drop queue, the server throws away what somebody drags onto the page.
         self._server = web_server.WebServer(self._http, self._internal, mjb_data=bundle)
         self._server.start()
-        self._thread = threading.Thread(
-            target=self._run, args=(zlib.crc32(bundle), camera), name="studio", daemon=True
-        )
+        work = (zlib.crc32(bundle), camera)
+        self._thread = threading.Thread(target=self._run, args=work, name="studio", daemon=True)
         self._thread.start()
 
     def show(
@@ -103,19 +99,16 @@ class StudioViewer:
         Raises:
           PoloError: a wrong shape, or a number that is not finite.
         """
-        pose = {
-            name: _checked(name, value, getattr(self._data, name).shape)
-            for name, value in (
-                ("qpos", qpos),
-                ("mocap_pos", mocap_pos),
-                ("mocap_quat", mocap_quat),
-            )
+        pose = {"qpos": qpos, "mocap_pos": mocap_pos, "mocap_quat": mocap_quat}
+        moves = [
+            (getattr(self._data, name), _checked(name, value, getattr(self._data, name).shape))
+            for name, value in pose.items()
             if value is not None
-        }
-        geoms = [] if line is None else _line(_checked("line", line, (None, 3)))
+        ]
+        geoms = [] if line is None else _line(_checked("line", line, (len(np.atleast_1d(line)), 3)))
         with self._lock:
-            for name, value in pose.items():
-                getattr(self._data, name)[:] = value
+            for place, value in moves:
+                place[:] = value
             self._line = geoms
 
     def is_running(self) -> bool:
@@ -136,12 +129,7 @@ class StudioViewer:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def _run(self, model_id: int, camera: mujoco.MjvCamera) -> None:
@@ -161,30 +149,20 @@ class StudioViewer:
                 moved = self._server.take_client_camera()
                 if moved is not None:
                     steering.apply(camera, moved)
+                panel.draw(self._data)
+                focus = imgui.GetIO()
+                user = state_payload.ViewerInputState(
+                    mouse_focus=not focus.WantCaptureMouse,
+                    keyboard_focus=not focus.WantCaptureKeyboard,
+                    camera_index=panel.state.camera_index,
+                    camera_generation=steering.update_generation(camera),
+                )
                 with self._lock:
                     mujoco.mj_getState(self._model, self._data, state, _STATE)
                     line = self._line
-                panel.draw(self._data)
-                focus = imgui.GetIO()
-                self._server.update_state(
-                    state_payload.serialize_state_payload(
-                        model_id,
-                        _STATE,
-                        state.tobytes(),
-                        camera,
-                        panel.perturb,
-                        panel.options,
-                        self._model,
-                        list(panel.render_flags.flags),
-                        line,
-                        state_payload.ViewerInputState(
-                            mouse_focus=not focus.WantCaptureMouse,
-                            keyboard_focus=not focus.WantCaptureKeyboard,
-                            camera_index=panel.state.camera_index,
-                            camera_generation=steering.update_generation(camera),
-                        ),
-                    )
-                )
+                look = (panel.perturb, panel.options, self._model, list(panel.flags.flags))
+                scene = (model_id, _STATE, state.tobytes(), camera, *look, line, user)
+                self._server.update_state(state_payload.serialize_state_payload(*scene))
             finally:  # a frame left open would hang the process when it exits
                 page.end_frame()
 
@@ -195,32 +173,33 @@ class _Panel:
     def __init__(self, model: mujoco.MjModel, camera: mujoco.MjvCamera) -> None:
         self.options = mujoco.MjvOption()
         self.perturb = mujoco.MjvPerturb()
-        self.render_flags = ux.RenderFlags()
+        self.flags = ux.RenderFlags()
+        self.flags.flags = mujoco.MjvScene().flags.tolist()  # MuJoCo's own: shadows, sky and such
         self.state = ux.UxState()
+        if camera.type == mujoco.mjtCamera.mjCAMERA_TRACKING:
+            self.state.camera_index = ux.TRACKING_CAMERA_IDX
         self._model = model
         self._camera = camera
         ux.setup_theme(ux.GuiTheme.DARK)
 
     def draw(self, data: mujoco.MjData) -> None:
+        """Lays the panel out, within a frame, and takes up what the user changed on it."""
         ux.configure_docking_layout(show_toolbar=False, show_status_bar=False)
-        imgui.Begin("Options")
+        imgui.Begin("Options")  # the name that the layout above puts on the left
         ux.camera_selection_gui(self._model, data, self._camera, self.state)
         ux.label_selection_gui(self.options)
         ux.frame_selection_gui(self.options)
-        ux.groups_gui(self._model, self.options)
-        ux.rendering_gui(self._model, self.options, self.render_flags)
+        if imgui.CollapsingHeader("Rendering"):
+            ux.rendering_gui(self._model, self.options, self.flags)
+        if imgui.CollapsingHeader("Groups"):
+            ux.groups_gui(self._model, self.options)
         imgui.End()
 
 
 def listen_locally(port: int) -> socket.socket:
-    """Opens the viewer's socket, on localhost only.
+    """Opens the viewer's socket, on localhost only, as whoever reaches it needs no password.
 
-    Whoever reaches it sees and steers the page without a password. To watch from another machine,
-    forward the port (`ssh -L 8080:localhost:8080 robot`): the browser would not run the page from
-    any other plain-http address anyway.
-
-    Args:
-      port: 0 for any free one.
+    To watch from another machine, forward the port (`ssh -L 8080:localhost:8080 robot`).
 
     Raises:
       PoloError: the port is taken, or cannot be opened.
@@ -245,37 +224,33 @@ def _camera(model: mujoco.MjModel, track: str | None) -> mujoco.MjvCamera:
     camera = mujoco.MjvCamera()
     mujoco.mjv_defaultFreeCamera(model, camera)
     if track is not None:
-        body = mujoco.mj_name2id(model, mujoco.mjtObj.mjOBJ_BODY, track)
-        if body < 0:
+        camera.trackbodyid = mujoco.mj_name2id(model, mujoco.mjtObj.mjOBJ_BODY, track)
+        if camera.trackbodyid < 0:
             raise PoloError(f"The model has no body '{track}' for the camera to follow.")
         camera.type = mujoco.mjtCamera.mjCAMERA_TRACKING
-        camera.trackbodyid = body
     return camera
 
 
 def _line(corners: Array) -> list[mujoco.MjvGeom]:
     """Returns capsules along (n, 3) corners, leaving out corners where the page allows no more."""
-    most = int(state_payload.MAX_EXTRA_GEOMS) + 1
+    most = state_payload.MAX_EXTRA_GEOMS + 1
     if len(corners) > most:
         corners = corners[np.linspace(0, len(corners) - 1, most).round().astype(int)]
+    capsule = mujoco.mjtGeom.mjGEOM_CAPSULE
+    colour = np.array(LINE_COLOUR, np.float32)
     geoms = []
     for start, end in pairwise(corners):
         geom = mujoco.MjvGeom()
-        capsule = mujoco.mjtGeom.mjGEOM_CAPSULE
-        colour = np.array(LINE_COLOUR, np.float32)
         mujoco.mjv_initGeom(geom, capsule, np.zeros(3), np.zeros(3), np.eye(3).ravel(), colour)
         mujoco.mjv_connector(geom, capsule, LINE_RADIUS, start, end)
+        geom.emission = 0.5  # to be seen in a dark scene too
         geoms.append(geom)
     return geoms
 
 
-def _checked(name: str, value: ArrayLike, shape: tuple[int | None, ...]) -> Array:
-    """Returns the value as an array of this shape, where None fits any length."""
+def _checked(name: str, value: ArrayLike, shape: tuple[int, ...]) -> Array:
+    """Returns the value as an array of finite numbers of this shape."""
     array = np.asarray(value, dtype=np.float64)
-    fits = array.ndim == len(shape) and all(
-        want in (None, got) for want, got in zip(shape, array.shape, strict=True)
-    )
-    if not fits or not np.isfinite(array).all():
-        wanted = ", ".join("n" if want is None else str(want) for want in shape)
-        raise PoloError(f"The viewer needs {name} of shape ({wanted}) and finite, but got {array.shape}.")
+    if array.shape != shape or not np.isfinite(array).all():
+        raise PoloError(f"The viewer needs a finite {name} of shape {shape}, not {array.shape}.")
     return array

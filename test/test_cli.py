@@ -176,7 +176,7 @@ def test_bad_weights_get_one_sentence(
     weights, broken = trained / "weights.safetensors", tmp_path / "broken.safetensors"
     broken.write_bytes(weights.read_bytes()[:-5])
     assert "corrupted" in refusal([*EVALUATE, "--weights", str(broken)], capsys)
-    assert "Is a directory" in refusal([*EVALUATE, "--weights", str(tmp_path)], capsys)
+    assert f"there is no file {tmp_path}" in refusal([*EVALUATE, "--weights", str(tmp_path)], capsys)
     other = refusal(["evaluate", "humanoid_getup", "--weights", str(weights)], capsys)
     assert "are of task cartpole_swingup, not humanoid_getup" in other
     scaled = refusal([*EVALUATE, "--weights", str(weights), "-p", "torque_scale:=0.5"], capsys)

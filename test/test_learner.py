@@ -4,6 +4,7 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
+import mujoco
 import numpy as np
 import pytest
 import torch
@@ -14,6 +15,7 @@ from polo_ros.learner import Learner, LearnerConfig
 from polo_ros.learner.checkpoint import Origin, encode_value, read_tensors, write_atomically
 from polo_ros.planner import PlannerConfig
 from polo_ros.tasks import Task, make_task
+from polo_ros.tasks.task import STATE_SPEC
 
 CONFIG = LearnerConfig(
     gradient_steps=4,
@@ -165,6 +167,37 @@ def test_later_updates_label_ends_of_rollouts_too(task: Task, tmp_path: Path) ->
     labelled = contents(learner, tmp_path / "file")[0]["labels.features"][6:]
     near = np.abs(labelled[:, None] - ends[None]).sum(axis=-1).min(axis=1) < 1e-9
     assert near.tolist() == [False] * 3 + [True] * 3
+
+
+def test_ends_start_from_what_the_actor_did_when_it_was_as_far(task: Task, tmp_path: Path) -> None:
+    learner = make_learner(task, target_horizon=2)  # two knots tell two controls exactly
+    states, ctrl, rewards, episodes = experience(task, 80)
+    learner.add(states, ctrl, rewards, episodes)  # the first 30 have left
+    learner.update()
+    first, _ = contents(learner, tmp_path / "file")
+    visited, ends = (
+        task.value_features(task.observe(states)),
+        task.value_features(task.observe(first["ends"])),
+    )
+    origins = [int(np.abs(visited - features).sum(axis=1).argmin()) for features in first["labels.features"]]
+    np.testing.assert_array_equal(first["end_visits"], np.repeat(origins, CONFIG.target_rollouts) + 3)
+    learner.update()
+    tensors, _ = contents(learner, tmp_path / "file")
+    data = mujoco.MjData(task.model)
+    for features, candidates in zip(
+        tensors["labels.features"][-3:], tensors["labels.rewards"][-3:], strict=True
+    ):
+        end = int(np.abs(ends - features).sum(axis=1).argmin())
+        start = min(int(first["end_visits"][end]), 79)
+        last = start // 20 * 20 + 19  # of its episode
+        mujoco.mj_setState(task.model, data, first["ends"][end], STATE_SPEC)
+        earned = 0.0
+        for step in range(2):
+            done = ctrl[min(start + step, last)]
+            earned += CONFIG.discount**step * float(task.reward(task.observe(task.state_of(data), done)))
+            data.ctrl[:] = done
+            mujoco.mj_step(task.model, data)
+        assert candidates[1] == pytest.approx(earned, abs=1e-9)
 
 
 def test_state_whose_rollouts_all_diverge_is_not_labelled(task: Task, tmp_path: Path) -> None:

@@ -11,6 +11,11 @@ GEARS = {
     "abdomen_x": 200, "abdomen_y": 200, "abdomen_z": 200, "hip_x": 200, "hip_z": 200, "hip_y": 600,
     "knee": 400, "ankle_x": 100, "ankle_y": 100, "shoulder1": 100, "shoulder2": 100, "elbow": 200,
 }  # fmt: skip
+# of dm_control's humanoid, in kg
+MASSES = {
+    "torso": 5.8538, "head": 3.0536, "waist": 2.2619, "pelvis": 6.6162, "thigh": 4.7518, "shin": 2.7557,
+    "foot": 1.1311, "upper_arm": 1.6611, "lower_arm": 0.9615, "hand": 0.2681,
+}  # fmt: skip
 # the pose's mirror image in the plane y = 0 exchanges left and right; these joints also change sign,
 # because their axes are not each other's mirror images
 FLIPPED = {
@@ -111,8 +116,11 @@ def test_masses_agree_with_the_humanoid_of_dm_control(humanoid_getup: Task) -> N
     assert ours == pytest.approx(theirs, rel=1e-9)
 
 
-def test_total_mass_and_head(humanoid_getup: Task) -> None:
+def test_masses_and_head(humanoid_getup: Task) -> None:
     model = humanoid_getup.model
+    for index in range(1, model.nbody):
+        kind = model.body(index).name.removeprefix("right_").removeprefix("left_")
+        assert model.body_mass[index] == pytest.approx(MASSES[kind], abs=1e-3)
     assert model.body_mass.sum() == pytest.approx(40.844, abs=1e-3)
     assert model.geom("head").size[0] == 0.09
 

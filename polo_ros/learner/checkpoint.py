@@ -78,7 +78,14 @@ def package_file(file: str) -> Path:
     Raises:
       PoloError: neither exists.
     """
-    return Path(file) if Path(file).is_file() else share_path("models", file)
+    path = Path(file)
+    if path.is_file():
+        return path
+    if path.name != file:
+        raise PoloError(
+            f"there is no file {file}; give the path of a value function, or the package's name of one"
+        )
+    return share_path("models", file)
 
 
 def architecture(value: ValueEnsemble) -> str:

@@ -121,7 +121,7 @@ class LearnerNode(PoloNode):
 
     def _due(self) -> bool:
         fresh = sum(len(rows["state"]) for rows in self._pending)
-        return not self._paused and fresh >= self.config(LearnerConfig).update_period
+        return not self._paused and fresh >= int(self.get_parameter("update_period").value)
 
     def _update(self) -> None:
         if self.take_changes():

@@ -33,6 +33,8 @@ from polo_ros.nodes.state import object_topic
 
 # another simulator is looked for this long before the first state is published, in s
 DISCOVERY_TIME = 1.0
+# and this long after it, since discovery may take seconds; later the newcomer is the other one, in s
+LATE_DISCOVERY_TIME = 5.0
 # how often the state is repeated while lockstep awaits a command, in s of wall time: it may have been
 # published before its reader was there
 REPEAT_PERIOD = 0.2
@@ -77,7 +79,7 @@ class SimulatorNode(PoloNode):
         self._late = 0
         self._fault = ""
         self.task.start(self._data, self._rng)
-        self._refuse_second_simulator()
+        self._look_for_others()
 
         overrides = QoSOverridingOptions.with_default_policies()
         self._clock_out = self.create_publisher(ClockMessage, "/clock", 1)
@@ -128,19 +130,25 @@ class SimulatorNode(PoloNode):
             return WARN, f"no command for {self._settings.command_timeout} s: safe action", values
         return OK, "running", values
 
-    def _refuse_second_simulator(self) -> None:
-        """Raises PoloError where somebody publishes this robot's state already."""
-        topic = self.resolve_topic_name("joint_states")
-        until = time.monotonic() + DISCOVERY_TIME
-        while time.monotonic() < until:
-            others = self.get_publishers_info_by_topic(topic)
-            if others:
-                other = others[0]
-                raise PoloError(
-                    f"{other.node_namespace.rstrip('/')}/{other.node_name} publishes {topic} already; stop "
-                    f"it, or give one of the two a namespace or a ROS_DOMAIN_ID of its own"
-                )
+    def check(self) -> None:
+        """End this node where it was not the first, once that is known."""
+        if time.monotonic() - self._started < LATE_DISCOVERY_TIME:
+            self._refuse_others(own=1)
+
+    def _look_for_others(self) -> None:
+        self._started = time.monotonic()
+        while time.monotonic() - self._started < DISCOVERY_TIME:
+            self._refuse_others(own=0)
             time.sleep(0.02)
+
+    def _refuse_others(self, own: int) -> None:
+        """Raises PoloError where more than this node's `own` publishers publish this robot's state."""
+        topic = self.resolve_topic_name("joint_states")
+        if self.count_publishers(topic) > own:
+            raise PoloError(
+                f"another node publishes {topic} already; stop it, or give one of the two a namespace or "
+                f"a ROS_DOMAIN_ID of its own"
+            )
 
     def _on_command(self, message: Float64MultiArray) -> None:
         try:

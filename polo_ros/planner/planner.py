@@ -94,7 +94,7 @@ class Planner:
         began = time.perf_counter()
         mppi = self._mppi
         spacing = mppi.knot_spacing * self.task.timestep
-        knots, elites = self._warm_start(now + spacing * np.arange(self.config.knots, dtype=float))
+        knots, elites = self._warm_start(now + mppi.knot_steps * self.task.timestep)
         value = self.value  # one for the whole plan, whoever may hand over a newer one meanwhile
         solution = mppi.optimise(state[None], knots[None], elites, value)
         self._sequence += 1
