@@ -6,7 +6,9 @@ has no password, and `App` has buttons that would mean nothing here (play, step,
 changes the whole process (exception hooks, log handlers, settings in the home folder).
 """
 
+import atexit
 import errno
+import functools
 import logging
 import socket
 import threading
@@ -73,13 +75,14 @@ class StudioViewer:
             self._only.release()
             raise
         self.url = f"http://{LOCALHOST}:{self._http.getsockname()[1]}/"
-        self._internal = web_server.bind_loopback_socket()  # from the panel to the server
+        internal, page = _panel_page()
         # Given no drop queue, the server throws away what somebody drags onto the page.
-        self._server = web_server.WebServer(self._http, self._internal, mjb_data=bundle)
+        self._server = web_server.WebServer(self._http, internal.dup(), mjb_data=bundle)
         self._server.start()
-        work = (zlib.crc32(bundle), camera)
+        work = (page, zlib.crc32(bundle), camera)
         self._thread = threading.Thread(target=self._run, args=work, name="studio", daemon=True)
         self._thread.start()
+        atexit.register(self.close)  # a frame under way would crash the exiting process
 
     def show(
         self,
@@ -120,10 +123,10 @@ class StudioViewer:
         if self._closing.is_set():
             return
         self._closing.set()
+        atexit.unregister(self.close)
         self._thread.join()
         self._server.stop()
         self._http.close()
-        self._internal.close()
         self._only.release()
 
     def __enter__(self) -> Self:
@@ -132,9 +135,8 @@ class StudioViewer:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _run(self, model_id: int, camera: mujoco.MjvCamera) -> None:
+    def _run(self, page: headless_ui.HeadlessUi, model_id: int, camera: mujoco.MjvCamera) -> None:
         """Sends frames until closed; only this thread touches the camera and the panel."""
-        page = headless_ui.HeadlessUi("polo_ros", self._internal.getsockname()[1], _FONTS)
         imgui.SetCurrentContext(page.get_context())
         for library in (ux, implot):
             library.set_imgui_context(page.get_context())
@@ -163,8 +165,19 @@ class StudioViewer:
                 look = (panel.perturb, panel.options, self._model, list(panel.flags.flags))
                 scene = (model_id, _STATE, state.tobytes(), camera, *look, line, user)
                 self._server.update_state(state_payload.serialize_state_payload(*scene))
-            finally:  # a frame left open would hang the process when it exits
+            finally:  # a frame left open would hang the next one
                 page.end_frame()
+
+
+@functools.cache
+def _panel_page() -> tuple[socket.socket, headless_ui.HeadlessUi]:
+    """Returns what draws the panel, and the socket over which it reaches the server.
+
+    Made once and kept, whatever viewers come and go: in MuJoCo 4.0 destroying one and making
+    another now and then aborts or hangs the process. The socket is on localhost too.
+    """
+    internal = web_server.bind_loopback_socket()
+    return internal, headless_ui.HeadlessUi("polo_ros", internal.getsockname()[1], _FONTS)
 
 
 class _Panel:

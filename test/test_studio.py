@@ -3,7 +3,10 @@
 import queue
 import re
 import socket
+import subprocess
+import sys
 import threading
+import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -76,20 +79,26 @@ def outward_address() -> str | None:
     return None if address.startswith("127.") else address
 
 
-def page_state(viewer: StudioViewer, model: mujoco.MjModel, part: Array) -> mujoco.MjData:
-    """Listens as a browser does until the state has these numbers in it; returns that state."""
-    spec = mujoco.mjtState.mjSTATE_INTEGRATION
-    length = 8 * mujoco.mj_stateSize(model, spec)
-    data = mujoco.MjData(model)
+def frame_with(viewer: StudioViewer, part: bytes) -> bytes:
+    """Listens as a browser does until a frame has these bytes in it; returns that frame."""
+    deadline = time.monotonic() + PATIENCE
     with connect(viewer.url.replace("http", "ws") + "state?sid=test", compression=None) as page:
-        while True:
+        while time.monotonic() < deadline:
             message = page.recv(timeout=PATIENCE)
-            if isinstance(message, str) or part.tobytes() not in message:
-                continue
-            # The state begins with the time and the pose.
-            start = message.index(part.tobytes()) - 8
-            mujoco.mj_setState(model, data, np.frombuffer(message[start : start + length]), spec)
-            return data
+            if isinstance(message, bytes) and part in message:
+                return message
+    raise AssertionError("the page never got what was shown")
+
+
+def drawn_state(viewer: StudioViewer, model: mujoco.MjModel, qpos: Array) -> mujoco.MjData:
+    """Returns the state that a browser gets, once it gets this pose."""
+    spec = mujoco.mjtState.mjSTATE_INTEGRATION
+    message = frame_with(viewer, qpos.tobytes())
+    start = message.index(qpos.tobytes()) - 8  # the state begins with the time and the pose
+    data = mujoco.MjData(model)
+    state = np.frombuffer(message, count=mujoco.mj_stateSize(model, spec), offset=start)
+    mujoco.mj_setState(model, data, state, spec)
+    return data
 
 
 @pytest.mark.skipif(not Path("/proc/net/tcp").exists(), reason="needs Linux")
@@ -139,7 +148,7 @@ def test_the_page_gets_the_pose_and_the_time_stands_still(
     for height in (1.0, 2.0):  # in the air: a simulation would let the ball fall
         qpos = np.array([0.1, 0.2, height, 1.0, 0.0, 0.0, 0.0])
         viewer.show(qpos, mocap_pos=[[3.0, 4.0, height]])
-        drawn = page_state(viewer, model, qpos)
+        drawn = drawn_state(viewer, model, qpos)
         np.testing.assert_array_equal(drawn.qpos, qpos)
         np.testing.assert_array_equal(drawn.mocap_pos, [[3.0, 4.0, height]])
         np.testing.assert_array_equal(drawn.mocap_quat, [[1.0, 0.0, 0.0, 0.0]])
@@ -156,28 +165,30 @@ def test_the_physics_never_steps(model: mujoco.MjModel, monkeypatch: pytest.Monk
     qpos = np.array([0.0, 0.0, 1.0, 1.0, 0.0, 0.0, 0.0])
     with StudioViewer(model, 0) as viewer:
         viewer.show(qpos)
-        page_state(viewer, model, qpos)
+        drawn_state(viewer, model, qpos)
         assert viewer.is_running()
 
 
 def test_the_page_gets_the_line(viewer: StudioViewer, model: mujoco.MjModel) -> None:
-    middle = np.float32([1.5, 2.5, 3.5]).tobytes()  # where the only piece of the line is centred
+    middle = np.array(
+        [1.5, 2.5, 3.5], np.float32
+    ).tobytes()  # where the only piece of the line is centred
     viewer.show(model.qpos0, line=[[1.0, 2.0, 3.0], [2.0, 3.0, 4.0]])
-    with connect(viewer.url.replace("http", "ws") + "state?sid=test", compression=None) as page:
-        while True:
-            message = page.recv(timeout=PATIENCE)
-            if isinstance(message, bytes) and middle in message:
-                break
+    frame_with(viewer, middle)
 
 
-@pytest.mark.parametrize(("corners", "pieces"), [(0, 0), (1, 0), (2, 1), (1025, 1024), (5000, 1024)])
+@pytest.mark.parametrize(
+    ("corners", "pieces"), [(0, 0), (1, 0), (2, 1), (1025, 1024), (5000, 1024)]
+)
 def test_a_line_fits_the_page_and_keeps_its_ends(corners: int, pieces: int) -> None:
     line = np.zeros((corners, 3))
     line[:, 0] = np.arange(corners)
     geoms = _line(line)
     assert len(geoms) == pieces
     if pieces:
-        reach = [geom.pos[0] + sign * geom.size[2] for geom, sign in ((geoms[0], -1), (geoms[-1], 1))]
+        reach = [
+            geom.pos[0] + sign * geom.size[2] for geom, sign in ((geoms[0], -1), (geoms[-1], 1))
+        ]
         np.testing.assert_allclose(reach, [0.0, corners - 1.0], atol=1e-3)
 
 
@@ -223,7 +234,7 @@ def test_many_threads_may_show(viewer: StudioViewer, model: mujoco.MjModel) -> N
     assert errors.empty()
     last = np.arange(7.0)
     viewer.show(last)
-    np.testing.assert_array_equal(page_state(viewer, model, last).qpos, last)
+    np.testing.assert_array_equal(drawn_state(viewer, model, last).qpos, last)
 
 
 def test_closing_frees_the_port_and_may_be_repeated(model: mujoco.MjModel) -> None:
@@ -239,8 +250,24 @@ def test_closing_frees_the_port_and_may_be_repeated(model: mujoco.MjModel) -> No
         assert again.is_running()
 
 
+def test_it_may_be_opened_and_closed_many_times(model: mujoco.MjModel) -> None:
+    for _ in range(20):  # Studio's own teardown survives a few
+        with StudioViewer(model, 0) as viewer:
+            assert viewer.is_running()
+
+
+def test_a_process_may_end_without_closing_it() -> None:
+    program = f"""
+import mujoco
+from polo_ros.studio import StudioViewer
+viewer = StudioViewer(mujoco.MjModel.from_xml_string({WORLD!r}), 0)
+viewer.show([0, 0, 1, 1, 0, 0, 0])
+"""
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=PATIENCE)
+
+
 def test_it_prints_nothing(model: mujoco.MjModel, capfd: pytest.CaptureFixture[str]) -> None:
     with StudioViewer(model, 0) as viewer:
         viewer.show(model.qpos0)
-        page_state(viewer, model, model.qpos0)
+        drawn_state(viewer, model, model.qpos0)
     assert capfd.readouterr() == ("", "")

@@ -1,11 +1,13 @@
 """The planner node: state in, plan, commands out at the control rate; publishes experience."""
 
 import threading
+import time
 from dataclasses import dataclass
 
 import numpy as np
 from geometry_msgs.msg import PoseStamped
 from nav_msgs.msg import Odometry
+from rclpy.duration import Duration
 from rclpy.qos_overriding_options import QoSOverridingOptions
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Bool, Float64, Float64MultiArray, String, UInt8MultiArray
@@ -40,6 +42,8 @@ from polo_ros.planner.predict import Predictor
 
 # a forward gap of this many control periods between states is a new episode
 EPISODE_GAP = 20
+# what readers are given to take the last command, in s
+FAREWELL = 0.2
 
 
 @dataclass(frozen=True)
@@ -355,6 +359,9 @@ class PlannerNode(PoloNode):
         self._worker.close()
         if self._latest is not None:
             self._command_safely(self._latest)
+            # readers drop what they have not taken when its publisher goes
+            self._commands.wait_for_all_acked(Duration(seconds=1.0))
+            time.sleep(FAREWELL)
 
 
 def main() -> None:

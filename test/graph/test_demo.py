@@ -1,0 +1,88 @@
+"""The demo: solves the task, and leaves no process behind whatever happens."""
+
+import os
+import signal
+import sys
+from pathlib import Path
+
+from polo_ros.share import share_path
+
+from .harness import Graph
+
+
+def start(graph: Graph, *options: str) -> Path:
+    """Start the demo on the cart-pole and return its output folder."""
+    out = graph.folder / "out"
+    command = [sys.executable, "-m", "polo_ros.demo", "--task", "cartpole_swingup", "--out", str(out)]
+    graph.run("demo", [*command, *options])
+    return out
+
+
+def nodes_of(graph: Graph, out: Path) -> dict[str, int]:
+    """Process ids by name of the nodes that a demo has started."""
+    children = Path(f"/proc/{graph.children['demo'].pid}/task/{graph.children['demo'].pid}/children")
+    found = {}
+    for pid in map(int, children.read_text().split()):
+        arguments = Path(f"/proc/{pid}/cmdline").read_text().split("\0")
+        found |= {path.stem: pid for path in out.glob("*.log") if f"polo_ros.nodes.{path.stem}" in arguments}
+    return found
+
+
+def exists(pid: int) -> bool:
+    """Whether a process is there, dead or alive."""
+    return Path(f"/proc/{pid}").exists()
+
+
+def never_solved(folder: Path) -> str:
+    """A configuration that pays for nothing, so that the pole is never swung up."""
+    path = folder / "idle.yaml"
+    text = share_path("config", "cartpole_swingup.yaml").read_text()
+    path.write_text(text.replace("    horizon: 50\n", "    horizon: 50\n    reward.upright: 0.0\n"))
+    assert "upright" in path.read_text()
+    return str(path)
+
+
+def run_until_acting(graph: Graph) -> dict[str, int]:
+    """Start a demo that does not end by itself, and wait until all of its nodes act."""
+    out = start(graph, "--config", never_solved(graph.folder), "--bound", "300")
+    acting = lambda: "sim   0.00" not in graph.log("demo").strip().rpartition("\n")[2]  # noqa: E731
+    graph.wait(lambda: "sim" in graph.log("demo") and acting(), "acting demo")
+    nodes = nodes_of(graph, out)
+    assert set(nodes) == {"simulator_node", "planner_node", "learner_node"}
+    return nodes
+
+
+def test_the_demo_solves_its_task_and_leaves_a_picture_and_logs(graph: Graph) -> None:
+    out = start(graph, "--no-value", "--bound", "120")
+    assert graph.exit_code("demo") == 0
+    assert "cartpole_swingup, seed 0: solved" in graph.log("demo")
+    assert (out / "demo.png").read_bytes().startswith(b"\x89PNG")
+    assert {path.stem for path in out.glob("*.log")} == {"simulator_node", "planner_node"}
+
+
+def test_a_killed_node_stops_everything_and_is_named(graph: Graph) -> None:
+    nodes = run_until_acting(graph)
+    os.kill(nodes["planner_node"], signal.SIGKILL)
+    assert graph.exit_code("demo") == 1
+    assert "planner_node has ended, so everything stops" in graph.log("demo")
+    assert not any(map(exists, nodes.values()))
+
+
+def test_an_interrupt_stops_everything(graph: Graph) -> None:
+    nodes = run_until_acting(graph)
+    assert graph.end("demo") == 1
+    assert "interrupted" in graph.log("demo")
+    assert not any(map(exists, nodes.values()))
+
+
+def test_a_bound_ends_the_demo(graph: Graph) -> None:
+    start(graph, "--config", never_solved(graph.folder), "--no-learn", "--bound", "2")
+    assert graph.exit_code("demo") == 1
+    assert "not solved within 2 s of wall time" in graph.log("demo")
+
+
+def test_an_unknown_task_is_one_sentence(graph: Graph) -> None:
+    graph.run("demo", [sys.executable, "-m", "polo_ros.demo", "--task", "juggling"])
+    assert graph.exit_code("demo") == 1
+    assert "Traceback" not in graph.log("demo")
+    assert len(graph.log("demo").strip().splitlines()) == 1

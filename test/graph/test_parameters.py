@@ -1,0 +1,155 @@
+"""Parameters and names of all nodes, in a namespace: described, ranged, and changed while planning."""
+
+import socket
+from collections.abc import Generator
+
+import pytest
+from std_msgs.msg import Float64, Float64MultiArray
+from trajectory_msgs.msg import JointTrajectory
+from visualization_msgs.msg import MarkerArray
+
+from polo_ros.config import settings_for
+from polo_ros.node_config import NODES, node_table
+from polo_ros.nodes.messages import best_trace
+from polo_ros.tasks import task_class
+
+from .harness import Graph
+
+TASK = task_class("cartpole_swingup")
+ABSOLUTE = {"/clock", "/diagnostics", "/parameter_events", "/rosout"}  # the last two are ROS 2's own
+
+
+def free_port() -> int:
+    """A port of localhost that nobody uses."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+class Robot1:
+    """All four nodes below /robot1, planning in lockstep."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self.plans = graph.record(JointTrajectory, "/robot1/planner_node/plan")
+        self.traces = graph.record(MarkerArray, "/robot1/planner_node/candidate_trajectories")
+        self.commands = graph.record(Float64MultiArray, "/robot1/effort_controller/commands")
+        # the rarely updating learner leaves the machine to the planner
+        graph.start("simulator_node", namespace="/robot1")
+        graph.start("planner_node", namespace="/robot1", autostart=True)
+        graph.start("learner_node", namespace="/robot1", update_period=1000)
+        graph.start("viewer_node", namespace="/robot1", port=free_port())
+
+    def wait_for_plans(self, count: int = 5) -> None:
+        seen = len(self.plans)
+        self.graph.wait(lambda: len(self.plans) >= seen + count, "plans")
+
+    def knots_and_end(self) -> tuple[int, float]:
+        """The newest plan's number of knots, and when its last one is, in s from its start."""
+        points = self.plans[-1].points
+        return len(points), points[-1].time_from_start.sec + 1e-9 * points[-1].time_from_start.nanosec
+
+
+@pytest.fixture(scope="module")
+def robot(tmp_path_factory: pytest.TempPathFactory) -> Generator[Robot1]:
+    with Graph(tmp_path_factory.mktemp("robot1")) as graph:
+        robot = Robot1(graph)
+        robot.wait_for_plans()
+        yield robot
+
+
+@pytest.mark.parametrize("node", NODES)
+def test_every_parameter_is_described_and_every_dynamic_number_has_a_range(robot: Robot1, node: str) -> None:
+    found = robot.graph.describe(f"/robot1/{node}")
+    table = {spec.name: spec for spec in node_table(node, TASK)}
+    assert set(table) <= set(found)
+    for name, spec in table.items():
+        descriptor = found[name]
+        assert descriptor.description == spec.description
+        assert descriptor.read_only is not spec.dynamic
+        ranges = [*descriptor.floating_point_range, *descriptor.integer_range]
+        if spec.dynamic and isinstance(spec.default, (int, float)) and not isinstance(spec.default, bool):
+            assert len(ranges) == 1
+        for limits in ranges:
+            assert (limits.from_value, limits.to_value) == (spec.low, spec.high)
+            assert limits.step == isinstance(spec.default, int)
+
+
+@pytest.mark.parametrize(
+    ("node", "parameters"),
+    [
+        ("planner_node", {"task": "humanoid_getup", "seed": 3, "control_rate": 100.0, "joints": ["hinge"]}),
+        ("learner_node", {"ensemble_size": 3, "hidden": [4], "prior_scale": 1.0, "checkpoint_path": "x"}),
+        ("simulator_node", {"lockstep": False, "model_path": "x", "seed": 3}),
+    ],
+)  # fmt: skip
+def test_read_only_parameters_refuse(robot: Robot1, node: str, parameters: dict[str, object]) -> None:
+    for result in robot.graph.set(f"/robot1/{node}", **parameters):
+        assert not result.successful
+        assert "read-only" in result.reason
+
+
+def test_only_the_clock_and_diagnostics_are_outside_the_namespace(robot: Robot1) -> None:
+    node = robot.graph.node
+    names = set()
+    for name in NODES:
+        robot.graph.wait(lambda name=name: (name, "/robot1") in node.get_node_names_and_namespaces(), name)
+        for kinds in (
+            node.get_publisher_names_and_types_by_node(name, "/robot1"),
+            node.get_subscriber_names_and_types_by_node(name, "/robot1"),
+            node.get_service_names_and_types_by_node(name, "/robot1"),
+        ):
+            names |= {topic for topic, _ in kinds}
+    assert {name for name in names if not name.startswith("/robot1/")} <= ABSOLUTE
+    assert {"/clock", "/diagnostics", "/robot1/joint_states", "/robot1/experience"} <= names
+
+
+def test_changes_apply_between_two_plans(robot: Robot1) -> None:
+    """Never a stall and never a zero command: the warm start is resampled."""
+    planner = settings_for("cartpole_swingup").planner
+    changes: list[tuple[str, object]] = [
+        ("horizon", 20), ("noise_knots", 6), ("rollouts", 40), ("temperature", 1.5), ("iterations", 2),
+        ("noise_sigma", 0.3), ("interpolation", "linear"), ("noise", "white"), ("horizon", 30),
+        ("noise", "knots"), ("reward__upright", 2.0), ("latency_compensation", False), ("horizon", 50),
+    ]  # fmt: skip
+    shape = {"horizon": planner.horizon, "noise_knots": planner.noise_knots, "noise": planner.noise}
+    begun = len(robot.commands)
+    for name, value in changes:
+        (result,) = robot.graph.set("/robot1/planner_node", **{name: value})
+        assert result.successful, result.reason
+        shape[name] = value  # type: ignore[assignment]
+        knots = shape["noise_knots"] if shape["noise"] == "knots" else shape["horizon"]
+        wanted = (knots, pytest.approx(0.02 * (int(shape["horizon"]) - 1)))
+        robot.graph.wait(lambda wanted=wanted: robot.knots_and_end() == wanted, f"a plan with {name} {value}")
+        robot.wait_for_plans(3)
+    forces = [message.data[0] for message in robot.commands[begun:]]
+    assert len(forces) >= 3 * len(changes)
+    assert all(forces)
+
+
+def test_the_reward_follows_its_weights(robot: Robot1) -> None:
+    rewards = robot.graph.record(Float64, "/robot1/planner_node/reward")
+    zero = {f"reward__{term.name}": 0.0 for term in TASK.terms}
+    assert all(result.successful for result in robot.graph.set("/robot1/planner_node", **zero))
+    robot.graph.wait(lambda: rewards and rewards[-1].data == 0.0, "rewards of zero")
+    defaults = {f"reward__{term.name}": term.weight for term in TASK.terms}
+    assert all(result.successful for result in robot.graph.set("/robot1/planner_node", **defaults))
+    robot.graph.wait(lambda: rewards[-1].data != 0.0, "rewards")
+
+
+def test_a_change_is_judged_with_what_is_in_force(robot: Robot1) -> None:
+    robot.graph.set("/robot1/planner_node", noise_knots=4, rollouts=20, horizon=50)
+    (refused,) = robot.graph.set("/robot1/planner_node", noise_knots=32)
+    assert not refused.successful and "rollouts" in refused.reason
+    robot.wait_for_plans(3)
+    more, knots = robot.graph.set("/robot1/planner_node", rollouts=60, noise_knots=32)
+    assert more.successful and knots.successful
+    robot.graph.wait(lambda: len(robot.plans[-1].points) == 32, "a plan of 32 knots")
+    back, fewer = robot.graph.set("/robot1/planner_node", noise_knots=4, rollouts=20)
+    assert back.successful and fewer.successful
+
+
+def test_candidate_trajectories_are_drawn_for_who_looks(robot: Robot1) -> None:
+    robot.graph.wait(lambda: robot.traces, "candidate trajectories")
+    line = best_trace(robot.traces[0])
+    assert line.shape == (settings_for("cartpole_swingup").planner.horizon + 1, 3)
