@@ -170,25 +170,19 @@ def test_the_physics_never_steps(model: mujoco.MjModel, monkeypatch: pytest.Monk
 
 
 def test_the_page_gets_the_line(viewer: StudioViewer, model: mujoco.MjModel) -> None:
-    middle = np.array(
-        [1.5, 2.5, 3.5], np.float32
-    ).tobytes()  # where the only piece of the line is centred
+    middle = np.array([1.5, 2.5, 3.5], np.float32).tobytes()  # where the only piece of the line is centred
     viewer.show(model.qpos0, line=[[1.0, 2.0, 3.0], [2.0, 3.0, 4.0]])
     frame_with(viewer, middle)
 
 
-@pytest.mark.parametrize(
-    ("corners", "pieces"), [(0, 0), (1, 0), (2, 1), (1025, 1024), (5000, 1024)]
-)
+@pytest.mark.parametrize(("corners", "pieces"), [(0, 0), (1, 0), (2, 1), (1025, 1024), (5000, 1024)])
 def test_a_line_fits_the_page_and_keeps_its_ends(corners: int, pieces: int) -> None:
     line = np.zeros((corners, 3))
     line[:, 0] = np.arange(corners)
     geoms = _line(line)
     assert len(geoms) == pieces
     if pieces:
-        reach = [
-            geom.pos[0] + sign * geom.size[2] for geom, sign in ((geoms[0], -1), (geoms[-1], 1))
-        ]
+        reach = [geom.pos[0] + sign * geom.size[2] for geom, sign in ((geoms[0], -1), (geoms[-1], 1))]
         np.testing.assert_allclose(reach, [0.0, corners - 1.0], atol=1e-3)
 
 

@@ -182,7 +182,7 @@ class Graph:
 
     def call(self, kind: type[Any], service: str, **fields: object) -> Any:
         """Call a service and return its answer."""
-        client = self.node.create_client(kind, service)
+        client: Any = self.node.create_client(kind, service)
         self.wait(client.service_is_ready, f"service {service}")
         future = client.call_async(kind.Request(**fields))
         self.wait(future.done, f"an answer from {service}")

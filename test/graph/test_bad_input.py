@@ -47,7 +47,7 @@ def refused(tmp_path_factory: pytest.TempPathFactory) -> Generator[Graph]:
     (folder / "bare.xml").write_text(f"<mujoco><worldbody>{joint}</worldbody></mujoco>")
     with Graph(folder) as graph:
         for index, (name, (node, parameters, _)) in enumerate(REFUSED_STARTS.items()):
-            given = {
+            given: dict[str, Any] = {
                 key: value.format(folder=folder) if isinstance(value, str) else value
                 for key, value in parameters.items()
             }

@@ -1,6 +1,7 @@
 """The demo: solves the task, and leaves no process behind whatever happens."""
 
 import os
+import re
 import signal
 import sys
 from pathlib import Path
@@ -21,7 +22,7 @@ def start(graph: Graph, *options: str) -> Path:
 def nodes_of(graph: Graph, out: Path) -> dict[str, int]:
     """Process ids by name of the nodes that a demo has started."""
     children = Path(f"/proc/{graph.children['demo'].pid}/task/{graph.children['demo'].pid}/children")
-    found = {}
+    found: dict[str, int] = {}
     for pid in map(int, children.read_text().split()):
         arguments = Path(f"/proc/{pid}/cmdline").read_text().split("\0")
         found |= {path.stem: pid for path in out.glob("*.log") if f"polo_ros.nodes.{path.stem}" in arguments}
@@ -45,8 +46,7 @@ def never_solved(folder: Path) -> str:
 def run_until_acting(graph: Graph) -> dict[str, int]:
     """Start a demo that does not end by itself, and wait until all of its nodes act."""
     out = start(graph, "--config", never_solved(graph.folder), "--bound", "300")
-    acting = lambda: "sim   0.00" not in graph.log("demo").strip().rpartition("\n")[2]  # noqa: E731
-    graph.wait(lambda: "sim" in graph.log("demo") and acting(), "acting demo")
+    graph.wait(lambda: re.search(r"sim +(?!0\.00)\d", graph.log("demo")), "passing simulated time")
     nodes = nodes_of(graph, out)
     assert set(nodes) == {"simulator_node", "planner_node", "learner_node"}
     return nodes

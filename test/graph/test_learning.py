@@ -3,6 +3,7 @@
 import resource
 from collections.abc import Generator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from std_msgs.msg import Float64MultiArray, UInt8MultiArray
@@ -15,7 +16,13 @@ from polo_ros.tasks import make_task
 from .harness import LATCHED, Graph
 
 # small updates, so that many of them pass
-SMALL = {"warmup_labels": 1, "gradient_steps": 1, "target_states": 2, "update_period": 4, "target_horizon": 4}
+SMALL: dict[str, Any] = {
+    "warmup_labels": 1,
+    "gradient_steps": 1,
+    "target_states": 2,
+    "update_period": 4,
+    "target_horizon": 4,
+}
 
 
 def test_a_corrupted_checkpoint_stops_the_learner_and_stays_as_it_is(graph: Graph, tmp_path: Path) -> None:

@@ -196,7 +196,7 @@ def test_experience_of_a_wrong_size_or_not_finite_is_refused(cartpole: Task) -> 
     message.data[3] = math.nan
     with pytest.raises(PoloError, match="not finite"):
         messages.unpack_experience(message, cartpole)
-    for data in ([], message.data[:-1]):
+    for data in (list[float](), list(message.data[:-1])):
         with pytest.raises(PoloError, match=f"experience has {len(data)} values, not a multiple of 8"):
             messages.unpack_experience(Float64MultiArray(data=data), cartpole)
 

@@ -2,6 +2,8 @@
 
 import socket
 from collections.abc import Generator
+from functools import partial
+from typing import Any
 
 import pytest
 from std_msgs.msg import Float64, Float64MultiArray
@@ -44,10 +46,15 @@ class Robot1:
         seen = len(self.plans)
         self.graph.wait(lambda: len(self.plans) >= seen + count, "plans")
 
-    def knots_and_end(self) -> tuple[int, float]:
-        """The newest plan's number of knots, and when its last one is, in s from its start."""
+    def plans_with(self, knots_and_end: tuple[int, Any]) -> bool:
+        """Whether the newest plan has so many knots, the last of them so many s after its start."""
         points = self.plans[-1].points
-        return len(points), points[-1].time_from_start.sec + 1e-9 * points[-1].time_from_start.nanosec
+        end = points[-1].time_from_start.sec + 1e-9 * points[-1].time_from_start.nanosec
+        return (len(points), end) == knots_and_end
+
+    def sees(self, node: str) -> bool:
+        """Whether the probe has found a node."""
+        return (node, "/robot1") in self.graph.node.get_node_names_and_namespaces()
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +100,7 @@ def test_only_the_clock_and_diagnostics_are_outside_the_namespace(robot: Robot1)
     node = robot.graph.node
     names = set()
     for name in NODES:
-        robot.graph.wait(lambda name=name: (name, "/robot1") in node.get_node_names_and_namespaces(), name)
+        robot.graph.wait(partial(robot.sees, name), name)
         for kinds in (
             node.get_publisher_names_and_types_by_node(name, "/robot1"),
             node.get_subscriber_names_and_types_by_node(name, "/robot1"),
@@ -107,20 +114,24 @@ def test_only_the_clock_and_diagnostics_are_outside_the_namespace(robot: Robot1)
 def test_changes_apply_between_two_plans(robot: Robot1) -> None:
     """Never a stall and never a zero command: the warm start is resampled."""
     planner = settings_for("cartpole_swingup").planner
-    changes: list[tuple[str, object]] = [
+    changes: list[tuple[str, Any]] = [
         ("horizon", 20), ("noise_knots", 6), ("rollouts", 40), ("temperature", 1.5), ("iterations", 2),
         ("noise_sigma", 0.3), ("interpolation", "linear"), ("noise", "white"), ("horizon", 30),
         ("noise", "knots"), ("reward__upright", 2.0), ("latency_compensation", False), ("horizon", 50),
     ]  # fmt: skip
-    shape = {"horizon": planner.horizon, "noise_knots": planner.noise_knots, "noise": planner.noise}
+    shape: dict[str, Any] = {
+        "horizon": planner.horizon,
+        "noise_knots": planner.noise_knots,
+        "noise": planner.noise,
+    }
     begun = len(robot.commands)
     for name, value in changes:
         (result,) = robot.graph.set("/robot1/planner_node", **{name: value})
         assert result.successful, result.reason
-        shape[name] = value  # type: ignore[assignment]
+        shape[name] = value
         knots = shape["noise_knots"] if shape["noise"] == "knots" else shape["horizon"]
-        wanted = (knots, pytest.approx(0.02 * (int(shape["horizon"]) - 1)))
-        robot.graph.wait(lambda wanted=wanted: robot.knots_and_end() == wanted, f"a plan with {name} {value}")
+        wanted = (knots, pytest.approx(0.02 * (shape["horizon"] - 1)))
+        robot.graph.wait(partial(robot.plans_with, wanted), f"a plan with {name} {value}")
         robot.wait_for_plans(3)
     forces = [message.data[0] for message in robot.commands[begun:]]
     assert len(forces) >= 3 * len(changes)
