@@ -8,7 +8,7 @@ import mujoco
 import numpy as np
 
 from polo_ros.arrays import Array
-from polo_ros.learner import Learner, UpdateReport
+from polo_ros.learner.learner import Learner, UpdateReport
 from polo_ros.planner import Planner, PlanReport
 from polo_ros.tasks.task import Task
 

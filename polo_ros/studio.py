@@ -125,8 +125,9 @@ class StudioViewer:
         self._closing.set()
         atexit.unregister(self.close)
         self._thread.join()
-        # Told why, the browsers let go; otherwise the server often waits 5 s for them.
-        self._server.stop("the viewer was closed")
+        # Told why, the browsers let go; otherwise the server often waits 5 s for them. The page
+        # puts "stopped with an error:" before it.
+        self._server.stop("none, the viewer was closed")
         self._http.close()
         self._only.release()
 

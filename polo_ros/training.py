@@ -15,8 +15,8 @@ from polo_ros.agent import Agent, Step
 from polo_ros.arrays import Array
 from polo_ros.config import Settings
 from polo_ros.errors import PoloError
-from polo_ros.learner import Learner
 from polo_ros.learner.checkpoint import Origin, encode_value, write_atomically
+from polo_ros.learner.learner import Learner
 from polo_ros.picture import film_strip
 from polo_ros.planner import Planner
 from polo_ros.tasks.task import Task

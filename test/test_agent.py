@@ -10,7 +10,8 @@ import torch
 
 from polo_ros.agent import Agent, Step
 from polo_ros.errors import PoloError
-from polo_ros.learner import Learner, LearnerConfig
+from polo_ros.learner.config import LearnerConfig
+from polo_ros.learner.learner import Learner
 from polo_ros.planner import Planner, PlannerConfig
 from polo_ros.tasks import Task, make_task
 from polo_ros.tasks.task import STATE_SPEC

@@ -11,8 +11,9 @@ import torch
 
 from polo_ros.arrays import Array
 from polo_ros.errors import PoloError
-from polo_ros.learner import Learner, LearnerConfig
 from polo_ros.learner.checkpoint import Origin, encode_value, read_tensors, write_atomically
+from polo_ros.learner.config import LearnerConfig
+from polo_ros.learner.learner import Learner
 from polo_ros.planner import PlannerConfig
 from polo_ros.tasks import Task, make_task
 from polo_ros.tasks.task import STATE_SPEC

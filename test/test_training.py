@@ -11,8 +11,8 @@ from matplotlib.image import imread
 from polo_ros.agent import Step
 from polo_ros.config import Settings, settings_for
 from polo_ros.errors import PoloError
-from polo_ros.learner import Learner
 from polo_ros.learner.checkpoint import load_value, read_tensors
+from polo_ros.learner.learner import Learner
 from polo_ros.planner import Plan, PlanReport
 from polo_ros.training import (
     EVALUATE_COLUMNS,

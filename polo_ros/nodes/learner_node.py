@@ -11,8 +11,9 @@ from std_srvs.srv import SetBool, Trigger
 
 from polo_ros.arrays import Array
 from polo_ros.errors import PoloError
-from polo_ros.learner import Learner, LearnerConfig, UpdateReport
 from polo_ros.learner.checkpoint import Origin, encode_value, package_file
+from polo_ros.learner.config import LearnerConfig
+from polo_ros.learner.learner import Learner, UpdateReport
 from polo_ros.node_config import LearnerNodeConfig
 from polo_ros.nodes.messages import check_schema, pack_bytes, unpack_experience
 from polo_ros.nodes.node import ERROR, LATCHED, OK, WARN, PoloNode, exit_with
@@ -44,6 +45,8 @@ class LearnerNode(PoloNode):
         self._pending: deque[dict[str, Array]] = deque(maxlen=self._learner.buffer.capacity)
         # held while the learner works: services that save or load wait for the update at hand
         self._busy = threading.Lock()
+        # experience waits for its schema: without one nobody knows which model it is of
+        self._schema_known = False
         self._schema_fault = ""
         self._experience_fault = ""
         self._learning_fault = ""
@@ -83,10 +86,17 @@ class LearnerNode(PoloNode):
     def _on_schema(self, message: String) -> None:
         try:
             check_schema(message.data, self.task)
-            self._schema_fault = ""
         except PoloError as error:
             self._schema_fault = str(error)
             self.get_logger().error(self._schema_fault)
+            with self._condition:
+                self._schema_known = False
+                self._pending.clear()
+            return
+        self._schema_fault = ""
+        with self._condition:
+            self._schema_known = True
+            self._condition.notify()
 
     def _on_experience(self, message: Float64MultiArray) -> None:
         if self._schema_fault:
@@ -121,7 +131,8 @@ class LearnerNode(PoloNode):
 
     def _due(self) -> bool:
         fresh = sum(len(rows["state"]) for rows in self._pending)
-        return not self._paused and fresh >= int(self.get_parameter("update_period").value)
+        ready = self._schema_known and not self._paused
+        return ready and fresh >= int(self.get_parameter("update_period").value)
 
     def _update(self) -> None:
         if self.take_changes():

@@ -175,9 +175,12 @@ def run_node(make: Callable[[], PoloNode]) -> int:
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
-    rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
     node = None
     try:
+        try:
+            rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
+        except RuntimeError as error:  # a parameter file that is missing or no YAML, an unknown option
+            raise PoloError(" ".join(str(error).split())) from None
         node = make()
         node.stop_wanted = stop
         executor = SingleThreadedExecutor()

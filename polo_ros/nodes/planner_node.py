@@ -42,6 +42,8 @@ from polo_ros.planner.predict import Predictor
 
 # a forward gap of this many control periods between states is a new episode
 EPISODE_GAP = 20
+# and so is this gap in s however slow the control, as long as it is more than one period
+LONGEST_GAP = 0.5
 # what readers are given to take the last command, in s
 FAREWELL = 0.2
 
@@ -112,9 +114,12 @@ class PlannerNode(PoloNode):
                 SENSOR,
                 qos_overriding_options=overrides,
             )
-        self.create_subscription(PoseStamped, "goal", self._on_goal, LATCHED)
+        # a latched reader misses publishers that are not latched, such as `ros2 topic pub` and many
+        # drivers; a volatile one hears them, too, and what is heard twice does no harm
+        for quality in (LATCHED, RELIABLE):
+            self.create_subscription(PoseStamped, "goal", self._on_goal, quality)
+            self.create_subscription(Bool, "hardware/e_stop", self._on_e_stop, quality)
         self.create_subscription(UInt8MultiArray, "value_function/weights", self._on_weights, LATCHED)
-        self.create_subscription(Bool, "hardware/e_stop", self._on_e_stop, LATCHED)
         self.create_service(SetBool, "~/enable", self._on_enable)
         self.create_service(Trigger, "~/reset", self._on_reset)
         if not self._settings.lockstep:
@@ -198,7 +203,9 @@ class PlannerNode(PoloNode):
 
     def _notice_break(self, step: int) -> None:
         """A jump of time, back or far ahead, ends the episode and the plan."""
-        gap = EPISODE_GAP / self._settings.control_rate
+        gap = max(
+            min(EPISODE_GAP / self._settings.control_rate, LONGEST_GAP), 1.5 / self._settings.control_rate
+        )
         if step < 0:
             self.get_logger().warning("time jumped back: plan and experience start afresh")
         if step < 0 or step > gap * NANOSECONDS:
@@ -231,12 +238,10 @@ class PlannerNode(PoloNode):
             if not self._reset_wanted:
                 self._following = Following(report.plan, report)
         if self._settings.lockstep:
-            ctrl = self._gate.limit(
-                self._planner.control(report.plan, start), start,
-                self._settings.max_effort_scale, self._settings.ramp_time,
-            )  # fmt: skip
-            self._send(ctrl, snapshot.stamp)
-            self._publish_experience(snapshot, ctrl, report.reward)
+            if self._why_safe(snapshot.stamp):  # stopped or disabled while this was planned
+                self._command_safely(snapshot)
+            else:
+                self._follow(report.plan, start, snapshot)
         else:
             # what planning takes from state to plan, smoothed, is what the next plan looks ahead by
             taken = (self.get_clock().now().nanoseconds - min(began, snapshot.stamp)) / NANOSECONDS
@@ -280,15 +285,17 @@ class PlannerNode(PoloNode):
             if self._latest is not None:
                 self._command_safely(self._latest)
             return
-        seconds = now / NANOSECONDS
-        ctrl = self._gate.limit(
-            self._planner.control(following.plan, seconds), seconds,
-            self._settings.max_effort_scale, self._settings.ramp_time,
-        )  # fmt: skip
-        self._send(ctrl, self._latest.stamp)
-        if self._latest.stamp != self._last_stamp:
-            self._last_stamp = self._latest.stamp
-            self._publish_experience(self._latest, ctrl, following.report.reward)
+        self._follow(following.plan, now / NANOSECONDS, self._latest)
+
+    def _follow(self, plan: Plan, time: float, snapshot: Snapshot) -> None:
+        """Command what the plan says at a time in s, and publish the newest state as experience, once."""
+        settings = self._settings
+        ctrl = self._planner.control(plan, time)
+        ctrl = self._gate.limit(ctrl, time, settings.max_effort_scale, settings.ramp_time)
+        self._send(ctrl, snapshot.stamp)
+        if snapshot.stamp != self._last_stamp:
+            self._last_stamp = snapshot.stamp
+            self._publish_experience(snapshot, ctrl)
 
     def _command_safely(self, snapshot: Snapshot) -> None:
         settings = self._settings
@@ -301,8 +308,9 @@ class PlannerNode(PoloNode):
 
     # ---- what others see
 
-    def _publish_experience(self, snapshot: Snapshot, ctrl: Array, reward: float) -> None:
+    def _publish_experience(self, snapshot: Snapshot, ctrl: Array) -> None:
         time = snapshot.stamp / NANOSECONDS
+        reward = float(self.task.reward(self.task.observe(snapshot.state, ctrl)))
         self._experience.publish(pack_experience(time, self._episode, snapshot.state, ctrl, reward))
 
     def _publish_report(self, report: PlanReport) -> None:
