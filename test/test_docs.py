@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from domains import claim_domain
 
 from polo_ros.cli import parameters_markdown
 
@@ -63,11 +64,13 @@ def test_benchmark_commands_are_modules() -> None:
 
 @pytest.mark.skipif(not IN_OWN_ENVIRONMENT, reason="make demo installs into .venv; these tests run elsewhere")
 def test_make_demo(tmp_path: Path) -> None:
-    environment = {**os.environ, "ROS_DOMAIN_ID": "88"}
+    domain, claim = claim_domain()
+    environment = {**os.environ, "ROS_DOMAIN_ID": str(domain)}
     command = ["make", "demo", f"ARGS=--out {tmp_path}"]
-    ended = subprocess.run(
-        command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=400, check=False
-    )
+    with claim:
+        ended = subprocess.run(
+            command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=400, check=False
+        )
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert (tmp_path / "demo.png").stat().st_size > 10_000
 

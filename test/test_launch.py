@@ -2,7 +2,6 @@
 
 import ast
 import importlib.util
-import os
 import re
 import shutil
 import signal
@@ -15,6 +14,7 @@ from typing import Any
 
 import pytest
 import rclpy
+from domains import claim_domain
 from rcl_interfaces.srv import GetParameters
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
@@ -38,7 +38,7 @@ RECORDED = (
     "planner_node/value", "planner_node/value_std", "planner_node/plan_time",
 )  # fmt: skip
 # a ROS domain of this process, so that runs side by side do not meet
-DOMAIN = 1 + os.getpid() % 100
+DOMAIN, CLAIM = claim_domain()  # claimed as long as the file is open
 
 needs_launch = pytest.mark.skipif(
     importlib.util.find_spec("launch_ros") is None,

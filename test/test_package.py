@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 import rclpy
+from domains import claim_domain
 from rclpy.executors import SingleThreadedExecutor
 from sensor_msgs.msg import JointState
 from workspace import SOURCE, colcon_build, copy_source, sourced_environment
@@ -22,7 +23,7 @@ import polo_ros
 NODES = ("planner_node", "learner_node", "simulator_node", "viewer_node")
 SHARED = ("config", "launch", "models")
 # a ROS domain of this process, so that runs side by side do not meet
-DOMAIN = 1 + os.getpid() % 100
+DOMAIN, CLAIM = claim_domain()  # claimed as long as the file is open
 
 
 def shared_files(top: Path) -> set[str]:

@@ -12,8 +12,12 @@ from polo_ros.tasks.task import Feature, RewardTerm, Task, View
 
 # contact force at which a touch feature reads one half, in N: about an eighth of the body's weight
 TOUCH_HALF_FORCE = 50.0
-# the root height at and above which a humanoid counts as standing, in m; straight standing is 1.285
+# root heights between which a humanoid counts as standing, in m: straight standing is 1.285, and with
+# the paper's gears it can leap and stay above 1 m for two seconds without ever standing
 STANDING_HEIGHT = 1.0
+LEAPING_HEIGHT = 1.45
+# cosine of the torso's lean up to which it counts as upright
+UPRIGHT_COSINE = 0.7
 
 CONTROL_COST = RewardTerm(
     "control",
@@ -22,6 +26,12 @@ CONTROL_COST = RewardTerm(
     0.0,
     "Motor torques weighted by the inverse mass matrix; 1 is every motor at its full torque.",
 )
+
+
+# Not in the paper, whose reward pays a leap as much as standing still; zero unless a configuration asks.
+UPRIGHT = RewardTerm("upright", 0.0, 0.0, 1.0, "Height of the tip of the torso's unit up axis.")
+MOTION = RewardTerm("motion", 0.0, -0.5, 0.0, "Square of the root's velocity, in m²/s², at most 10.")
+MOST_MOTION = 10.0
 
 
 class Humanoid(Task, ABC):
@@ -89,6 +99,14 @@ class Humanoid(Task, ABC):
         """The height of the torso's centre, (...), in m."""
         return view.sensor("torso_position")[..., 2]
 
+    def posture_terms(self, view: View) -> dict[str, Array]:
+        """How upright the torso is and how fast it moves, each (...)."""
+        velocity = view.sensor("torso_linear_velocity")
+        return {
+            UPRIGHT.name: view.sensor("torso_up")[..., 2],
+            MOTION.name: np.minimum((velocity**2).sum(axis=-1), MOST_MOTION),
+        }
+
     def control_cost(self, view: View) -> Array:
         """uᵀ B M⁻¹ Bᵀ u over its trace, (...): the paper's torque cost scaled by the inverse mass matrix.
 
@@ -102,8 +120,11 @@ class Humanoid(Task, ABC):
         return cost
 
     def achieved(self, view: View) -> Mask:
-        """Whether the root is above 1 m."""
-        return self.root_height(view) > STANDING_HEIGHT
+        """Whether it stands: upright, the root above 1 m, and not in a leap."""
+        height = self.root_height(view)
+        upright = view.sensor("torso_up")[..., 2] > UPRIGHT_COSINE
+        standing: Mask = (height > STANDING_HEIGHT) & (height < LEAPING_HEIGHT) & upright
+        return standing
 
 
 def control_metric(model: mujoco.MjModel) -> Array:

@@ -6,7 +6,7 @@ import mujoco
 import numpy as np
 
 from polo_ros.arrays import Array
-from polo_ros.tasks.humanoid import CONTROL_COST, Humanoid
+from polo_ros.tasks.humanoid import CONTROL_COST, MOTION, UPRIGHT, Humanoid
 from polo_ros.tasks.task import RewardTerm, View
 
 TARGET_HEIGHT = 1.1
@@ -20,6 +20,8 @@ def getup_terms(height: float, sparse: float) -> tuple[RewardTerm, ...]:
         RewardTerm("height", height, 0.0, 2.0, "1 - (1.1 m - root height), at most 1 (dense, A.1)."),
         RewardTerm("sparse", sparse, 0.0, 2.0, "1 above a root height of 1.1 m, else 0 (sparse, A.1)."),
         CONTROL_COST,
+        UPRIGHT,
+        MOTION,
     )
 
 
@@ -37,6 +39,7 @@ class HumanoidGetup(Humanoid):
             "height": np.minimum(1.0 - (TARGET_HEIGHT - height), 1.0),
             "sparse": (height > TARGET_HEIGHT).astype(float),
             "control": self.control_cost(view),
+            **self.posture_terms(view),
         }
 
     def start(self, data: mujoco.MjData, rng: np.random.Generator) -> None:

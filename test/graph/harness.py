@@ -1,20 +1,19 @@
 """Real nodes as processes in a ROS domain of their own, and a probe node that watches them."""
 
-import fcntl
 import os
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any, Self
+from typing import Any, Self
 
 import rclpy
 import yaml
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from domains import claim_domain
 from rcl_interfaces.msg import ParameterDescriptor, SetParametersResult
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.parameter import Parameter
@@ -35,21 +34,6 @@ LATCHED = QoSProfile(
 )
 
 os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
-
-
-def claim_domain() -> tuple[int, IO[str]]:
-    """A ROS domain from 1 to 101 that no other test on this machine uses while the file is open."""
-    folder = Path(tempfile.gettempdir()) / "polo_ros_domains"
-    folder.mkdir(exist_ok=True)
-    for offset in range(101):
-        domain = 1 + (os.getpid() + offset) % 101
-        file = (folder / str(domain)).open("w")
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return domain, file
-        except BlockingIOError:
-            file.close()
-    raise RuntimeError("all ROS domains from 1 to 101 are in use by tests")
 
 
 class Graph:
