@@ -106,13 +106,14 @@ def settings_for(
             raise PoloError(f"no node has a parameter {name}")
         for node in owners:
             values[node][name] = value
+    given = values["planner_node"].get("task", PlannerNodeConfig.task)
+    if given != task_name:  # before its names are judged: another task has other reward terms
+        raise PoloError(f"{path} is for task {given}, not {task_name}")
     for node, names in known.items():
         unknown = sorted(set(values[node]) - names)
         if unknown:
             raise PoloError(f"{path}: {node} has no parameter {', '.join(unknown)}")
     planner_node = _pick(PlannerNodeConfig, values["planner_node"])
-    if planner_node.task != task_name:
-        raise PoloError(f"{path} is for task {planner_node.task}, not {task_name}")
     task = make_task(task_name, planner_node.model_path, planner_node.torque_scale)
     for spec in reward_parameters(cls):
         weight: Any = spec.convert(values["planner_node"].get(spec.name, spec.default))

@@ -264,10 +264,11 @@ def test_start_states_are_supine_with_small_differences(humanoid_getup: Task) ->
     assert (np.std(joints, axis=0) > 0).all()
 
 
-def test_standing_achieves_the_task_and_sitting_does_not(humanoid_getup: Task) -> None:
+def test_standing_achieves_the_task_and_sitting_leaping_or_leaning_does_not(humanoid_getup: Task) -> None:
     data = mujoco.MjData(humanoid_getup.model)
-    heights = np.array([0.09, 0.6, 0.99, 1.01, 1.285])
-    states = np.tile(humanoid_getup.state_of(data), (5, 1))
+    heights = np.array([0.09, 0.6, 0.99, 1.01, 1.285, 1.6, 1.285])
+    states = np.tile(humanoid_getup.state_of(data), (len(heights), 1))
     states[:, 2] = heights
+    states[-1, 3:7] = [np.cos(0.5), 0.0, np.sin(0.5), 0.0]  # leaning by one radian
     achieved = humanoid_getup.achieved(humanoid_getup.observe(states))
-    assert achieved.tolist() == [False, False, False, True, True]
+    assert achieved.tolist() == [False, False, False, True, True, False, False]
