@@ -63,8 +63,13 @@ class Plan:
         count = len(self.knots)
         return self.start + self.spacing * (count if self.interpolation == "zero" else count - 1)
 
+    def interpolation_matrix(self, times: Array) -> Array:
+        """The linear map from knots to the curve at absolute times, (n,) -> (n, knots)."""
+        positions = (times - self.start) / self.spacing
+        return interpolation_matrix(positions, len(self.knots), self.interpolation)
+
     def sample(self, times: Array | float) -> Array:
         """The controls at absolute times, (..., nu); before and after the curve its ends hold."""
-        positions = (np.atleast_1d(np.asarray(times, dtype=float)) - self.start) / self.spacing
-        matrix = interpolation_matrix(positions.ravel(), len(self.knots), self.interpolation)
-        return (matrix @ self.knots).reshape(*np.shape(times), self.knots.shape[1])
+        flat = np.atleast_1d(np.asarray(times, dtype=float)).ravel()
+        nu = self.knots.shape[1]
+        return (self.interpolation_matrix(flat) @ self.knots).reshape(*np.shape(times), nu)

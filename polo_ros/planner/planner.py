@@ -140,15 +140,11 @@ class Planner:
         """The last plan and its elites, shifted in time to the new knots."""
         if self._plan is None:
             return np.tile(self._neutral, (len(knot_times), 1)), None
-        shifted = self._plan.sample(knot_times)
-        if self._elites is None:
-            return shifted, None
         last = self._plan
-        elites = [
-            Plan(last.start, last.spacing, elite, last.interpolation).sample(knot_times)
-            for elite in self._elites
-        ]
-        return shifted, np.array(elites).reshape(1, -1, *shifted.shape)
+        # one shift serves the plan and its elites: they share their knots' times
+        shift = last.interpolation_matrix(knot_times)
+        elites = None if self._elites is None else (shift @ self._elites)[None]
+        return shift @ last.knots, elites
 
     def _report(
         self, plan: Plan, solution: Solution, ensemble: ValueEnsemble | None, began: float
@@ -156,7 +152,7 @@ class Planner:
         task = self.task
         # copied, since the next plan records into the same array
         sensordata = solution.view.sensordata[0, 0, 0].copy()
-        here = task.view(sensordata, self.control(plan, plan.start))
+        here = task.view(sensordata, plan.knots[0].clip(task.control_low, task.control_high))
         value, spread = 0.0, 0.0
         if ensemble is not None:
             heads = ensemble.heads(task.value_features(here))
