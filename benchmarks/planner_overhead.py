@@ -3,8 +3,8 @@
     python -m benchmarks.planner_overhead
 
 The bare call is `mujoco.batch.Batch.rollout` with the same model, K, H, threads, state and controls, and
-records the same sensors into a buffer that is there already. It takes H steps; the planner takes one
-more, so that it knows the terminal state.
+records the same sensors into a buffer that is there already. It is taken with H substeps, and with the
+H + 1 that the planner takes so that it knows the terminal state.
 """
 
 import argparse
@@ -49,14 +49,14 @@ class BareRollouts:
         return time.perf_counter() - began
 
 
-def measure(rollouts: int, horizon: int, pairs: int, threads: int) -> list[tuple[float, float]]:
-    """(plan, bare) times in s, taken in turns from a state in mid-rise."""
+def measure(rollouts: int, horizon: int, pairs: int, threads: int) -> list[tuple[float, float, float]]:
+    """(plan, bare with H, bare with H + 1 substeps) times in s, taken in turns while rising."""
     settings = settings_for("humanoid_getup")
     task = settings.task
     config = replace(settings.planner, rollouts=rollouts, horizon=horizon)
     planner = Planner(task, config, seed=0, threads=threads)
     planner.value, _ = load_value(settings.planner_node.weights_file, task)
-    bare = BareRollouts(task, rollouts, horizon, threads)
+    bares = [BareRollouts(task, rollouts, steps, threads) for steps in (horizon, horizon + 1)]
     data = mujoco.MjData(task.model)
     task.start(data, np.random.default_rng(0))
     times = []
@@ -64,10 +64,13 @@ def measure(rollouts: int, horizon: int, pairs: int, threads: int) -> list[tuple
         state = task.state_of(data)
         report = planner.plan(state, data.time)
         # the very controls of the planner's rollouts, so that both simulate the same contacts
-        controls = np.ascontiguousarray(planner.last_controls()[:, :horizon])
-        bare_time = bare.run(state, controls)
+        controls = planner.last_controls()
+        shorter, longer = (
+            bare.run(state, np.ascontiguousarray(controls[:, : horizon + extra]))
+            for extra, bare in enumerate(bares)
+        )
         if step >= WARM_UP:
-            times.append((report.compute_time, bare_time))
+            times.append((report.compute_time, shorter, longer))
         data.ctrl[:] = planner.control(report.plan, data.time)
         mujoco.mj_step(task.model, data)
     return times
@@ -87,16 +90,17 @@ def main() -> None:
         )
         writer = csv.writer(file)
         writer.writerow(
-            ("rollouts", "horizon", "median_ratio", "quartile_low", "quartile_high", "median_plan_ms")
+            ("rollouts", "horizon", "substeps", "ratio", "quartile_low", "quartile_high", "plan_ms")
         )
         for rollouts, horizon in SIZES:
             times = measure(rollouts, horizon, options.pairs, options.threads)
-            ratios = [plan / bare for plan, bare in times]
-            low, median, high = statistics.quantiles(ratios, n=4)
-            plan_ms = 1e3 * statistics.median(plan for plan, _ in times)
-            row = (rollouts, horizon, f"{median:.3f}", f"{low:.3f}", f"{high:.3f}", f"{plan_ms:.1f}")
-            writer.writerow(row)
-            print("K={} H={}: plan / bare rollouts {} ({} to {}), plan {} ms".format(*row), flush=True)
+            plan_ms = 1e3 * statistics.median(plan for plan, _, _ in times)
+            for extra in (0, 1):
+                low, median, high = statistics.quantiles([row[0] / row[1 + extra] for row in times], n=4)
+                ratios = [f"{ratio:.3f}" for ratio in (median, low, high)]
+                row = (rollouts, horizon, horizon + extra, *ratios, f"{plan_ms:.1f}")
+                writer.writerow(row)
+                print("K={} H={}: plan / bare rollouts of {} substeps {} ({} to {}), plan {} ms".format(*row))
 
 
 if __name__ == "__main__":
