@@ -4,16 +4,13 @@ import threading
 import time
 from dataclasses import dataclass
 
-import numpy as np
 from geometry_msgs.msg import PoseStamped
 from nav_msgs.msg import Odometry
 from rclpy.duration import Duration
 from rclpy.qos_overriding_options import QoSOverridingOptions
 from sensor_msgs.msg import JointState
-from std_msgs.msg import Bool, Float64, Float64MultiArray, String, UInt8MultiArray
+from std_msgs.msg import Bool, Float64MultiArray, String, UInt8MultiArray
 from std_srvs.srv import SetBool, Trigger
-from trajectory_msgs.msg import JointTrajectory
-from visualization_msgs.msg import MarkerArray
 
 from polo_ros.arrays import Array
 from polo_ros.errors import PoloError
@@ -25,8 +22,6 @@ from polo_ros.nodes.messages import (
     from_stamp,
     pack_command,
     pack_experience,
-    pack_plan,
-    pack_traces,
     unpack_bytes,
     unpack_goal,
     unpack_joint_state,
@@ -37,6 +32,7 @@ from polo_ros.nodes.planning import Worker
 from polo_ros.nodes.robot import Robot
 from polo_ros.nodes.safety import SafetyGate
 from polo_ros.nodes.state import Snapshot, StateAssembler
+from polo_ros.nodes.telemetry import Telemetry
 from polo_ros.planner import Plan, Planner, PlannerConfig, PlanReport
 from polo_ros.planner.predict import Predictor
 
@@ -97,12 +93,7 @@ class PlannerNode(PoloNode):
         self._experience = self.create_publisher(Float64MultiArray, "experience", 100)
         self._schema = self.create_publisher(String, "experience/schema", LATCHED)
         self._schema.publish(String(data=experience_schema(self.task, self._robot.joint_names)))
-        self._plans = self.create_publisher(JointTrajectory, "~/plan", 10)
-        self._traces = self.create_publisher(MarkerArray, "~/candidate_trajectories", 10)
-        self._numbers = {
-            name: self.create_publisher(Float64, f"~/{name}", 10)
-            for name in ("reward", "value", "value_std", "plan_time")
-        }
+        self._telemetry = Telemetry(self, self._robot, self._planner)
         self.create_subscription(
             JointState, "joint_states", self._on_joints, SENSOR, qos_overriding_options=overrides
         )
@@ -246,7 +237,7 @@ class PlannerNode(PoloNode):
             # what planning takes from state to plan, smoothed, is what the next plan looks ahead by
             taken = (self.get_clock().now().nanoseconds - min(began, snapshot.stamp)) / NANOSECONDS
             self._latency += 0.2 * (min(taken, 0.5) - self._latency)
-        self._publish_report(report)
+        self._telemetry.publish(report)
 
     def _compensates(self) -> bool:
         return self._settings.latency_compensation and not self._settings.lockstep
@@ -312,19 +303,6 @@ class PlannerNode(PoloNode):
         time = snapshot.stamp / NANOSECONDS
         reward = float(self.task.reward(self.task.observe(snapshot.state, ctrl)))
         self._experience.publish(pack_experience(time, self._episode, snapshot.state, ctrl, reward))
-
-    def _publish_report(self, report: PlanReport) -> None:
-        numbers = (report.reward, report.value, report.value_std, report.compute_time)
-        for publisher, number in zip(self._numbers.values(), numbers, strict=True):
-            publisher.publish(Float64(data=number))
-        if self._plans.get_subscription_count():
-            plan = report.plan
-            knots = np.clip(plan.knots, self.task.control_low, self.task.control_high)
-            self._plans.publish(pack_plan(self._robot, plan, knots))
-        if self._traces.get_subscription_count() and report.valid_rollouts:
-            positions, returns = self._planner.traces()
-            stamp = round(report.plan.start * NANOSECONDS)
-            self._traces.publish(pack_traces(positions, returns, stamp))
 
     def _on_weights(self, message: UInt8MultiArray) -> None:
         """Take over newer weights for the next plan, or refuse them by name."""

@@ -1,0 +1,45 @@
+"""What a planner shows of its plans; lines and curves cost nothing while nobody looks."""
+
+import numpy as np
+from rclpy.node import Node
+from std_msgs.msg import Float64
+from trajectory_msgs.msg import JointTrajectory
+from visualization_msgs.msg import MarkerArray
+
+from polo_ros.nodes.messages import NANOSECONDS, pack_plan, pack_traces
+from polo_ros.nodes.robot import Robot
+from polo_ros.planner import Planner, PlanReport
+
+
+class Telemetry:
+    """Publishes each plan's numbers and, while subscribed, its curve and its rollouts.
+
+    Args:
+      node: on whose private topics.
+      robot: gives names and units.
+      planner: whose plans.
+    """
+
+    def __init__(self, node: Node, robot: Robot, planner: Planner) -> None:
+        self._robot = robot
+        self._planner = planner
+        self._plans = node.create_publisher(JointTrajectory, "~/plan", 10)
+        self._traces = node.create_publisher(MarkerArray, "~/candidate_trajectories", 10)
+        self._numbers = {
+            name: node.create_publisher(Float64, f"~/{name}", 10)
+            for name in ("reward", "value", "value_std", "plan_time")
+        }
+
+    def publish(self, report: PlanReport) -> None:
+        """Show the plan that was just made; called on the planning thread, before the next one."""
+        numbers = (report.reward, report.value, report.value_std, report.compute_time)
+        for publisher, number in zip(self._numbers.values(), numbers, strict=True):
+            publisher.publish(Float64(data=number))
+        if self._plans.get_subscription_count():
+            plan, task = report.plan, self._planner.task
+            knots = np.clip(plan.knots, task.control_low, task.control_high)
+            self._plans.publish(pack_plan(self._robot, plan, knots))
+        if self._traces.get_subscription_count() and report.valid_rollouts:
+            positions, returns = self._planner.traces()
+            stamp = round(report.plan.start * NANOSECONDS)
+            self._traces.publish(pack_traces(positions, returns, stamp))
