@@ -2,7 +2,6 @@
 
 import threading
 import time
-from dataclasses import dataclass
 
 from geometry_msgs.msg import PoseStamped
 from nav_msgs.msg import Odometry
@@ -44,14 +43,6 @@ LONGEST_GAP = 0.5
 FAREWELL = 0.2
 
 
-@dataclass(frozen=True)
-class Following:
-    """The plan that commands come from, and when planning it had begun and ended, in ns of state time."""
-
-    plan: Plan
-    report: PlanReport
-
-
 class PlannerNode(PoloNode):
     """In lockstep answers each state with a command; in real time plans while a timer commands."""
 
@@ -71,7 +62,7 @@ class PlannerNode(PoloNode):
         self._states = StateAssembler(self.task, self._robot, settings.lockstep)
         self._gate = SafetyGate(self.task, self._robot, settings.autostart)
         self._lock = threading.Lock()
-        self._following: Following | None = None
+        self._following: PlanReport | None = None
         self._latest: Snapshot | None = None
         self._origin: Origin | None = None
         self._last_answer: Float64MultiArray | None = None
@@ -131,9 +122,8 @@ class PlannerNode(PoloNode):
             values["weights_sequence"] = self._origin.sequence
             values["weights_epoch"] = self._origin.epoch
         with self._lock:
-            following = self._following
-        if following is not None:
-            report = following.report
+            report = self._following
+        if report is not None:
             values["effective_sample_size"] = f"{report.effective_sample_size:.1f}"
             values["valid_rollouts"] = report.valid_rollouts
             values["plan_time"] = f"{report.compute_time:.4f}"
@@ -227,7 +217,7 @@ class PlannerNode(PoloNode):
         self._counts["diverged_plans"] += report.valid_rollouts == 0
         with self._lock:
             if not self._reset_wanted:
-                self._following = Following(report.plan, report)
+                self._following = report
         if self._settings.lockstep:
             if self._why_safe(snapshot.stamp):  # stopped or disabled while this was planned
                 self._command_safely(snapshot)
