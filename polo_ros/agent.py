@@ -4,13 +4,13 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import mujoco
 import numpy as np
 
 from polo_ros.arrays import Array
 from polo_ros.learner.learner import Learner, UpdateReport
 from polo_ros.planner import Planner, PlanReport
 from polo_ros.tasks.task import Task
+from polo_ros.world import World
 
 
 @dataclass(frozen=True)
@@ -53,15 +53,16 @@ class Agent:
         self.learner = learner
         self.steps = 0
         self.episode = -1
-        self._rng = np.random.default_rng(seed)
-        self._data = mujoco.MjData(task.model)
-        self.reset()
+        self.world = World(task, np.random.default_rng(seed))
+        self._begin_episode()
 
     def reset(self) -> None:
         """Begin a new episode from a start state."""
+        self.world.reset()
+        self._begin_episode()
+
+    def _begin_episode(self) -> None:
         self.episode += 1
-        self.task.start(self._data, self._rng)
-        self._data.time = 0.0
         self.planner.reset()
 
     def counters(self) -> dict[str, str]:
@@ -69,7 +70,7 @@ class Agent:
         return {
             "agent_steps": str(self.steps),
             "agent_episode": str(self.episode),
-            "agent_rng": json.dumps(self._rng.bit_generator.state),
+            "agent_rng": json.dumps(self.world.rng.bit_generator.state),
             "planner_rng": json.dumps(self.planner.rng.bit_generator.state),
         }
 
@@ -80,7 +81,7 @@ class Agent:
         """
         self.steps = int(counters["agent_steps"])
         self.episode = int(counters["agent_episode"])
-        self._rng.bit_generator.state = json.loads(counters["agent_rng"])
+        self.world.rng.bit_generator.state = json.loads(counters["agent_rng"])
         self.planner.rng.bit_generator.state = json.loads(counters["planner_rng"])
         assert self.learner is not None
         if self.learner.sequence:
@@ -89,15 +90,13 @@ class Agent:
 
     def step(self) -> Step:
         """Plan, act for one control period, remember and, when it is time, learn."""
-        task, data = self.task, self._data
-        state, now = task.state_of(data), float(data.time)
+        state, now = self.world.state, float(self.world.data.time)
         report = self.planner.plan(state, now)
         ctrl = self.planner.control(report.plan, now)
-        data.ctrl[:] = ctrl
-        mujoco.mj_step(task.model, data)
+        self.world.step(ctrl)
         self.steps += 1
         update = self._learn(state, ctrl, report.reward)
-        achieved = bool(task.achieved(report.view))
+        achieved = bool(self.task.achieved(report.view))
         return Step(self.episode, now, state, ctrl, report, achieved, update)
 
     def _learn(self, state: Array, ctrl: Array, reward: float) -> UpdateReport | None:

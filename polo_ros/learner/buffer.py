@@ -61,10 +61,18 @@ class Ring:
 
 
 class ReplayBuffer(Ring):
-    """The last visited states with their controls, rewards and episodes, in the order of the visits."""
+    """The last visited states with their controls, rewards and episodes, in the order of the visits.
 
-    def __init__(self, capacity: int, state_size: int, nu: int) -> None:
+    Args:
+      capacity: visits kept.
+      state_size, nu: of the task.
+      goal_size: how many of a state's last entries are its goal; a new goal breaks a run of visits as a
+        new episode does, since what followed was earned for something else.
+    """
+
+    def __init__(self, capacity: int, state_size: int, nu: int, goal_size: int = 0) -> None:
         super().__init__(capacity, {"state": (state_size,), "ctrl": (nu,), "reward": (), "episode": ()})
+        self._goal = slice(state_size - goal_size, state_size)
 
     @property
     def oldest(self) -> int:
@@ -72,11 +80,16 @@ class ReplayBuffer(Ring):
         return self.added - self._held
 
     def unbroken(self, start: NDArray[np.int64], steps: int) -> Mask:
-        """Whether the visit `steps` after each start is held and of the same episode, (n,)."""
+        """Whether the visit `steps` after each start is held and of the same episode and goal, (n,)."""
         later = np.minimum(start + steps, len(self) - 1)
-        same = self.rows("episode", later) == self.rows("episode", start)
-        unbroken: Mask = same & (start + steps < len(self))
+        unbroken: Mask = self._same_run(start, later) & (start + steps < len(self))
         return unbroken
+
+    def _same_run(self, first: NDArray[np.int64], second: NDArray[np.int64]) -> Mask:
+        """Whether two visits are of one episode and served one goal, of the positions' shape."""
+        goals = (self.rows("state", visits)[..., self._goal] for visits in (first, second))
+        same: Mask = self.rows("episode", first) == self.rows("episode", second)
+        return same & np.equal(*goals).all(axis=-1)
 
     def executed_rewards(self, start: NDArray[np.int64], steps: int) -> Array:
         """The rewards of the visits from each start on, (n, steps); the last one held is repeated."""
@@ -85,7 +98,7 @@ class ReplayBuffer(Ring):
     def executed(self, start: NDArray[np.int64], steps: int) -> Array:
         """The controls that were executed from given visits on, (n, steps, nu).
 
-        Where the episode or the buffer ends before that, its last control is held.
+        Where the episode, its goal or the buffer ends before that, the last control is held.
 
         Args:
           start: positions from the oldest visit.
@@ -93,7 +106,7 @@ class ReplayBuffer(Ring):
         """
         start = np.minimum(start, len(self) - 1)
         wanted = np.minimum(start[:, None] + np.arange(steps), len(self) - 1)
-        same = self.rows("episode", wanted) == self.rows("episode", start)[:, None]
+        same = self._same_run(wanted, np.broadcast_to(start[:, None], wanted.shape))
         # the last step of the unbroken run; argmin finds the first break
         last = np.where(same.all(axis=1), steps - 1, np.argmin(same, axis=1) - 1)
         held = np.minimum(np.arange(steps), last[:, None])

@@ -71,7 +71,7 @@ class Learner:
         self.config = config
         self.sequence = 0
         self._standardised = False
-        self.buffer = ReplayBuffer(config.buffer_capacity, task.state_size, task.model.nu)
+        self.buffer = ReplayBuffer(config.buffer_capacity, task.state_size, task.model.nu, task.goal_size)
         self._labels = Ring(
             config.label_capacity,
             {

@@ -55,7 +55,7 @@ class Planner:
         self.task = task
         self.value: ValueEnsemble | None = None
         self._mppi = MPPI(task, config, seed, threads)
-        self._neutral = np.clip(0.0, task.control_low, task.control_high)
+        self._neutral = task.neutral
         self._plan: Plan | None = None
         self._elites: Array | None = None
         self._solution: Solution | None = None

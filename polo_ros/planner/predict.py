@@ -33,7 +33,7 @@ class Predictor:
 
         Args:
           state: (state_size,), at `start`.
-          start, end: in s; a whole number of timesteps is taken, to the nearest.
+          start, end: in s; a whole number of control periods is taken, to the nearest.
           plan: whose commands act meanwhile.
           control: samples the plan within the control ranges.
 
@@ -45,6 +45,6 @@ class Predictor:
         mujoco.mj_setState(task.model, data, state, STATE_SPEC)
         for step in range(max(round((end - start) / task.timestep), 0)):
             data.ctrl[:] = control(plan, start + step * task.timestep)
-            mujoco.mj_step(task.model, data)
+            mujoco.mj_step(task.model, data, task.substeps)
         predicted = task.state_of(data)
         return predicted if np.isfinite(predicted).all() else state

@@ -26,18 +26,20 @@ class Recording:
 class Rollouts:
     """A pool of simulations with buffers that live between calls.
 
-    `Batch.rollout` records the sensors of the state before each substep, so H + 1 substeps are taken:
-    the last record then describes the terminal state s_H, touch sensors included.
+    `Batch.rollout` records the sensors of the state before each physics step, so one more is taken than
+    H control periods have: the last record then describes the terminal state s_H, touch sensors included.
 
     Args:
       model: the internal model.
       threads: worker threads, 0 for one per core.
+      substeps: physics steps per control period.
     """
 
-    def __init__(self, model: mujoco.MjModel, threads: int = 0) -> None:
+    def __init__(self, model: mujoco.MjModel, threads: int = 0, substeps: int = 1) -> None:
         _silence_divergence_log()
         self._model = model
         self._threads = threads
+        self._substeps = substeps
         self._data = mujoco.MjData(model)
         self._batch: Batch | None = None
         self._sensordata = np.empty((0, 0, 0))
@@ -49,7 +51,11 @@ class Rollouts:
           states: (problems, state_size), flat states.
           controls: (problems, rollouts, H + 1, nu); the last control only serves the terminal record.
         """
-        problems, rollouts, steps, nu = controls.shape
+        problems, rollouts, _, nu = controls.shape
+        if self._substeps > 1:
+            held = np.repeat(controls[:, :, :-1], self._substeps, axis=2)
+            controls = np.concatenate([held, controls[:, :, -1:]], axis=2)
+        steps = controls.shape[2]
         batch = self._batch_for(problems * rollouts, steps)
         rows = batch.state.reshape(problems, rollouts, -1)
         for problem, state in enumerate(states):
@@ -63,12 +69,13 @@ class Rollouts:
         )
         # a simulation whose warning counters rise is frozen by MuJoCo: its records are no states
         valid = ~batch.warning[:, :, 1].any(axis=1)
-        return Recording(
-            self._sensordata.reshape(problems, rollouts, steps, -1), valid.reshape(problems, rollouts)
-        )
+        sensordata = self._sensordata.reshape(problems, rollouts, steps, -1)
+        return Recording(sensordata[:, :, :: self._substeps], valid.reshape(problems, rollouts))
 
     def final_states(self) -> Array:
-        """Where the last run's simulations are now, one step past the horizon, (simulations, state_size).
+        """Where the last run's simulations are now, one physics step past the horizon.
+
+        (simulations, state_size).
 
         Simulations that diverged are among them; `Recording.valid` tells which.
         """

@@ -12,11 +12,11 @@ from importlib.metadata import entry_points
 from pathlib import Path
 
 from polo_ros.errors import PoloError
-from polo_ros.tasks.task import Feature, RewardTerm, Task, View
+from polo_ros.tasks.task import Feature, Measure, RewardTerm, Task, View
 
 ENTRY_POINT_GROUP = "polo_ros.tasks"
 
-__all__ = ["Feature", "RewardTerm", "Task", "View", "make_task", "task_class", "task_classes"]
+__all__ = ["Feature", "Measure", "RewardTerm", "Task", "View", "make_task", "task_class", "task_classes"]
 
 
 def task_classes() -> dict[str, type[Task]]:

@@ -6,7 +6,7 @@ import mujoco
 import numpy as np
 
 from polo_ros.arrays import Array, Mask
-from polo_ros.tasks.task import Feature, RewardTerm, Task, View
+from polo_ros.tasks.task import Feature, Measure, RewardTerm, Task, View
 
 
 class CartpoleSwingup(Task):
@@ -17,6 +17,7 @@ class CartpoleSwingup(Task):
     model_file: ClassVar[str] = "cartpole.xml"
     trace_sensor: ClassVar[str] = "tip_position"
     hold_time: ClassVar[float] = 1.0
+    measure: ClassVar[Measure] = Measure("angle from upright", "rad")
     terms: ClassVar[tuple[RewardTerm, ...]] = (
         RewardTerm("upright", 1.0, 0.0, 2.0, "(1 + cosine of the pole's angle) / 2."),
         RewardTerm("centre", -0.1, -1.0, 0.0, "Square of the cart's position, in m²."),
@@ -50,6 +51,11 @@ class CartpoleSwingup(Task):
             ],
             axis=-1,
         )
+
+    def measured(self, view: View) -> Array:
+        """The pole's angle from upright, 0 to π."""
+        angle: Array = np.arccos(np.clip(view.sensor("pole_axis")[..., 2], -1.0, 1.0))
+        return angle
 
     def start(self, data: mujoco.MjData, rng: np.random.Generator) -> None:
         """Hanging at rest, up to 0.1 rad and 0.1 m off."""

@@ -8,7 +8,7 @@ import mujoco
 import numpy as np
 
 from polo_ros.arrays import Array, Mask
-from polo_ros.tasks.task import Feature, RewardTerm, Task, View
+from polo_ros.tasks.task import Feature, Measure, RewardTerm, Task, View
 
 # contact force at which a touch feature reads one half, in N: about an eighth of the body's weight
 TOUCH_HALF_FORCE = 50.0
@@ -39,6 +39,7 @@ class Humanoid(Task, ABC):
 
     model_file: ClassVar[str] = "humanoid.xml"
     trace_sensor: ClassVar[str] = "torso_position"
+    measure: ClassVar[Measure] = Measure("root height", "m")
     features: ClassVar[tuple[Feature, ...]] = (
         Feature("torso forward axis in the world", 3, "1"),
         Feature("torso up axis in the world", 3, "1"),
@@ -98,6 +99,10 @@ class Humanoid(Task, ABC):
     def root_height(self, view: View) -> Array:
         """The height of the torso's centre, (...), in m."""
         return view.sensor("torso_position")[..., 2]
+
+    def measured(self, view: View) -> Array:
+        """The root's height."""
+        return self.root_height(view)
 
     def posture_terms(self, view: View) -> dict[str, Array]:
         """How upright the torso is and how fast it moves, each (...)."""

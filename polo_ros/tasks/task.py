@@ -51,6 +51,14 @@ class Feature:
     unit: str
 
 
+@dataclass(frozen=True)
+class Measure:
+    """The one number that tells people how a task goes: its name and unit."""
+
+    name: str
+    unit: str
+
+
 class View:
     """Recorded sensors and controls of any number of states, read by sensor name.
 
@@ -104,6 +112,12 @@ class Task(ABC):
     trace_sensor: ClassVar[str]
     # how long `achieved` must hold on end before the task counts as solved, in s
     hold_time: ClassVar[float] = 2.0
+    # what `measured` tells, for people
+    measure: ClassVar[Measure]
+    # physics steps per control period
+    substeps: ClassVar[int] = 1
+    # control periods between goals that the world draws by itself; 0 where the goal stays
+    goal_period: ClassVar[int] = 0
 
     def __init__(self, model_path: str | Path = "", torque_scale: float = 1.0) -> None:
         path = Path(model_path) if model_path else share_path("models", self.model_file)
@@ -129,6 +143,7 @@ class Task(ABC):
             if given != listed:
                 raise PoloError(f"value_features gives {given} numbers, features lists {listed}")
             self.achieved(probe)
+            self.measured(probe)
             probe.sensor(self.trace_sensor)
             self.start_state(np.random.default_rng(0))
         except (PoloError, KeyError) as error:  # MuJoCo answers an unknown name with a KeyError
@@ -150,10 +165,17 @@ class Task(ABC):
     def achieved(self, view: View) -> Mask:
         """Whether each state is one the task wants, (...)."""
 
+    @abstractmethod
+    def measured(self, view: View) -> Array:
+        """The task's measure of each state, (...), in its unit."""
+
+    def draw_goal(self, data: mujoco.MjData, rng: np.random.Generator) -> None:  # noqa: B027
+        """Put a new goal into the mocap bodies of `data`; nothing where the task has no goals to draw."""
+
     def reward(self, view: View) -> Array:
-        """The weighted sum of the reward terms, (...)."""
+        """The weighted sum of the reward terms, (...); zero where there are none."""
         terms = self.reward_terms(view)
-        total: Array = np.zeros(())
+        total: Array = np.zeros(view.sensordata.shape[:-1])
         for name, weight in self.weights.items():
             total = total + weight * terms[name]
         return total
@@ -169,6 +191,11 @@ class Task(ABC):
         return int(mujoco.mj_stateSize(self.model, STATE_SPEC))
 
     @property
+    def goal_size(self) -> int:
+        """How many of a flat state's last entries are its goal: the poses of the mocap bodies."""
+        return 7 * int(self.model.nmocap)
+
+    @property
     def control_low(self) -> Array:
         """The lower end of each actuator's control range, (nu,)."""
         return np.array(self.model.actuator_ctrlrange[:, 0])
@@ -179,9 +206,15 @@ class Task(ABC):
         return np.array(self.model.actuator_ctrlrange[:, 1])
 
     @property
+    def neutral(self) -> Array:
+        """The control that plans begin with and a robot may be left with, (nu,): the nearest to zero."""
+        neutral: Array = np.clip(0.0, self.control_low, self.control_high)
+        return neutral
+
+    @property
     def timestep(self) -> float:
-        """The control period and planning step, in s."""
-        return float(self.model.opt.timestep)
+        """The control period and planning step, in s: `substeps` steps of the model's physics."""
+        return float(self.model.opt.timestep) * self.substeps
 
     def view(self, sensordata: Array, ctrl: Array) -> View:
         """Recorded sensors (..., nsensordata) and controls (..., nu) by name."""

@@ -1,0 +1,70 @@
+"""The world that is acted in: start states, control periods and goals, for the agent and the simulator."""
+
+import mujoco
+import numpy as np
+
+from polo_ros.arrays import Array
+from polo_ros.tasks.task import Task
+
+
+class World:
+    """One simulation of a task, with goals that change behind the planner's back.
+
+    A goal that a user gives stays until the next reset; otherwise the task draws a new one every
+    `goal_period` control periods.
+
+    Args:
+      task: the model, its start states and goals.
+      rng: of start states and goals.
+
+    Attributes:
+      data: the simulation, as MuJoCo keeps it.
+    """
+
+    def __init__(self, task: Task, rng: np.random.Generator) -> None:
+        self.task = task
+        self.rng = rng
+        self.data = mujoco.MjData(task.model)
+        self.reset()
+
+    def reset(self) -> None:
+        """Begin anew from a start state, at time 0 and without control."""
+        mujoco.mj_resetData(self.task.model, self.data)
+        self.task.start(self.data, self.rng)
+        self.data.time = 0.0
+        self._periods = 0
+        self._goal_given = False
+
+    def step(self, ctrl: Array, substeps: int | None = None) -> bool:
+        """One control period.
+
+        Args:
+          ctrl: (nu,), within the actuators' ranges.
+          substeps: of the physics; the task's own by default.
+
+        Returns:
+          Whether there is a new goal now.
+        """
+        self.data.ctrl[:] = ctrl
+        mujoco.mj_step(self.task.model, self.data, substeps or self.task.substeps)
+        self._periods += 1
+        period = self.task.goal_period
+        if self._goal_given or not period or self._periods % period:
+            return False
+        self.task.draw_goal(self.data, self.rng)
+        return True
+
+    def set_goal(self, position: Array, quaternion: Array) -> None:
+        """Take a user's goal for the first mocap body: position (3,) in m, quaternion (4,) wxyz."""
+        self.data.mocap_pos[0], self.data.mocap_quat[0] = position, quaternion
+        self._goal_given = True
+
+    @property
+    def state(self) -> Array:
+        """The flat state, (state_size,)."""
+        return self.task.state_of(self.data)
+
+    @property
+    def diverged(self) -> bool:
+        """Whether the simulation has left what is physical since the last reset."""
+        return bool(not np.isfinite(self.data.qacc).all() or self.data.warning[:].number.any())
