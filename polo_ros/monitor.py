@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
+from geometry_msgs.msg import PoseStamped
 from nav_msgs.msg import Odometry
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.qos import QoSProfile, ReliabilityPolicy
@@ -16,9 +17,9 @@ from std_msgs.msg import Float64
 
 from polo_ros.arrays import Array
 from polo_ros.errors import PoloError
-from polo_ros.nodes.messages import NANOSECONDS, from_stamp, unpack_joint_state, unpack_odometry
+from polo_ros.nodes.messages import NANOSECONDS, from_stamp, unpack_goal, unpack_joint_state, unpack_odometry
 from polo_ros.nodes.robot import Robot
-from polo_ros.nodes.state import StateAssembler
+from polo_ros.nodes.state import GOAL, StateAssembler
 from polo_ros.picture import film_strip
 from polo_ros.tasks.task import Task
 
@@ -35,7 +36,7 @@ class Monitor:
 
     Attributes:
       solved_at: when that was, in s of simulated time; None before.
-      frames: (time, qpos) of the states seen.
+      frames: (time, state) of the states seen.
     """
 
     def __init__(self, task: Task) -> None:
@@ -46,7 +47,7 @@ class Monitor:
         self._planner: dict[str, str] = {}
         self._held_since: int | None = None
         self._now = 0
-        self._height = float("nan")
+        self._measured = float("nan")
         self._shown_at = 0.0
         self.held = 0.0
         self.solved_at: float | None = None
@@ -55,10 +56,11 @@ class Monitor:
         self._node = rclpy.create_node("monitor")
         subscribe = self._node.create_subscription
         subscribe(JointState, "joint_states", self._on_joints, EVERY_STATE)
-        for topic in self._states.topics()[1:]:
+        for topic in self._states.odometry_topics():
             subscribe(
                 Odometry, topic, lambda message, topic=topic: self._on_odometry(topic, message), EVERY_STATE
             )
+        subscribe(PoseStamped, GOAL, self._on_goal, EVERY_STATE)
         for name in NUMBERS:
             subscribe(
                 Float64,
@@ -91,14 +93,18 @@ class Monitor:
         self._states.set_odometry(topic, qpos, qvel, from_stamp(message.header.stamp))
         self._judge()
 
+    def _on_goal(self, message: PoseStamped) -> None:
+        self._states.set_goal(*unpack_goal(message))
+        self._judge()
+
     def _judge(self) -> None:
         snapshot = self._states.snapshot()
         if snapshot is None or (self.frames and snapshot.stamp <= self._now):
             return
         self._now = snapshot.stamp
         view = self._task.observe(snapshot.state)
-        self._height = float(view.sensor(self._task.trace_sensor)[2])
-        self.frames.append((self._now / NANOSECONDS, snapshot.state[: self._task.model.nq]))
+        self._measured = float(self._task.measured(view))
+        self.frames.append((self._now / NANOSECONDS, snapshot.state))
         if not self._task.achieved(view):
             self._held_since = None
         elif self._held_since is None:
@@ -115,10 +121,11 @@ class Monitor:
 
     def status(self) -> str:
         """One line on where things stand."""
-        numbers = self._numbers
+        numbers, measure = self._numbers, self._task.measure
         return (
             f"episode {self._planner.get('episode', '-')}  sim {self.sim_time:6.2f} s  "
-            f"height {self._height:5.2f} m  reward {numbers['reward']:6.3f}  value {numbers['value']:6.1f}  "
+            f"{measure.name} {self._measured:5.2f} {measure.unit}  "
+            f"reward {numbers['reward']:6.3f}  value {numbers['value']:6.1f}  "
             f"plan {1e3 * numbers['plan_time']:5.1f} ms  "
             f"ESS {self._planner.get('effective_sample_size', '-')}  "
             f"weights {self._planner.get('weights_sequence', '-')}  held {self.held:4.2f} s"
@@ -143,10 +150,10 @@ class Monitor:
 
     def draw(self, path: Path, seed: int) -> str:
         """Write a film strip of what happened; "rendered" or "drawn"."""
-        times, poses = zip(*self.frames, strict=True)
+        times, states = zip(*self.frames, strict=True)
         title = f"{self._task.name}, seed {seed}"
         try:
-            return film_strip(self._task.model, np.array(poses), np.array(times), path, title)
+            return film_strip(self._task.model, np.array(states), np.array(times), path, title)
         except PoloError as error:
             return str(error)
 

@@ -130,8 +130,8 @@ def pack_goal(position: Array, quaternion: Array, stamp: int) -> PoseStamped:
     return message
 
 
-def unpack_goal(message: PoseStamped) -> tuple[Array, Array]:
-    """Position (3,) and quaternion (4,) wxyz of a goal.
+def unpack_goal(message: PoseStamped) -> tuple[Array, Array, int]:
+    """Position (3,), quaternion (4,) wxyz and stamp in ns of a goal.
 
     Raises:
       PoloError: a value that is not finite, or a quaternion that is not of unit length.
@@ -139,7 +139,7 @@ def unpack_goal(message: PoseStamped) -> tuple[Array, Array]:
     odometry = Odometry()
     odometry.pose.pose = message.pose
     qpos, _ = unpack_odometry(odometry, "goal", "child")
-    return qpos[:3], qpos[3:]
+    return qpos[:3], qpos[3:], from_stamp(message.header.stamp)
 
 
 def pack_command(values: Array, answered: int) -> Float64MultiArray:

@@ -30,7 +30,7 @@ from polo_ros.nodes.node import ERROR, LATCHED, OK, RELIABLE, SENSOR, WARN, Polo
 from polo_ros.nodes.planning import Worker
 from polo_ros.nodes.robot import Robot
 from polo_ros.nodes.safety import SafetyGate
-from polo_ros.nodes.state import Snapshot, StateAssembler
+from polo_ros.nodes.state import GOAL, Snapshot, StateAssembler
 from polo_ros.nodes.telemetry import Telemetry
 from polo_ros.planner import Plan, Planner, PlannerConfig, PlanReport
 from polo_ros.planner.predict import Predictor
@@ -52,8 +52,9 @@ class PlannerNode(PoloNode):
         self._settings = settings
         if abs(settings.control_rate * self.task.timestep - 1.0) > 1e-6:
             raise PoloError(
-                f"control_rate {settings.control_rate} is not the model's {1.0 / self.task.timestep:g} steps "
-                f"per second; set it to that, or the timestep in the MJCF to 1 / control_rate"
+                f"control_rate {settings.control_rate} is not task {self.task.name}'s "
+                f"{1.0 / self.task.timestep:g} control periods per second; set it to that, or the timestep "
+                f"in the MJCF to 1 / (control_rate · {self.task.substeps})"
             )
         self._robot = Robot(self.task.model, settings.joints)
         self._planner = Planner(self.task, self.config(PlannerConfig), self.seed, settings.threads)
@@ -88,7 +89,7 @@ class PlannerNode(PoloNode):
         self.create_subscription(
             JointState, "joint_states", self._on_joints, SENSOR, qos_overriding_options=overrides
         )
-        for topic in self._states.topics()[1:]:
+        for topic in self._states.odometry_topics():
             self.create_subscription(
                 Odometry,
                 topic,
@@ -99,7 +100,7 @@ class PlannerNode(PoloNode):
         # a latched reader misses publishers that are not latched, such as `ros2 topic pub` and many
         # drivers; a volatile one hears them, too, and what is heard twice does no harm
         for quality in (LATCHED, RELIABLE):
-            self.create_subscription(PoseStamped, "goal", self._on_goal, quality)
+            self.create_subscription(PoseStamped, GOAL, self._on_goal, quality)
             self.create_subscription(Bool, "hardware/e_stop", self._on_e_stop, quality)
         self.create_subscription(UInt8MultiArray, "value_function/weights", self._on_weights, LATCHED)
         self.create_service(SetBool, "~/enable", self._on_enable)
@@ -161,6 +162,9 @@ class PlannerNode(PoloNode):
             self._states.set_goal(*unpack_goal(message))
         except PoloError as error:
             self._report(str(error))
+            return
+        if self._settings.lockstep:
+            self._on_state()
 
     def _on_state(self) -> None:
         """A part of the state arrived: plan from it once it is whole."""

@@ -2,12 +2,13 @@
 
 import os
 import time
+from collections import deque
 from dataclasses import dataclass
 
-import mujoco
 import numpy as np
 from geometry_msgs.msg import PoseStamped
 from nav_msgs.msg import Odometry
+from rclpy.publisher import Publisher
 from rclpy.qos_overriding_options import QoSOverridingOptions
 from rosgraph_msgs.msg import Clock as ClockMessage
 from sensor_msgs.msg import JointState
@@ -29,7 +30,8 @@ from polo_ros.nodes.messages import (
 from polo_ros.nodes.node import LATCHED, OK, RELIABLE, WARN, PoloNode, exit_with
 from polo_ros.nodes.robot import Robot
 from polo_ros.nodes.safety import safe_action
-from polo_ros.nodes.state import object_topic
+from polo_ros.nodes.state import GOAL, ODOM, object_topic
+from polo_ros.world import World
 
 # another simulator is looked for this long before the first state is published, in s
 DISCOVERY_TIME = 1.0
@@ -40,6 +42,8 @@ LATE_DISCOVERY_TIME = 5.0
 REPEAT_PERIOD = 0.2
 # simulated time passes over a reset, so that the clock stays monotonic and everyone sees the break, in s
 RESET_GAP = 1.0
+# goals of this node that it may still hear of
+OWN_GOALS = 100
 # a real-time simulator that falls further behind than this many periods lets the time go
 MOST_CATCH_UP = 10
 
@@ -61,24 +65,23 @@ class SimulatorNode(PoloNode):
         self._settings = settings
         model = self.task.model
         self._robot = Robot(model)
-        self._data = mujoco.MjData(model)
-        self._rng = np.random.default_rng(self.seed)
+        self._world = World(self.task, np.random.default_rng(self.seed))
         self._noise_rng = np.random.default_rng([self.seed, 1])
-        self._substeps = round(1.0 / settings.control_rate / self.task.timestep)
-        if abs(self._substeps * self.task.timestep * settings.control_rate - 1.0) > 1e-6:
+        physics = model.opt.timestep
+        self._substeps = round(1.0 / settings.control_rate / physics)
+        if abs(self._substeps * physics * settings.control_rate - 1.0) > 1e-6:
             raise PoloError(
                 f"control_rate {settings.control_rate} does not divide the model's rate of "
-                f"{1.0 / self.task.timestep:g} steps per second"
+                f"{1.0 / physics:g} steps per second"
             )
         self._period = round(NANOSECONDS / settings.control_rate)
         self._time = 0
         self._paused = False
         self._commands: list[Command] = []
-        self._ctrl = np.zeros(model.nu)
+        self._ctrl = np.array(self.task.neutral)
         self._last_command: int | None = None
         self._late = 0
         self._fault = ""
-        self.task.start(self._data, self._rng)
         self._look_for_others()
 
         overrides = QoSOverridingOptions.with_default_policies()
@@ -89,14 +92,16 @@ class SimulatorNode(PoloNode):
         self._odometry = [
             (body, topic, self.create_publisher(Odometry, topic, RELIABLE, qos_overriding_options=overrides))
             for body, topic in [
-                *([(self._robot.base, "odom")] if self._robot.base else []),
+                *([(self._robot.base, ODOM)] if self._robot.base else []),
                 *((body, object_topic(body.name)) for body in self._robot.objects),
             ]
         ]
-        self._goal = self.create_publisher(PoseStamped, "goal", LATCHED) if model.nmocap else None
-        if self._goal:
-            self.create_subscription(PoseStamped, "goal", self._on_goal, LATCHED)
-            self._publish_goal()
+        self._goal = self.create_publisher(PoseStamped, GOAL, LATCHED) if model.nmocap else None
+        # this node hears its own goals, too; what it published last tells them from a user's
+        self._own_goals: deque[tuple[int, tuple[float, ...]]] = deque(maxlen=OWN_GOALS)
+        # a latched reader misses publishers that are not latched, such as `ros2 topic pub`
+        for quality in (LATCHED, RELIABLE):
+            self.create_subscription(PoseStamped, GOAL, self._on_goal, quality)
         self.create_subscription(Float64MultiArray, self._robot.command_topic, self._on_command, RELIABLE)
         self.create_service(SetBool, "~/set_pause", self._on_set_pause)
         self.create_service(Trigger, "~/reset_world", self._on_reset_world)
@@ -118,7 +123,7 @@ class SimulatorNode(PoloNode):
         values: dict[str, object] = {
             "sim_time": f"{self._time / NANOSECONDS:.3f}",
             "late_periods": self._late,
-            "ncon": int(self._data.ncon),
+            "ncon": int(self._world.data.ncon),
         }
         if self._fault:
             return WARN, self._fault, values
@@ -206,7 +211,12 @@ class SimulatorNode(PoloNode):
             settings = self._settings
             self._commands.clear()
             self._ctrl = safe_action(
-                self.task, self._robot, settings.safe_action, settings.damping, self._data.qvel, self._ctrl
+                self.task,
+                self._robot,
+                settings.safe_action,
+                settings.damping,
+                self._world.data.qvel,
+                self._ctrl,
             )
 
     def _commands_stopped(self) -> bool:
@@ -218,18 +228,16 @@ class SimulatorNode(PoloNode):
 
     def _advance(self) -> None:
         """One control period under the current control."""
-        self._data.ctrl[:] = self._ctrl
-        mujoco.mj_step(self.task.model, self._data, self._substeps)
+        self._world.step(self._ctrl, self._substeps)
         self._time += self._period
         self._waiting_since = time.monotonic()
-        if not np.isfinite(self._data.qacc).all() or self._data.warning[:].number.any():
+        if self._world.diverged:
             self._report("the simulated world diverged and was put back to a start state")
             self._restart()
 
     def _restart(self) -> None:
-        self.task.start(self._data, self._rng)
-        self._data.warning[:].number[:] = 0
-        self._ctrl = np.zeros(self.task.model.nu)
+        self._world.reset()
+        self._ctrl = np.array(self.task.neutral)
         self._commands.clear()
         self._time += round(RESET_GAP * NANOSECONDS)
         self._anchor = None
@@ -245,25 +253,39 @@ class SimulatorNode(PoloNode):
         self._clock_out.publish(ClockMessage(clock=to_stamp(stamp)))
         if self._settings.drop_rate and self._noise_rng.random() < self._settings.drop_rate:
             return
-        qpos, qvel = np.array(self._data.qpos), np.array(self._data.qvel)
+        qpos, qvel = np.array(self._world.data.qpos), np.array(self._world.data.qvel)
         if self._settings.noise:
             robot, sigma = self._robot, self._settings.noise
             qpos[robot.qpos] += self._noise_rng.normal(0.0, sigma, len(robot.qpos))
             qvel += self._noise_rng.normal(0.0, sigma, len(qvel))
+        if self._goal:
+            self._publish_goal(self._goal, stamp)
         for body, _, publisher in self._odometry:
             assert body is not None
             publisher.publish(pack_odometry(body, qpos, qvel, stamp, body.name))
         self._joints.publish(pack_joint_state(self._robot, qpos, qvel, stamp))
 
-    def _publish_goal(self) -> None:
-        assert self._goal is not None
-        self._goal.publish(pack_goal(self._data.mocap_pos[0], self._data.mocap_quat[0], self._time))
+    def _publish_goal(self, publisher: Publisher[PoseStamped], stamp: int) -> None:
+        """With every state, so that in lockstep nobody plans for the goal before."""
+        message = pack_goal(self._world.data.mocap_pos[0], self._world.data.mocap_quat[0], stamp)
+        position, quaternion, _ = unpack_goal(message)
+        self._own_goals.append((stamp, (*position, *quaternion)))
+        publisher.publish(message)
 
     def _on_goal(self, message: PoseStamped) -> None:
+        """A user's goal holds until the next reset."""
         try:
-            self._data.mocap_pos[0], self._data.mocap_quat[0] = unpack_goal(message)
+            position, quaternion, stamp = unpack_goal(message)
+            if self._goal is None:
+                raise PoloError(f"task {self.task.name} has no goal to set: its model has no mocap body")
         except PoloError as error:
             self._report(str(error))
+            return
+        if (stamp, (*position, *quaternion)) in self._own_goals:
+            return
+        self._world.set_goal(position, quaternion)
+        if self._settings.lockstep:  # whoever waits for the goal of this moment hears of it
+            self._publish_state()
 
     def _on_set_pause(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
         self._paused = request.data

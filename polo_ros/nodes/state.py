@@ -6,11 +6,13 @@ import mujoco
 import numpy as np
 
 from polo_ros.arrays import Array
+from polo_ros.errors import PoloError
 from polo_ros.nodes.robot import Robot
 from polo_ros.tasks.task import Task
 
 JOINTS = "joint_states"
 ODOM = "odom"
+GOAL = "goal"
 
 
 def object_topic(body: str) -> str:
@@ -32,7 +34,8 @@ class StateAssembler:
     Args:
       task: whose model's state is assembled.
       robot: names and addresses.
-      lockstep: whether all parts must carry the same stamp; otherwise the newest of each is taken.
+      lockstep: whether all parts must carry the same stamp; otherwise the newest of each is taken. The
+        goal is one of these parts in lockstep only: a robot may have none but the model's own.
     """
 
     def __init__(self, task: Task, robot: Robot, lockstep: bool) -> None:
@@ -40,12 +43,13 @@ class StateAssembler:
         self._robot = robot
         self._lockstep = lockstep
         self._data = mujoco.MjData(task.model)
-        self._stamps: dict[str, int | None] = {topic: None for topic in self.topics()}
+        goal = [GOAL] if lockstep and task.model.nmocap else []
+        self._stamps: dict[str, int | None] = dict.fromkeys([JOINTS, *self.odometry_topics(), *goal])
 
-    def topics(self) -> list[str]:
-        """The topics that a state of this model needs."""
-        odometry = [ODOM] if self._robot.base else []
-        return [JOINTS, *odometry, *(object_topic(body.name) for body in self._robot.objects)]
+    def odometry_topics(self) -> list[str]:
+        """The odometry that a state of this model needs, derived from its free joints."""
+        base = [ODOM] if self._robot.base else []
+        return [*base, *(object_topic(body.name) for body in self._robot.objects)]
 
     def missing(self) -> list[str]:
         """The topics that have not been heard."""
@@ -70,11 +74,18 @@ class StateAssembler:
         self._data.qvel[body.qvel : body.qvel + 6] = qvel
         self._stamps[topic] = stamp
 
-    def set_goal(self, position: Array, quaternion: Array) -> None:
-        """Move the goal: the model's first mocap body."""
-        if self._task.model.nmocap:
-            self._data.mocap_pos[0] = position
-            self._data.mocap_quat[0] = quaternion
+    def set_goal(self, position: Array, quaternion: Array, stamp: int) -> None:
+        """Move the goal: the model's first mocap body.
+
+        Raises:
+          PoloError: the model has no mocap body.
+        """
+        if not self._task.model.nmocap:
+            raise PoloError(f"task {self._task.name} has no goal to set: its model has no mocap body")
+        self._data.mocap_pos[0] = position
+        self._data.mocap_quat[0] = quaternion
+        if GOAL in self._stamps:
+            self._stamps[GOAL] = stamp
 
     def snapshot(self) -> Snapshot | None:
         """The state, or None while a part is missing or, in lockstep, of another moment."""

@@ -1,6 +1,7 @@
 """The viewer node: MuJoCo Studio's page on localhost, drawn from the state topics, of a real robot too."""
 
 import numpy as np
+from geometry_msgs.msg import PoseStamped
 from nav_msgs.msg import Odometry
 from sensor_msgs.msg import JointState
 from visualization_msgs.msg import MarkerArray
@@ -8,10 +9,16 @@ from visualization_msgs.msg import MarkerArray
 from polo_ros.arrays import Array
 from polo_ros.errors import PoloError
 from polo_ros.node_config import ViewerNodeConfig
-from polo_ros.nodes.messages import best_trace, from_stamp, unpack_joint_state, unpack_odometry
-from polo_ros.nodes.node import OK, SENSOR, WARN, PoloNode, exit_with
+from polo_ros.nodes.messages import (
+    best_trace,
+    from_stamp,
+    unpack_goal,
+    unpack_joint_state,
+    unpack_odometry,
+)
+from polo_ros.nodes.node import LATCHED, OK, SENSOR, WARN, PoloNode, exit_with
 from polo_ros.nodes.robot import Robot
-from polo_ros.nodes.state import StateAssembler
+from polo_ros.nodes.state import GOAL, StateAssembler
 from polo_ros.studio import StudioViewer
 
 
@@ -28,10 +35,11 @@ class ViewerNode(PoloNode):
         base = self._robot.base
         self._viewer = StudioViewer(self.task.model, settings.port, base.name if base else None)
         self.create_subscription(JointState, "joint_states", self._on_joints, SENSOR)
-        for topic in self._states.topics()[1:]:
+        for topic in self._states.odometry_topics():
             self.create_subscription(
                 Odometry, topic, lambda message, topic=topic: self._on_odometry(topic, message), SENSOR
             )
+        self.create_subscription(PoseStamped, GOAL, self._on_goal, LATCHED)
         traces = "planner_node/candidate_trajectories"
         self.create_subscription(MarkerArray, traces, self._on_traces, SENSOR)
         self.every(1.0 / settings.rate, self._draw)
@@ -63,13 +71,22 @@ class ViewerNode(PoloNode):
             return
         self._states.set_odometry(topic, qpos, qvel, from_stamp(message.header.stamp))
 
+    def _on_goal(self, message: PoseStamped) -> None:
+        try:
+            self._states.set_goal(*unpack_goal(message))
+        except PoloError as error:
+            self._fault = str(error)
+
     def _on_traces(self, message: MarkerArray) -> None:
         self._line = best_trace(message)
 
     def _draw(self) -> None:
         snapshot = self._states.snapshot()
         if snapshot is not None:
-            self._viewer.show(snapshot.state[: self.task.model.nq], self._line)
+            nq, goals = self.task.model.nq, self.task.model.nmocap
+            position, quaternion = np.split(snapshot.state[self.task.state_size - 7 * goals :], [3 * goals])
+            poses = (position.reshape(goals, 3), quaternion.reshape(goals, 4))
+            self._viewer.show(snapshot.state[:nq], self._line, *poses)
 
     def close(self) -> None:
         """Close the page."""

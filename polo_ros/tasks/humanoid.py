@@ -16,6 +16,8 @@ TOUCH_HALF_FORCE = 50.0
 # the paper's gears it can leap and stay above 1 m for two seconds without ever standing
 STANDING_HEIGHT = 1.0
 LEAPING_HEIGHT = 1.45
+# joint angles of the start are drawn this far around the keyframe, in rad
+START_NOISE = 0.02
 # cosine of the torso's lean up to which it counts as upright
 UPRIGHT_COSINE = 0.7
 
@@ -27,6 +29,9 @@ CONTROL_COST = RewardTerm(
     "Motor torques weighted by the inverse mass matrix; 1 is every motor at its full torque.",
 )
 
+# A.2 and A.3 ask for a root height of 1.1 m before anything else.
+TARGET_HEIGHT = 1.1
+HEIGHT_DEFICIT = RewardTerm("height", 1.0, 0.0, 10.0, "-(1.1 m - root height) below 1.1 m, else 0.")
 
 # Not in the paper, whose reward pays a leap as much as standing still; zero unless a configuration asks.
 UPRIGHT = RewardTerm("upright", 0.0, 0.0, 1.0, "Height of the tip of the torso's unit up axis.")
@@ -99,6 +104,22 @@ class Humanoid(Task, ABC):
     def root_height(self, view: View) -> Array:
         """The height of the torso's centre, (...), in m."""
         return view.sensor("torso_position")[..., 2]
+
+    def above_target(self, view: View) -> Mask:
+        """Whether the root is above 1.1 m, (...): below, A.2 and A.3 pay for height alone."""
+        above: Mask = self.root_height(view) > TARGET_HEIGHT
+        return above
+
+    def height_deficit(self, view: View) -> Array:
+        """-(1.1 m - root height) below 1.1 m, else 0, (...)."""
+        deficit: Array = np.minimum(self.root_height(view) - TARGET_HEIGHT, 0.0)
+        return deficit
+
+    def start_from(self, keyframe: str, data: mujoco.MjData, rng: np.random.Generator) -> None:
+        """A keyframe at rest, with every joint of the robot up to 0.02 rad off."""
+        mujoco.mj_resetDataKeyframe(self.model, data, self.model.key(keyframe).id)
+        hinges = self.model.jnt_qposadr[self.model.jnt_type == int(mujoco.mjtJoint.mjJNT_HINGE)]
+        data.qpos[hinges] += rng.uniform(-START_NOISE, START_NOISE, len(hinges))
 
     def measured(self, view: View) -> Array:
         """The root's height."""

@@ -6,12 +6,8 @@ import mujoco
 import numpy as np
 
 from polo_ros.arrays import Array
-from polo_ros.tasks.humanoid import CONTROL_COST, MOTION, UPRIGHT, Humanoid
+from polo_ros.tasks.humanoid import CONTROL_COST, MOTION, TARGET_HEIGHT, UPRIGHT, Humanoid
 from polo_ros.tasks.task import RewardTerm, View
-
-TARGET_HEIGHT = 1.1
-# joint angles of the start are drawn this far around the settled pose, in rad
-START_NOISE = 0.02
 
 
 def getup_terms(height: float, sparse: float) -> tuple[RewardTerm, ...]:
@@ -44,8 +40,7 @@ class HumanoidGetup(Humanoid):
 
     def start(self, data: mujoco.MjData, rng: np.random.Generator) -> None:
         """Supine, at rest, with every joint up to 0.02 rad off the settled pose."""
-        mujoco.mj_resetDataKeyframe(self.model, data, self.model.key("supine").id)
-        data.qpos[7:] += rng.uniform(-START_NOISE, START_NOISE, self.model.nq - 7)
+        self.start_from("supine", data, rng)
 
 
 class HumanoidGetupSparse(HumanoidGetup):

@@ -33,7 +33,7 @@ REFUSED_STARTS: dict[str, tuple[str, dict[str, Any], str]] = {
     "type": ("planner_node", {"temperature": 1}, "of type 'INTEGER', expecting type 'DOUBLE'"),
     "choice": ("planner_node", {"noise": "pink"}, "noise must be one of white, filtered, knots, not 'pink'"),
     "too few rollouts": ("planner_node", {"rollouts": 3}, "rollouts 3 are too few for 4 knots; use at least"),
-    "rate": ("planner_node", {"control_rate": 30.0}, "control_rate 30.0 is not the model's 50 steps"),
+    "rate": ("planner_node", {"control_rate": 30.0}, "control_rate 30.0 is not task cartpole_swingup's 50 c"),
     "broken weights": ("planner_node", {"weights_file": "{folder}/broken.xml"}, "the weights are corrupted"),
     "missing weights": ("planner_node", {"weights_file": "no.safetensors"}, "no.safetensors"),
 }  # fmt: skip

@@ -157,7 +157,8 @@ def test_odometry_that_is_no_pose_is_refused() -> None:
 
 def test_a_goal_returns_as_it_was() -> None:
     qpos, _ = free_state()
-    position, quaternion = messages.unpack_goal(messages.pack_goal(qpos[:3], qpos[3:], STAMP))
+    position, quaternion, stamp = messages.unpack_goal(messages.pack_goal(qpos[:3], qpos[3:], STAMP))
+    assert stamp == STAMP
     assert [*position, *quaternion] == list(qpos)
 
 
