@@ -19,7 +19,6 @@ from polo_ros.training import (
     TRAIN_COLUMNS,
     Episode,
     evaluate,
-    longest_run,
     train,
     value_check,
 )
@@ -238,28 +237,10 @@ def test_value_check_needs_enough_steps(settings: Settings) -> None:
     assert value_check(episode(settings, [1.0] * 102), 0.99)[1] is not None
 
 
-@pytest.mark.parametrize(
-    ("flags", "longest"),
-    [
-        ("", (0, 0)),
-        ("---", (0, 0)),
-        ("+", (1, 0)),
-        ("-++-+", (2, 2)),
-        ("++-+++", (3, 5)),
-        ("++-++", (2, 1)),  # the first of equals
-        ("++++", (4, 3)),
-    ],
-)
-def test_longest_run(flags: str, longest: tuple[int, int]) -> None:
-    assert longest_run([flag == "+" for flag in flags]) == longest
-
-
 def test_solved_at_the_end_of_the_first_hold(settings: Settings) -> None:
     # 1 s is 50 steps; 49 on end are too few, and a break starts the count again
     held = [*[True] * 49, False, *[True] * 55]
     solved = episode(settings, [0.0] * 105, achieved=held)
     assert solved.solved_at == pytest.approx(99 * 0.02)
-    assert solved.longest_hold == pytest.approx(55 * 0.02)
     short = episode(settings, [0.0] * 100, achieved=[*[True] * 49, False, *[True] * 49, False])
     assert short.solved_at is None
-    assert short.longest_hold == pytest.approx(0.98)

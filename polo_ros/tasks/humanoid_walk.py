@@ -16,6 +16,8 @@ from polo_ros.tasks.humanoid import (
 from polo_ros.tasks.task import Feature, Measure, RewardTerm, View
 
 TARGET_SPEED = 1.0
+# of a linear inverted pendulum of the root's height, sqrt(1.1 m / g), in s
+CAPTURE_TIME = 0.33
 # speed along x from which a standing humanoid counts as walking, in m/s
 WALKING_SPEED = 0.5
 
@@ -39,6 +41,7 @@ class HumanoidWalk(Humanoid):
         RewardTerm(
             "heading", 0.0, 0.0, 2.0, "Cosine between the torso's forward axis and x."
         ),
+        RewardTerm("balance", 0.0, -5.0, 0.0, "Distance of the capture point from between the feet, in m."),
         CONTROL_COST,
         UPRIGHT,
         MOTION,
@@ -50,27 +53,37 @@ class HumanoidWalk(Humanoid):
 
     def reward_terms(self, view: View) -> dict[str, Array]:
         """The paper's R(s) in its parts, and what the humanoid tasks share, each (...)."""
-        position = view.sensor("torso_position")
+        position, velocity = view.sensor("torso_position"), self.velocity(view)
         standing = self.above_target(view).astype(float)
         return {
             HEIGHT_DEFICIT.name: self.height_deficit(view),
-            "speed": standing * (1.0 - np.abs(TARGET_SPEED - self.forward_speed(view))),
+            "speed": standing * (1.0 - np.abs(TARGET_SPEED - velocity[..., 0])),
             "line": standing * np.abs(position[..., 1]),
             "printed_line": standing * np.abs(position[..., 0]),
             "heading": view.sensor("torso_forward")[..., 0],
+            "balance": self.imbalance(view, velocity),
             CONTROL_COST.name: self.control_cost(view),
             **self.posture_terms(view),
         }
 
-    def forward_speed(self, view: View) -> Array:
-        """The root's velocity along the world's x-axis, (...), in m/s."""
+    def velocity(self, view: View) -> Array:
+        """The root's velocity in the world, (..., 3), in m/s."""
         forward, up = view.sensor("torso_forward"), view.sensor("torso_up")
-        left_x = up[..., 1] * forward[..., 2] - up[..., 2] * forward[..., 1]
-        velocity = view.sensor("torso_linear_velocity")
-        speed: Array = (
-            forward[..., 0] * velocity[..., 0] + left_x * velocity[..., 1] + up[..., 0] * velocity[..., 2]
-        )
-        return speed
+        axes = np.stack([forward, np.cross(up, forward), up], axis=-1)
+        velocity: Array = np.einsum("...ij,...j->...i", axes, view.sensor("torso_linear_velocity"))
+        return velocity
+
+    def imbalance(self, view: View, velocity: Array) -> Array:
+        """How far from between the feet the root would come to rest in the target's frame, (...), in m.
+
+        The capture point of the linear inverted pendulum (Pratt et al. 2006), seen from a frame that
+        walks at the target speed, less the middle of the feet.
+        """
+        root = view.sensor("torso_position")[..., :2]
+        feet = (view.sensor("right_foot_position") + view.sensor("left_foot_position"))[..., :2] / 2
+        capture = root + CAPTURE_TIME * (velocity[..., :2] - np.array([TARGET_SPEED, 0.0]))
+        distance: Array = np.linalg.norm(capture - feet, axis=-1)
+        return distance
 
     def value_features(self, view: View) -> Array:
         """The 34 numbers of the humanoid and the distance from the x-axis, (..., 35)."""
@@ -88,5 +101,5 @@ class HumanoidWalk(Humanoid):
 
     def achieved(self, view: View) -> Mask:
         """Whether it stands and moves along x at half the target speed or more."""
-        walking: Mask = super().achieved(view) & (self.forward_speed(view) > WALKING_SPEED)
+        walking: Mask = super().achieved(view) & (self.velocity(view)[..., 0] > WALKING_SPEED)
         return walking

@@ -1,0 +1,76 @@
+"""A listener that keeps what a planner experiences."""
+
+import time
+from collections.abc import Callable
+
+import numpy as np
+import rclpy
+from diagnostic_msgs.msg import DiagnosticArray
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.qos import QoSProfile, ReliabilityPolicy
+from rclpy.signals import SignalHandlerOptions
+from std_msgs.msg import Float64MultiArray
+
+from polo_ros.arrays import Array
+from polo_ros.nodes.messages import unpack_experience
+from polo_ros.tasks.task import Task
+
+EVERYTHING = QoSProfile(depth=1000, reliability=ReliabilityPolicy.RELIABLE)
+# wall time without anything new after which a run has failed, in s
+PATIENCE = 120.0
+
+
+class Recorder:
+    """Records the `experience` topic.
+
+    Args:
+      task: whose experience it is.
+
+    Attributes:
+      planner: the planner's newest diagnostic values by name.
+    """
+
+    def __init__(self, task: Task) -> None:
+        self._task = task
+        self._rows: list[dict[str, Array]] = []
+        self.planner: dict[str, str] = {}
+        rclpy.init(args=[], signal_handler_options=SignalHandlerOptions.NO)
+        self._node = rclpy.create_node("recorder")
+        self._node.create_subscription(Float64MultiArray, "experience", self._on_experience, EVERYTHING)
+        self._node.create_subscription(DiagnosticArray, "/diagnostics", self._on_diagnostics, 10)
+        self._executor = SingleThreadedExecutor()
+        self._executor.add_node(self._node)
+
+    def record(self, steps: int, dead: Callable[[], str | None]) -> tuple[Array, Array]:
+        """Listen until so many control periods are known: states (steps, state_size), ctrl (steps, nu).
+
+        Args:
+          steps: how many.
+          dead: names a node that has ended, if any.
+
+        Raises:
+          RuntimeError: a node ended, or nothing came for long.
+        """
+        heard, known = time.monotonic(), 0
+        while len(self._rows) < steps:
+            self._executor.spin_once(timeout_sec=0.5)
+            if len(self._rows) > known:
+                heard, known = time.monotonic(), len(self._rows)
+            ended = dead()
+            if ended or time.monotonic() - heard > PATIENCE:
+                raise RuntimeError(f"{ended or 'nothing'} was last heard of after {known} of {steps} steps")
+        rows = self._rows[:steps]
+        return np.concatenate([row["state"] for row in rows]), np.concatenate([row["ctrl"] for row in rows])
+
+    def _on_experience(self, message: Float64MultiArray) -> None:
+        self._rows.append(unpack_experience(message, self._task))
+
+    def _on_diagnostics(self, message: DiagnosticArray) -> None:
+        for status in message.status:
+            if status.name.endswith("planner_node"):
+                self.planner = {pair.key: pair.value for pair in status.values}
+
+    def close(self) -> None:
+        """Leave the graph."""
+        self._node.destroy_node()
+        rclpy.try_shutdown()

@@ -1,0 +1,158 @@
+"""Every task acting over ROS 2 in lockstep, against a robot that does nothing.
+
+    python -m benchmarks.tasks
+
+One row a task, seed and setting: "recommended" is the task's own parameter file over real simulator and
+planner nodes, with the learner where the task has no reward of its own; "nothing" leaves the robot with its
+neutral control. Rewards are the paper's, with default weights, whatever weights the parameter file plans
+with. Rows that the CSV file already has are not run again.
+"""
+
+import argparse
+import csv
+import os
+import statistics
+import time
+from dataclasses import asdict, fields
+from pathlib import Path
+
+import numpy as np
+
+from polo_ros.arrays import Array
+from polo_ros.config import settings_for
+from polo_ros.demo import Processes
+from polo_ros.occupancy import OccupancyGrid
+from polo_ros.score import Score, score
+from polo_ros.share import share_path
+from polo_ros.tasks import Task, make_task, task_classes
+from polo_ros.world import World
+
+COLUMNS = (
+    "task", "seed", "setting", "steps", "mean_reward", "first_reward", "last_reward", "coverage",
+    *(field.name for field in fields(Score)), "diverged_plans", "wall_time",
+)  # fmt: skip
+# the first and the last rewards are means over this share of a run
+ENDS = 0.1
+
+
+def main() -> None:
+    """Run what is missing, write it, print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--tasks", nargs="+", default=sorted(task_classes()))
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--steps", type=int, default=500)
+    parser.add_argument("--out", type=Path, default=Path("benchmarks/results/tasks.csv"))
+    options = parser.parse_args()
+    os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    rows = []
+    if options.out.exists():
+        with options.out.open() as file:
+            rows = list(csv.DictReader(line for line in file if not line.startswith("#")))
+    else:
+        header = f"# python -m benchmarks.tasks --seeds {options.seeds} --steps {options.steps}\n"
+        options.out.write_text(header + ",".join(COLUMNS) + "\n")
+    done = {(row["task"], int(row["seed"]), row["setting"], int(row["steps"])) for row in rows}
+    for name in options.tasks:
+        for seed in range(options.seeds):
+            for setting, run in (("nothing", nothing), ("recommended", recommended)):
+                if (name, seed, setting, options.steps) in done:
+                    continue
+                began = time.monotonic()
+                states, ctrl, diverged = run(name, seed, options.steps)
+                row = judged(name, states, ctrl) | {
+                    "task": name, "seed": seed, "setting": setting, "steps": options.steps,
+                    "diverged_plans": diverged, "wall_time": time.monotonic() - began,
+                }  # fmt: skip
+                text = {
+                    key: f"{value:.5g}" if isinstance(value, float) else str(value)
+                    for key, value in row.items()
+                }
+                with options.out.open("a", newline="") as file:
+                    csv.DictWriter(file, COLUMNS).writerow(text)
+                rows.append(text)
+                print(*(f"{key}={text[key]}" for key in COLUMNS if text[key] != ""), flush=True)
+    print("\n".join(table(rows)))
+
+
+def judged(name: str, states: Array, ctrl: Array) -> dict[str, object]:
+    """The row of a run: states (n, state_size) and controls (n, nu)."""
+    task = make_task(name)  # with the paper's weights
+    rewards = task.reward(task.observe(states, ctrl))
+    few = max(round(ENDS * len(rewards)), 1)
+    return {
+        "mean_reward": float(rewards.mean()),
+        "first_reward": float(rewards[:few].mean()),
+        "last_reward": float(rewards[-few:].mean()),
+        "coverage": "" if task.terms else covered(task, states),
+        **asdict(score(task, states)),
+    }
+
+
+def covered(task: Task, states: Array) -> float:
+    """The share of a reward-free world's free cells that were visited."""
+    positions = task.observe(states).sensor(task.trace_sensor)[:, :2]
+    grid = OccupancyGrid(task.model, positions[0])
+    grid.visit(positions)
+    return grid.coverage
+
+
+def nothing(name: str, seed: int, steps: int) -> tuple[Array, Array, int]:
+    """The world left alone: states, controls and no diverged plans."""
+    task = settings_for(name).task
+    world = World(task, np.random.default_rng(seed))
+    states = []
+    for _ in range(steps):
+        states.append(world.state)
+        world.step(task.neutral)
+    return np.array(states), np.tile(task.neutral, (steps, 1)), 0
+
+
+def recommended(name: str, seed: int, steps: int) -> tuple[Array, Array, int]:
+    """What planner and simulator do over ROS 2: states, controls and the number of diverged plans."""
+    from benchmarks.recorder import Recorder  # ROS 2 reads its environment on import
+
+    task = settings_for(name).task
+    file = share_path("config", f"{name}.yaml")
+    processes = Processes(Path("runs/tasks") / f"{name}-{seed}")
+    recorder = Recorder(task)
+    try:
+        processes.start("simulator_node", file, {"seed": seed})
+        processes.start("planner_node", file, {"seed": seed, "autostart": True})
+        if not task.terms:
+            processes.start("learner_node", file, {"seed": seed})
+        states, ctrl = recorder.record(steps, processes.dead)
+    finally:
+        processes.stop()
+        recorder.close()
+    return states, ctrl, int(recorder.planner.get("diverged_plans", "0"))
+
+
+def table(rows: list[dict[str, str]]) -> list[str]:
+    """Markdown: mean and range over the seeds of each task and setting."""
+    lines = [
+        "| task | setting | seeds | steps | mean reward | measure at the end | goals reached |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    groups: dict[tuple[str, str, str], list[dict[str, str]]] = {}
+    for row in rows:
+        groups.setdefault((row["task"], row["setting"], row["steps"]), []).append(row)
+    for (task, setting, steps), group in sorted(groups.items()):
+        measure = task_classes()[task].measure
+        what = "coverage" if group[0]["coverage"] else f"{measure.name} ({measure.unit})"
+        ends = [float(row["coverage"] or row["measure_last"]) for row in group]
+        goals = sum(int(row["goals"]) for row in group)
+        reached = f"{sum(int(row['goals_reached']) for row in group)} of {goals}" if goals else ""
+        rewards = [float(row["mean_reward"]) for row in group]
+        cells = (task, setting, str(len(group)), steps, spread(rewards), f"{what} {spread(ends)}", reached)
+        lines.append(f"| {' | '.join(cells)} |")
+    return lines
+
+
+def spread(values: list[float]) -> str:
+    """Mean and range."""
+    return f"{statistics.mean(values):.3f} ({min(values):.3f} to {max(values):.3f})"
+
+
+if __name__ == "__main__":
+    main()
