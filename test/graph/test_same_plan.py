@@ -3,6 +3,7 @@
 import mujoco
 import numpy as np
 import pytest
+from geometry_msgs.msg import PoseStamped
 from nav_msgs.msg import Odometry
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Float64MultiArray
@@ -10,41 +11,49 @@ from trajectory_msgs.msg import JointTrajectory
 from visualization_msgs.msg import MarkerArray
 
 from polo_ros.agent import Agent
-from polo_ros.arrays import Array
 from polo_ros.config import settings_for
-from polo_ros.nodes.messages import best_trace, pack_joint_state, pack_odometry, unpack_command
+from polo_ros.nodes.messages import best_trace, pack_goal, pack_joint_state, pack_odometry, unpack_command
 from polo_ros.nodes.robot import Robot
+from polo_ros.nodes.state import GOAL, ODOM, object_topic
 from polo_ros.planner import Planner
 from polo_ros.share import share_path
 
 from .harness import EVERYTHING, Graph
 
 
-def moving_state(model: mujoco.MjModel) -> Array:
-    """A state that is turned and moving in every direction, (nq + nv,)."""
+def moving_world(model: mujoco.MjModel) -> mujoco.MjData:
+    """A world that is turned and moving in every direction, with its goal somewhere else."""
     rng = np.random.default_rng(5)
     data = mujoco.MjData(model)
     data.qvel[:] = rng.normal(0.0, 0.5, model.nv)
-    qpos = data.qpos.copy()
-    mujoco.mj_integratePos(model, qpos, rng.normal(0.0, 0.5, model.nv), 1.0)
-    return np.concatenate([qpos, data.qvel])
+    mujoco.mj_integratePos(model, data.qpos, rng.normal(0.0, 0.5, model.nv), 1.0)
+    data.mocap_pos += rng.normal(0.0, 0.1, data.mocap_pos.shape)
+    turns = rng.normal(size=data.mocap_quat.shape)
+    data.mocap_quat[:] = turns / np.linalg.norm(turns, axis=-1, keepdims=True)
+    return data
 
 
-@pytest.mark.parametrize("task_name", ["cartpole_swingup", "humanoid_getup"])
+# a fixed base, a floating one, a free object with a goal, and position commands
+@pytest.mark.parametrize("task_name", ["cartpole_swingup", "humanoid_getup", "humanoid_box", "hand_cube"])
 def test_one_state_gives_one_plan(graph: Graph, task_name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     config = share_path("config", f"{task_name}.yaml")
     settings = settings_for(task_name)
     task, robot = settings.task, Robot(settings.task.model)
-    state = moving_state(task.model)
-    qpos, qvel = np.split(state, [task.model.nq])
+    world = moving_world(task.model)
+    qpos, qvel = world.qpos, world.qvel
+    bodies = [(ODOM, robot.base)] if robot.base else []
+    bodies += [(object_topic(body.name), body) for body in robot.objects]
     plans = graph.record(JointTrajectory, "planner_node/plan")
-    commands = graph.record(Float64MultiArray, "effort_controller/commands")
-    odometry = graph.node.create_publisher(Odometry, "odom", EVERYTHING)
+    commands = graph.record(Float64MultiArray, robot.command_topic)
+    odometry = [(body, graph.node.create_publisher(Odometry, topic, EVERYTHING)) for topic, body in bodies]
+    goal = graph.node.create_publisher(PoseStamped, GOAL, EVERYTHING)
     joints = graph.node.create_publisher(JointState, "joint_states", EVERYTHING)
 
     def publish(stamp: int) -> None:
-        if robot.base is not None:
-            odometry.publish(pack_odometry(robot.base, qpos, qvel, stamp, robot.base.name))
+        for body, publisher in odometry:
+            publisher.publish(pack_odometry(body, qpos, qvel, stamp, body.name))
+        if task.model.nmocap:
+            goal.publish(pack_goal(world.mocap_pos[0], world.mocap_quat[0], stamp))
         joints.publish(pack_joint_state(robot, qpos, qvel, stamp))
 
     # the planner has found the probe's subscriptions once it answers, with its safe action
@@ -62,6 +71,7 @@ def test_one_state_gives_one_plan(graph: Graph, task_name: str, monkeypatch: pyt
 
     def start(data: mujoco.MjData, _: np.random.Generator) -> None:
         data.qpos[:], data.qvel[:] = qpos, qvel
+        data.mocap_pos[:], data.mocap_quat[:] = world.mocap_pos, world.mocap_quat
 
     monkeypatch.setattr(task, "start", start)
     agent = Agent(task, Planner(task, settings.planner, seed=7, threads=1))
@@ -70,7 +80,8 @@ def test_one_state_gives_one_plan(graph: Graph, task_name: str, monkeypatch: pyt
     received = plans[0]
     assert received.joint_names == robot.command_joints
     assert received.header.frame_id == f"interpolation:{step.report.plan.interpolation}"
-    np.testing.assert_allclose([point.effort for point in received.points], knots, rtol=0, atol=1e-9)
+    values = [point.positions or point.effort for point in received.points]
+    np.testing.assert_allclose(values, knots, rtol=0, atol=1e-9)
     np.testing.assert_allclose(commands[-1].data, robot.command(step.ctrl), rtol=0, atol=1e-9)
     times = [point.time_from_start.sec + 1e-9 * point.time_from_start.nanosec for point in received.points]
     np.testing.assert_allclose(times, np.arange(len(knots)) * step.report.plan.spacing, atol=1e-9)
