@@ -234,9 +234,10 @@ def test_start_states_are_seeded_and_differ(task: Task) -> None:
 
 def test_a_flat_state_survives_the_round_trip(task: Task) -> None:
     state = random_states(task, 3)[-1]
-    data = mujoco.MjData(task.model)
-    qpos, qvel = state[: task.model.nq], state[task.model.nq : task.model.nq + task.model.nv]
+    model, data = task.model, mujoco.MjData(task.model)
+    qpos, qvel, positions, quaternions = np.split(state, np.cumsum([model.nq, model.nv, 3 * model.nmocap]))
     data.qpos[:], data.qvel[:] = qpos, qvel
+    data.mocap_pos[:], data.mocap_quat[:] = positions.reshape(-1, 3), quaternions.reshape(-1, 4)
     np.testing.assert_array_equal(task.state_of(data), state)
 
 
