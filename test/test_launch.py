@@ -51,12 +51,17 @@ needs_ros2 = pytest.mark.skipif(
 
 
 @pytest.mark.parametrize("path", TASK_FILES, ids=lambda path: path.name)
-def test_a_task_file_is_named_after_its_task_which_has_parameters(path: Path) -> None:
+def test_a_task_file_is_named_after_its_task(path: Path) -> None:
     task = path.name.removesuffix(".launch.py")
     assert task in task_classes()
-    assert (SOURCE / "config" / f"{task}.yaml").is_file()
     strings = [node.value for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Constant)]
     assert task in strings and "polo.launch.py" in strings
+
+
+@pytest.mark.parametrize("task", task_classes())
+def test_every_task_has_a_launch_file_and_parameters(task: str) -> None:
+    assert LAUNCH / f"{task}.launch.py" in TASK_FILES
+    assert (SOURCE / "config" / f"{task}.yaml").is_file()
 
 
 def test_launch_files_evaluate_and_fetch_nothing() -> None:
@@ -245,10 +250,12 @@ class Listener:
 
 
 @contextmanager
-def launched(environment: dict[str, str], folder: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+def launched(
+    environment: dict[str, str], folder: Path, *arguments: str, task: str = "cartpole_swingup"
+) -> Iterator[subprocess.Popen[str]]:
     """`ros2 launch` in a session of its own, all of which is gone in the end."""
     process = subprocess.Popen(
-        ["ros2", "launch", "polo_ros", "cartpole_swingup.launch.py", *arguments],
+        ["ros2", "launch", "polo_ros", f"{task}.launch.py", *arguments],
         env=environment, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
         start_new_session=True,
     )  # fmt: skip
@@ -295,6 +302,22 @@ def test_the_simulation_runs_and_ends_cleanly(
         output = interrupt(launch)
     assert launch.returncode == 0, output
     assert output.count("process has finished cleanly") == 3, output
+
+
+@needs_ros2
+@pytest.mark.parametrize("task", task_classes())
+def test_every_task_launches(
+    task: str, environment: dict[str, str], listener: Listener, tmp_path: Path
+) -> None:
+    stamps: set[tuple[int, int]] = set()
+    listener.node.create_subscription(
+        JointState, "joint_states", lambda m: stamps.add((m.header.stamp.sec, m.header.stamp.nanosec)), 10
+    )
+    with launched(environment, tmp_path, task=task) as launch:
+        listener.wait(lambda: len(stamps) > 10, launch)
+        assert listener.parameters("planner_node", ["task"], launch) == [task]
+        output = interrupt(launch)
+    assert launch.returncode == 0, output
 
 
 @needs_ros2
