@@ -41,6 +41,19 @@ class Recorder:
         self._executor = SingleThreadedExecutor()
         self._executor.add_node(self._node)
 
+    def wait_for_planner(self, dead: Callable[[], str | None]) -> None:
+        """Listen until there is a planner to be heard.
+
+        Raises:
+          RuntimeError: a node ended, or none came for long.
+        """
+        began = time.monotonic()
+        while not self._node.count_publishers("experience"):
+            self._executor.spin_once(timeout_sec=0.1)
+            ended = dead()
+            if ended or time.monotonic() - began > PATIENCE:
+                raise RuntimeError(f"{ended or 'no planner'} ended or did not come")
+
     def record(self, steps: int, dead: Callable[[], str | None]) -> tuple[Array, Array]:
         """Listen until so many control periods are known: states (steps, state_size), ctrl (steps, nu).
 
@@ -49,7 +62,7 @@ class Recorder:
           dead: names a node that has ended, if any.
 
         Raises:
-          RuntimeError: a node ended, or nothing came for long.
+          RuntimeError: a node ended, nothing came for long, or the first control periods were missed.
         """
         heard, known = time.monotonic(), 0
         while len(self._rows) < steps:
@@ -60,6 +73,9 @@ class Recorder:
             if ended or time.monotonic() - heard > PATIENCE:
                 raise RuntimeError(f"{ended or 'nothing'} was last heard of after {known} of {steps} steps")
         rows = self._rows[:steps]
+        times = np.array([row["time"][0] for row in rows])
+        if not np.allclose(times, np.arange(steps) * self._task.timestep):
+            raise RuntimeError(f"{steps} consecutive steps from 0 s on were expected, not from {times[0]} s")
         return np.concatenate([row["state"] for row in rows]), np.concatenate([row["ctrl"] for row in rows])
 
     def _on_experience(self, message: Float64MultiArray) -> None:
