@@ -7,9 +7,11 @@ from typing import Any
 
 from polo_ros.config import parse_override, settings_for
 from polo_ros.errors import PoloError
+from polo_ros.experiments import experiments
+from polo_ros.experiments.reproduce import reproduce
 from polo_ros.learner.checkpoint import load_value
-from polo_ros.node_config import NODES, node_table
-from polo_ros.tasks import task_class, task_classes
+from polo_ros.pages import parameters_markdown, tasks_markdown, write_pictures
+from polo_ros.tasks import task_classes
 from polo_ros.training import evaluate, train
 
 
@@ -17,7 +19,10 @@ def parser() -> argparse.ArgumentParser:
     """The command line."""
     top = argparse.ArgumentParser(prog="polo", description="Plan online, learn offline, without ROS.")
     commands = top.add_subparsers(dest="command", required=True)
-    commands.add_parser("tasks", help="list the tasks")
+    listing = commands.add_parser("tasks", help="list the tasks")
+    form = listing.add_mutually_exclusive_group()
+    form.add_argument("--pictures", type=Path, metavar="FOLDER", help="write a picture of each task's start")
+    form.add_argument("--markdown", action="store_true", help="print all about every task as Markdown")
     commands.add_parser("parameters", help="print every node's parameters as Markdown")
 
     parameter_option: dict[str, Any] = {
@@ -43,29 +48,15 @@ def parser() -> argparse.ArgumentParser:
     evaluation.add_argument("--seeds", type=int, default=10, help="how many seeds, from 0 on")
     evaluation.add_argument("--steps", type=int, default=500, help="control periods a seed")
     evaluation.add_argument("--out", type=Path, help="folder for results (default: runs/TASK-evaluation)")
+
+    reproduction = commands.add_parser("reproduce", help="measure a figure or table of the paper anew")
+    reproduction.add_argument("name", nargs="?", help="of the experiment; without it, list them all")
+    reproduction.add_argument("--quick", action="store_true", help="a size that takes minutes")
+    reproduction.add_argument(
+        "--out", type=Path, help="folder for results (default: results/NAME; if quick runs/NAME-quick)"
+    )
+    reproduction.add_argument("--workers", type=int, default=0, help="processes (default: one per core)")
     return top
-
-
-def parameters_markdown() -> str:
-    """The page `docs/parameters.md`, from the tables that declare the parameters."""
-    lines = [
-        "# Parameters",
-        "",
-        "Made by `polo parameters`. Dynamic parameters may change while a node runs; the others are",
-        "read-only. The reward's weights are those of `humanoid_getup`; each task has its own.",
-    ]
-    for node in NODES:
-        lines += ["", f"## {node}", "", "| name | type | default | range | dynamic | meaning |"]
-        lines.append("|---|---|---|---|---|---|")
-        for row in node_table(node, task_class("humanoid_getup")):
-            span = f"{row.low:g} … {row.high:g}" if row.low is not None and row.high is not None else ""
-            default = list(row.default) if isinstance(row.default, tuple) else row.default
-            cells = (
-                f"`{row.name}`", row.type_name, f"`{default}`" if default != "" else "empty",
-                span or ", ".join(row.choices), "yes" if row.dynamic else "", row.description,
-            )  # fmt: skip
-            lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines) + "\n"
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -87,12 +78,12 @@ def main(arguments: list[str] | None = None) -> int:
 def run(options: argparse.Namespace) -> int:
     """Dispatch a parsed command line."""
     if options.command == "tasks":
-        for name, cls in task_classes().items():
-            print(f"{name:24}{cls.summary}")
-        return 0
+        return run_tasks(options)
     if options.command == "parameters":
         print(parameters_markdown(), end="")
         return 0
+    if options.command == "reproduce":
+        return run_reproduce(options)
     overrides = dict(map(parse_override, options.overrides))
     settings = settings_for(options.task, options.config, overrides)
     if options.command == "train":
@@ -112,4 +103,26 @@ def run(options: argparse.Namespace) -> int:
         f"{options.task}: {solved} of {len(rows)} seeds solved, mean reward "
         f"{sum(rewards) / len(rewards):.3f} ({min(rewards):.3f} to {max(rewards):.3f}); {out}"
     )
+    return 0
+
+
+def run_tasks(options: argparse.Namespace) -> int:
+    """List the tasks, each with its picture's path where pictures are asked for, or print their page."""
+    if options.markdown:
+        print(tasks_markdown(), end="")
+        return 0
+    pictures = write_pictures(options.pictures) if options.pictures else {}
+    for name, cls in task_classes().items():
+        print(f"{name:24}{cls.summary}{f'  {pictures[name]}' if pictures else ''}")
+    return 0
+
+
+def run_reproduce(options: argparse.Namespace) -> int:
+    """Reproduce an experiment and print its report, or list them all."""
+    if options.name is None:
+        for name, found in experiments().items():
+            print(f"{name:24}{found.summary}")
+        return 0
+    out = Path("runs") / f"{options.name}-quick" if options.quick else Path("results") / options.name
+    print("\n".join(reproduce(options.name, options.quick, options.out or out, options.workers)))
     return 0

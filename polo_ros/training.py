@@ -3,7 +3,7 @@
 import csv
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from polo_ros.learner.checkpoint import Origin, encode_value, write_atomically
 from polo_ros.learner.learner import Learner
 from polo_ros.picture import film_strip
 from polo_ros.planner import Planner
+from polo_ros.score import Score, score
 from polo_ros.tasks.task import Task
 from polo_ros.value import ValueEnsemble
 
@@ -27,8 +28,9 @@ TRAIN_COLUMNS = (
     "plan_time", "longest_hold", "updates", "loss", "target_mean", "wall_time",
 )  # fmt: skip
 EVALUATE_COLUMNS = (
-    "seed", "solved", "solved_at", "longest_hold", "mean_reward", "last_reward", "diverged_plans",
-    "effective_sample_size", "plan_time_median", "value_correlation", "value_bias", "wall_time",
+    "seed", "solved", "solved_at", *(field.name for field in fields(Score)), "mean_reward", "last_reward",
+    "diverged_plans", "effective_sample_size", "plan_time_median", "value_correlation", "value_bias",
+    "wall_time",
 )  # fmt: skip
 # a state's discounted return is trusted once this many steps of it were seen: 0.99^100 = 0.37, and the
 # rest is filled in by the last rewards held for ever
@@ -48,9 +50,9 @@ class Episode:
         return np.array([step.report.reward for step in self.steps])
 
     @property
-    def longest_hold(self) -> float:
-        """The longest time on end in states that the task wants, in s."""
-        return longest_run([step.achieved for step in self.steps])[0] * self.task.timestep
+    def states(self) -> Array:
+        """(n, state_size), the states visited."""
+        return np.array([step.state for step in self.steps])
 
     @property
     def solved_at(self) -> float | None:
@@ -69,19 +71,7 @@ class Episode:
 
     def strip(self, path: Path, title: str) -> None:
         """Write a film strip of the episode."""
-        nq = self.task.model.nq
-        qpos = np.array([step.state[:nq] for step in self.steps])
-        film_strip(self.task.model, qpos, np.array([step.time for step in self.steps]), path, title)
-
-
-def longest_run(flags: Sequence[bool]) -> tuple[int, int]:
-    """Length and end of the longest run of true flags."""
-    best, end, run = 0, 0, 0
-    for index, flag in enumerate(flags):
-        run = run + 1 if flag else 0
-        if run > best:
-            best, end = run, index
-    return best, end
+        film_strip(self.task.model, self.states, np.array([step.time for step in self.steps]), path, title)
 
 
 def train(settings: Settings, steps: int, episode_steps: int, seed: int, out: Path, resume: bool) -> Path:
@@ -139,16 +129,16 @@ def train(settings: Settings, steps: int, episode_steps: int, seed: int, out: Pa
                 progress.update()
                 if step.update is not None:
                     last = step.update
-            wall = time.monotonic() - began
+            wall, hold = time.monotonic() - began, score(task, episode.states).longest_hold
             report = (
                 agent.steps, agent.episode, agent.steps * task.timestep, episode.rewards.mean(),
                 episode.mean("value"), episode.mean("value_std"),
                 episode.mean("effective_sample_size"), episode.mean("compute_time"),
-                episode.longest_hold, learner.sequence, last and last.loss, last and last.target_mean, wall,
+                hold, learner.sequence, last and last.loss, last and last.target_mean, wall,
             )  # fmt: skip
             writer.writerow(rounded(report))
             file.flush()
-            progress.set_postfix(reward=f"{episode.rewards.mean():.3f}", hold=f"{episode.longest_hold:.2f}s")
+            progress.set_postfix(reward=f"{episode.rewards.mean():.3f}", hold=f"{hold:.2f}s")
             learner.save(checkpoint, epoch, {**agent.counters(), "wall_time": f"{wall:.1f}"})
             if agent.steps < steps:
                 agent.reset()
@@ -222,7 +212,7 @@ def evaluation_row(seed: int, episode: Episode, discount: float, with_value: boo
         "seed": seed,
         "solved": int(solved_at is not None),
         "solved_at": solved_at,
-        "longest_hold": episode.longest_hold,
+        **asdict(score(episode.task, episode.states)),
         "mean_reward": float(episode.rewards.mean()),
         "last_reward": float(episode.rewards[-50:].mean()),
         "diverged_plans": sum(step.report.valid_rollouts == 0 for step in episode.steps),

@@ -8,6 +8,7 @@ import pytest
 
 from polo_ros.cli import main
 from polo_ros.node_config import NODES, node_table
+from polo_ros.pages import tasks_markdown
 from polo_ros.share import share_path
 from polo_ros.tasks import task_class, task_classes
 
@@ -47,6 +48,30 @@ def test_tasks_lists_every_task(capsys: pytest.CaptureFixture[str]) -> None:
     assert {"cartpole_swingup", "humanoid_getup"} <= {line.split()[0] for line in lines}
     for line, task in zip(lines, task_classes().values(), strict=True):
         assert line.endswith(task.summary)
+
+
+def test_tasks_writes_a_picture_of_every_task(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = tmp_path / "new" / "pictures"
+    assert main(["tasks", "--pictures", str(folder)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    for line, (name, task) in zip(lines, task_classes().items(), strict=True):
+        path = folder / f"{name}.png"
+        assert line.split()[0] == name and line.endswith(f"{task.summary}  {path}")
+        assert path.read_bytes().startswith(b"\x89PNG")
+    assert len(list(folder.iterdir())) == len(lines)
+
+
+def test_tasks_prints_the_page(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["tasks", "--markdown"]) == 0
+    assert capsys.readouterr().out == tasks_markdown()
+
+
+def test_pictures_that_cannot_be_written_get_one_sentence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "file"
+    file.write_text("not a folder")
+    assert "could not be written" in refusal(["tasks", "--pictures", str(file)], capsys)
 
 
 def test_parameters_prints_every_parameter_of_every_node(capsys: pytest.CaptureFixture[str]) -> None:
@@ -139,7 +164,7 @@ def test_full_disk_ends_training_with_a_sentence_and_the_old_checkpoint(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["train", "juggling"], "there is no task 'juggling'; known are cartpole_swingup, humanoid_getup"),
+        (["train", "juggling"], "there is no task 'juggling'; known are cartpole_swingup, hand_cube, "),
         (["evaluate", "juggling"], "there is no task 'juggling'"),
         ([*TRAIN, "--config", "missing.yaml"], "missing.yaml could not be read (No such file or directory)"),
         ([*TRAIN, "--steps", "0"], "steps must be at least 1, not 0"),

@@ -1,4 +1,4 @@
-"""The README's and the docs' commands run, and the generated page is up to date."""
+"""The README's and the docs' commands run, and what is generated is up to date."""
 
 import os
 import re
@@ -8,10 +8,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from domains import claim_domain
+from matplotlib.image import imread
 
-from polo_ros.cli import parameters_markdown
+from polo_ros.pages import parameters_markdown, tasks_markdown
+from polo_ros.picture import THUMBNAIL
+from polo_ros.tasks import task_classes
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -93,6 +97,25 @@ def test_parameter_page_is_up_to_date() -> None:
     assert (ROOT / "docs" / "parameters.md").read_text() == parameters_markdown(), (
         "write it anew: polo parameters > docs/parameters.md"
     )
+
+
+def test_task_page_is_up_to_date() -> None:
+    assert (ROOT / "docs" / "tasks.md").read_text() == tasks_markdown(), (
+        "write it anew: polo tasks --markdown > docs/tasks.md"
+    )
+
+
+def test_every_task_has_a_picture_and_no_picture_is_left_over() -> None:
+    pictures = sorted((ROOT / "docs" / "tasks").iterdir())
+    assert [picture.name for picture in pictures] == [f"{name}.png" for name in task_classes()], (
+        "write them anew: polo tasks --pictures docs/tasks"
+    )
+    for picture in pictures:
+        assert picture.read_bytes().startswith(b"\x89PNG")
+        assert picture.stat().st_size < 60_000
+        pixels = imread(picture)
+        assert pixels.shape[1::-1] == THUMBNAIL
+        assert len(np.unique(pixels.reshape(-1, pixels.shape[2]), axis=0)) > 20, f"{picture.name} is blank"
 
 
 def test_links_between_pages_lead_somewhere() -> None:

@@ -1,11 +1,15 @@
 """`polo reproduce`: run an experiment's jobs on all cores, resumably, and write CSV, picture and report."""
 
 import csv
+import io
 import multiprocessing
 import os
+import signal
+import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 import torch
@@ -14,6 +18,7 @@ from tqdm import tqdm
 from polo_ros.errors import PoloError
 from polo_ros.experiments import experiment
 from polo_ros.experiments.experiment import Experiment, Row
+from polo_ros.learner.checkpoint import write_atomically
 
 # what every row tells about its job, in s
 TIMES = ("wall_time", "cpu_time")
@@ -32,46 +37,86 @@ def reproduce(name: str, quick: bool, out: Path, workers: int = 0) -> list[str]:
       The lines of the report.
 
     Raises:
-      PoloError: an unknown name, or a CSV file of other columns.
+      PoloError: an unknown name, a CSV file of other columns or settings, or a worker that died.
     """
     chosen = experiment(name)
-    out.mkdir(parents=True, exist_ok=True)
-    file = out / f"{name}.csv"
-    columns = (*chosen.settings, *chosen.results, *TIMES)
-    rows = read_rows(file, columns) if file.exists() else []
-    done = {key(chosen, row) for row in rows}
-    jobs = [job for job in chosen.jobs(quick) if key(chosen, job) not in done]
-    if not file.exists():
-        command = f"polo reproduce {name}{' --quick' if quick else ''}"
-        file.write_text(f"# {command}; {chosen.fixed(quick)}\n{','.join(columns)}\n")
-    bar = tqdm(total=len(jobs), unit="job", desc=name)
-    # a fresh interpreter a worker: forked ones would share torch's threads
-    context = multiprocessing.get_context("spawn")
-    with bar, ProcessPoolExecutor(workers or os.cpu_count(), context) as pool:
-        futures = [pool.submit(timed, name, job, quick) for job in jobs]
-        try:
-            for future in as_completed(futures):
-                fresh = [{key: text(value) for key, value in row.items()} for row in future.result()]
-                with file.open("a", newline="") as stream:
-                    csv.DictWriter(stream, columns).writerows(fresh)
-                rows += fresh
-                bar.update()
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
-    order = {key(chosen, job): index for index, job in enumerate(chosen.jobs(quick))}
-    rows = sorted((row for row in rows if key(chosen, row) in order), key=lambda row: order[key(chosen, row)])
+    rows = complete(chosen, quick, out / f"{name}.csv", workers)
     chosen.draw(rows, out)
     lines = [*chosen.report(rows), "", cost(rows, chosen)]
-    (out / f"{name}.md").write_text("\n".join(lines) + "\n")
+    write_atomically(out / f"{name}.md", ("\n".join(lines) + "\n").encode())
     return lines
 
 
-def timed(name: str, job: Row, quick: bool) -> list[Row]:
-    """A job's whole rows: settings, results and the time they took."""
+def complete(chosen: Experiment, quick: bool, file: Path, workers: int = 0) -> list[Row]:
+    """Run the jobs that a CSV file lacks; it is replaced as a whole after each, rows in the jobs' order.
+
+    Args:
+      chosen, quick, workers: as for `reproduce`.
+      file: the CSV file; it is begun where there is none.
+
+    Returns:
+      The rows of all jobs, as the file writes them, in the jobs' order.
+
+    Raises:
+      PoloError: as for `reproduce`.
+    """
+    if workers < 0:
+        raise PoloError(f"workers must be at least 1, or 0 for one per core, not {workers}")
+    columns = (*chosen.settings, *chosen.results, *TIMES)
+    command = f"polo reproduce {chosen.name}{' --quick' if quick else ''}"
+    header = "; ".join(filter(None, (f"# {command}", chosen.fixed(quick))))
+    rows = read_rows(file, header, columns) if file.exists() else []
+    jobs = {key(chosen, job): job for job in chosen.jobs(quick)}
+    order = {name: index for index, name in enumerate(jobs)}
+    done = jobs.keys() & {key(chosen, row) for row in rows}
+    missing = [job for name, job in jobs.items() if name not in done]
+    write_rows(file, header, columns, rows)
+    # the mean rate: jobs end in bursts, one a worker
+    bar = tqdm(total=len(jobs), initial=len(done), unit="job", desc=chosen.name, smoothing=0)
+    # a fresh interpreter a worker: forked ones would share torch's threads
+    context = multiprocessing.get_context("spawn")
+    count = max(1, min(workers or len(os.sched_getaffinity(0)), len(missing)))
+    with bar, ProcessPoolExecutor(count, context, initializer=begin_worker) as pool:
+        futures = [pool.submit(timed, chosen, job, quick) for job in missing]
+        try:
+            for future in as_completed(futures):
+                rows += [{name: text(row[name]) for name in columns} for row in future.result()]
+                # jobs of an earlier version stay, at the end
+                rows.sort(key=lambda row: order.get(key(chosen, row), len(order)))
+                write_rows(file, header, columns, rows)
+                bar.update()
+        except BrokenProcessPool:
+            raise PoloError(
+                f"a process of {command} died, perhaps for want of memory; "
+                "run the command again to go on, with fewer --workers"
+            ) from None
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            for worker in multiprocessing.active_children():
+                worker.terminate()
+            raise
+    return [row for row in rows if key(chosen, row) in order]
+
+
+def begin_worker() -> None:
+    """Use one thread, leave Ctrl-C to the parent, and end when it does."""
     torch.set_num_threads(1)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=end_with_parent, daemon=True).start()
+
+
+def end_with_parent() -> None:
+    """End this process once its parent has, however that was killed."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)
+
+
+def timed(chosen: Experiment, job: Row, quick: bool) -> list[Row]:
+    """A job's whole rows: settings, results and the time they took."""
     wall, cpu = time.perf_counter(), time.process_time()
-    found = experiment(name).run(job, quick)
+    found = chosen.run(job, quick)
     times = dict(zip(TIMES, (time.perf_counter() - wall, time.process_time() - cpu), strict=True))
     return [{**job, **row, **times} for row in found]
 
@@ -86,22 +131,46 @@ def text(value: object) -> str:
     return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
-def read_rows(file: Path, columns: Sequence[str]) -> list[Row]:
+def read_rows(file: Path, header: str, columns: Sequence[str]) -> list[Row]:
     """The rows of an earlier run.
 
     Raises:
-      PoloError: the file has other columns.
+      PoloError: the file is of other columns or settings, or a row is incomplete.
     """
-    with file.open(newline="") as stream:
-        reader = csv.DictReader(line for line in stream if not line.startswith("#"))
-        rows: list[Row] = list(reader)
+    first, *rest = file.read_text(encoding="utf-8").splitlines() or [""]
+    reader = csv.DictReader(rest)
+    rows: list[Row] = list(reader)
     if tuple(reader.fieldnames or ()) != tuple(columns):
         raise PoloError(f"{file} has other columns than this version writes; give another --out")
+    if first != header:
+        raise PoloError(f"{file} was begun with other settings ({first}); give another --out")
+    for row in rows:
+        if None in row or None in row.values():
+            raise PoloError(f"{file} has an incomplete row; remove its job's rows to run that job again")
     return rows
+
+
+def write_rows(file: Path, header: str, columns: Sequence[str], rows: Sequence[Mapping[str, str]]) -> None:
+    """Replace the CSV file as a whole, so that whoever stops this finds whole rows only.
+
+    Raises:
+      PoloError: the file could not be written.
+    """
+    stream = io.StringIO()
+    stream.write(f"{header}\n")
+    writer = csv.DictWriter(stream, columns, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    write_atomically(file, stream.getvalue().encode())
 
 
 def cost(rows: Sequence[Row], chosen: Experiment) -> str:
     """One line on the time that the jobs took."""
     jobs = {key(chosen, row): row for row in rows}.values()
     wall, cpu = (sum(float(row[name]) for row in jobs) for name in TIMES)
-    return f"{len(jobs)} jobs took {wall / 60:.1f} minutes of wall time and {cpu / 60:.1f} of CPU time."
+    return f"{len(jobs)} jobs took {duration(wall)} of wall time and {duration(cpu)} of CPU time."
+
+
+def duration(seconds: float) -> str:
+    """A time to read, of two digits or more."""
+    return f"{seconds:.3g} s" if seconds < 100.0 else f"{seconds / 60.0:.1f} minutes"

@@ -1,0 +1,67 @@
+"""The point mass (paper, section 3.1): worlds without any reward, to be explored for their own sake."""
+
+from typing import ClassVar
+
+import mujoco
+import numpy as np
+
+from polo_ros.arrays import Array, Mask
+from polo_ros.tasks.task import Feature, Measure, RewardTerm, Task, View
+
+# the start is drawn this far around the middle of the world in x and in y, in m: a third of the room that
+# the mass has between the walls of a corridor
+START_NOISE = 0.02
+
+
+class PointmassBox(Task):
+    """A ball of 1 kg that two motors push over an empty floor between walls, and no reward at all.
+
+    What moves it is the value function's optimism about states that it has not seen;
+    `polo_ros.occupancy.OccupancyGrid` measures how much of the world it has been to.
+    """
+
+    name: ClassVar[str] = "pointmass_box"
+    summary: ClassVar[str] = "A point mass explores an empty box without any reward."
+    model_file: ClassVar[str] = "pointmass_box.xml"
+    trace_sensor: ClassVar[str] = "mass_position"
+    measure: ClassVar[Measure] = Measure("distance from the start", "m")
+    # 0.05 s, the control period of mjrl's point mass; 0.01 s of physics keeps a ball at full speed from
+    # sinking further than 0.015 m into a wall
+    substeps: ClassVar[int] = 5
+    terms: ClassVar[tuple[RewardTerm, ...]] = ()
+    features: ClassVar[tuple[Feature, ...]] = (
+        Feature("position", 2, "m"),
+        Feature("velocity", 2, "m/s"),
+    )
+
+    def reward_terms(self, view: View) -> dict[str, Array]:
+        """None: the reward is zero everywhere."""
+        return {}
+
+    def value_features(self, view: View) -> Array:
+        """Position and velocity in the plane, (..., 4)."""
+        return np.concatenate(
+            [view.sensor("mass_position")[..., :2], view.sensor("mass_velocity")[..., :2]], axis=-1
+        )
+
+    def measured(self, view: View) -> Array:
+        """How far the mass is from the middle of the world, around which it starts."""
+        distance: Array = np.linalg.norm(view.sensor("mass_position")[..., :2], axis=-1)
+        return distance
+
+    def start(self, data: mujoco.MjData, rng: np.random.Generator) -> None:
+        """At rest, up to 0.02 m from the middle in x and in y."""
+        mujoco.mj_resetData(self.model, data)
+        data.qpos[:] = rng.uniform(-START_NOISE, START_NOISE, 2)
+
+    def achieved(self, view: View) -> Mask:
+        """Never: there is nothing to arrive at."""
+        return np.zeros(view.sensordata.shape[:-1], dtype=bool)
+
+
+class PointmassMaze(PointmassBox):
+    """The same in a maze of narrow corridors."""
+
+    name: ClassVar[str] = "pointmass_maze"
+    summary: ClassVar[str] = "A point mass explores a maze without any reward."
+    model_file: ClassVar[str] = "pointmass_maze.xml"
