@@ -16,6 +16,7 @@ import time
 from dataclasses import asdict, fields
 from pathlib import Path
 
+import mujoco
 import numpy as np
 
 from polo_ros.arrays import Array
@@ -25,10 +26,11 @@ from polo_ros.occupancy import OccupancyGrid
 from polo_ros.score import Score, score
 from polo_ros.share import share_path
 from polo_ros.tasks import Task, make_task, task_classes
+from polo_ros.tasks.task import STATE_SPEC
 from polo_ros.world import World
 
 COLUMNS = (
-    "task", "seed", "setting", "steps", "mean_reward", "first_reward", "last_reward", "coverage",
+    "task", "seed", "setting", "steps", "mean_reward", "first_reward", "last_reward", "coverage", "down",
     *(field.name for field in fields(Score)), "diverged_plans", "wall_time",
 )  # fmt: skip
 # what the tasks' own measures need: 6 s of walking, ten goals of the hand
@@ -88,8 +90,26 @@ def judged(name: str, states: Array, ctrl: Array) -> dict[str, object]:
         "first_reward": float(rewards[:few].mean()),
         "last_reward": float(rewards[-few:].mean()),
         "coverage": "" if task.terms else covered(task, states),
+        "down": down(task, states),
         **asdict(score(task, states)),
     }
+
+
+def down(task: Task, states: Array) -> float | str:
+    """The share of control periods in which a robot with feet touches the floor with anything else."""
+    model, data = task.model, mujoco.MjData(task.model)
+    names = [model.geom(index).name for index in range(model.ngeom)]
+    feet = {index for index, name in enumerate(names) if "foot" in name}
+    if not feet:
+        return ""
+    floor, objects = names.index("floor"), {index for index, name in enumerate(names) if name == "box"}
+    fallen = 0
+    for state in states:
+        mujoco.mj_setState(model, data, state, STATE_SPEC)
+        mujoco.mj_forward(model, data)
+        pairs = (set(contact.geom.tolist()) for contact in data.contact[: data.ncon])
+        fallen += any(floor in pair and not pair & (feet | objects) for pair in pairs)
+    return fallen / len(states)
 
 
 def covered(task: Task, states: Array) -> float:

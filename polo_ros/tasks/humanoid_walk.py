@@ -38,9 +38,7 @@ class HumanoidWalk(Humanoid):
         RewardTerm("speed", 1.0, 0.0, 2.0, "1 - |1 m/s - speed along x| while the root is above 1.1 m."),
         RewardTerm("line", -1.0, -2.0, 0.0, "Distance of the root from the x-axis, |y| in m, above 1.1 m."),
         RewardTerm("printed_line", 0.0, -2.0, 0.0, "|x| of the root in m, above 1.1 m: A.2 as printed."),
-        RewardTerm(
-            "heading", 0.0, 0.0, 2.0, "Cosine between the torso's forward axis and x."
-        ),
+        RewardTerm("heading", 0.0, 0.0, 2.0, "Cosine between the torso's forward axis and x."),
         RewardTerm("balance", 0.0, -5.0, 0.0, "Distance of the capture point from between the feet, in m."),
         CONTROL_COST,
         UPRIGHT,
