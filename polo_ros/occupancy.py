@@ -44,10 +44,12 @@ class OccupancyGrid:
         self.cell = cell
         self.low = (low + high - shape * cell) / 2
         fits = _fits(model, data, self._grid_points(shape, TRIALS_PER_CELL))
-        at_start = tuple(np.floor((start - self.low) / cell * TRIALS_PER_CELL).astype(int))
+        begin = np.floor((start - self.low) / cell * TRIALS_PER_CELL).astype(int)
         region, _ = ndimage.label(fits)
+        inside = _within(begin, fits.shape).all()
+        reached: Mask = fits & (region == region[tuple(begin)]) if inside else np.zeros_like(fits)
         middle = slice(TRIALS_PER_CELL // 2, None, TRIALS_PER_CELL)
-        self.free: Mask = (fits & (region == region[at_start]))[middle, middle]
+        self.free: Mask = reached[middle, middle]
         if not self.free.any():
             raise PoloError(f"no free cell of {cell} m can be reached from {start}; start between the walls")
         self.visited: Mask = np.zeros_like(self.free)
@@ -63,13 +65,13 @@ class OccupancyGrid:
         return float(self.visited.sum() / self.free.sum())
 
     def cell_of(self, positions: Array) -> NDArray[np.int64]:
-        """The indices of the cells around positions, (..., 2); outside of the grid's range for those outside."""
+        """The indices of the cells around positions, (..., 2); out of range for those outside the grid."""
         return np.floor((positions - self.low) / self.cell).astype(np.int64)
 
     def visit(self, positions: Array) -> None:
         """Mark the free cells around positions, (n, 2) in m."""
         cells = self.cell_of(positions)
-        inside = ((cells >= 0) & (cells < self.free.shape)).all(axis=-1)
+        inside = _within(cells, self.free.shape)
         self.visited[tuple(cells[inside].T)] = True
         self.visited &= self.free
 
@@ -78,6 +80,11 @@ class OccupancyGrid:
         steps = [(np.arange(count * per_cell) + 0.5) * self.cell / per_cell for count in shape]
         points: Array = np.stack(np.meshgrid(*steps, indexing="ij"), axis=-1) + self.low
         return points
+
+
+def _within(indices: NDArray[np.int64], shape: tuple[int, ...]) -> Mask:
+    """Whether indices, (..., 2), are those of an array's entries, (...)."""
+    return np.asarray(((indices >= 0) & (indices < shape)).all(axis=-1))
 
 
 def _check_mass(model: mujoco.MjModel) -> None:

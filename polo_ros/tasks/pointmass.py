@@ -11,6 +11,11 @@ from polo_ros.tasks.task import Feature, Measure, RewardTerm, Task, View
 # the start is drawn this far around the middle of the world in x and in y, in m: a third of the room that
 # the mass has between the walls of a corridor
 START_NOISE = 0.02
+# of the waves through which the value function sees a position, in m. What is learned about a place then
+# reaches about a quarter of the shortest wave, one cell of the occupancy grid, and the randomised priors
+# differ from one corridor to the next; on bare coordinates a tanh network is too smooth for both. The
+# longest spans the worlds.
+WAVELENGTHS = np.array([4.0, 2.0, 1.0])
 
 
 class PointmassBox(Task):
@@ -26,12 +31,13 @@ class PointmassBox(Task):
     trace_sensor: ClassVar[str] = "mass_position"
     measure: ClassVar[Measure] = Measure("distance from the start", "m")
     # 0.05 s, the control period of mjrl's point mass; 0.01 s of physics keeps a ball at full speed from
-    # sinking further than 0.015 m into a wall
+    # sinking further than 0.02 m into a wall
     substeps: ClassVar[int] = 5
     terms: ClassVar[tuple[RewardTerm, ...]] = ()
     features: ClassVar[tuple[Feature, ...]] = (
-        Feature("position", 2, "m"),
-        Feature("velocity", 2, "m/s"),
+        Feature("sines of x and y in waves of 4, 2 and 1 m", 6, "1"),
+        Feature("cosines of x and y in waves of 4, 2 and 1 m", 6, "1"),
+        Feature("way in x and y per control period", 2, "m"),
     )
 
     def reward_terms(self, view: View) -> dict[str, Array]:
@@ -39,10 +45,15 @@ class PointmassBox(Task):
         return {}
 
     def value_features(self, view: View) -> Array:
-        """Position and velocity in the plane, (..., 4)."""
-        return np.concatenate(
-            [view.sensor("mass_position")[..., :2], view.sensor("mass_velocity")[..., :2]], axis=-1
-        )
+        """Fourier features of the position (x first, longest wave first), and the velocity, (..., 14).
+
+        The velocity counts as the way that it covers in a control period, at most 0.1 m an axis, which the
+        standardiser leaves small: places are to be explored, not speeds.
+        """
+        position = view.sensor("mass_position")[..., :2]
+        phase = (position[..., None] * (2.0 * np.pi / WAVELENGTHS)).reshape(*position.shape[:-1], -1)
+        way = view.sensor("mass_velocity")[..., :2] * self.timestep
+        return np.concatenate([np.sin(phase), np.cos(phase), way], axis=-1)
 
     def measured(self, view: View) -> Array:
         """How far the mass is from the middle of the world, around which it starts."""
