@@ -29,10 +29,7 @@ def test_in_lockstep(graph: Graph, name: str) -> None:
     graph.wait(lambda: len(experience) > STEPS, f"{STEPS} control periods")
     rows = [unpack_experience(message, task) for message in experience]
     times = [float(row["time"][0]) for row in rows]
-    assert all(
-        math.isclose(later - time, task.timestep, rel_tol=1e-6)
-        for time, later in pairwise(times)
-    )
+    assert all(math.isclose(later - time, task.timestep, rel_tol=1e-6) for time, later in pairwise(times))
     graph.wait_says("planner_node", "planning")
     assert graph.reported("planner_node", "diverged_plans") == 0
 
