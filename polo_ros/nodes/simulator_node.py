@@ -9,6 +9,7 @@ import numpy as np
 from geometry_msgs.msg import PoseStamped
 from nav_msgs.msg import Odometry
 from rclpy.publisher import Publisher
+from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.qos_overriding_options import QoSOverridingOptions
 from rosgraph_msgs.msg import Clock as ClockMessage
 from sensor_msgs.msg import JointState
@@ -42,8 +43,8 @@ LATE_DISCOVERY_TIME = 5.0
 REPEAT_PERIOD = 0.2
 # simulated time passes over a reset, so that the clock stays monotonic and everyone sees the break, in s
 RESET_GAP = 1.0
-# goals of this node that it may still hear of
-OWN_GOALS = 100
+# a user's goal must not be pushed out by those of this node, which comes with every state
+GOALS_HEARD = 100
 # a real-time simulator that falls further behind than this many periods lets the time go
 MOST_CATCH_UP = 10
 
@@ -98,10 +99,13 @@ class SimulatorNode(PoloNode):
         ]
         self._goal = self.create_publisher(PoseStamped, GOAL, LATCHED) if model.nmocap else None
         # this node hears its own goals, too; what it published last tells them from a user's
-        self._own_goals: deque[tuple[int, tuple[float, ...]]] = deque(maxlen=OWN_GOALS)
+        self._own_goals: deque[tuple[int, tuple[float, ...]]] = deque(maxlen=2 * GOALS_HEARD)
         # a latched reader misses publishers that are not latched, such as `ros2 topic pub`
-        for quality in (LATCHED, RELIABLE):
-            self.create_subscription(PoseStamped, GOAL, self._on_goal, quality)
+        for durability in (DurabilityPolicy.TRANSIENT_LOCAL, DurabilityPolicy.VOLATILE):
+            every = QoSProfile(
+                depth=GOALS_HEARD, reliability=ReliabilityPolicy.RELIABLE, durability=durability
+            )
+            self.create_subscription(PoseStamped, GOAL, self._on_goal, every)
         self.create_subscription(Float64MultiArray, self._robot.command_topic, self._on_command, RELIABLE)
         self.create_service(SetBool, "~/set_pause", self._on_set_pause)
         self.create_service(Trigger, "~/reset_world", self._on_reset_world)
