@@ -19,6 +19,7 @@ from pathlib import Path
 import mujoco
 import numpy as np
 
+from polo_ros import markdown
 from polo_ros.arrays import Array
 from polo_ros.config import settings_for
 from polo_ros.demo import Processes
@@ -154,10 +155,8 @@ def recommended(name: str, seed: int, steps: int) -> tuple[Array, Array, int]:
 
 def table(rows: list[dict[str, str]]) -> list[str]:
     """Markdown: mean and range over the seeds of each task and setting."""
-    lines = [
-        "| task | setting | seeds | steps | mean reward | measure at the end | goals reached |",
-        "|---|---|---|---|---|---|---|",
-    ]
+    head = ("task", "setting", "seeds", "steps", "mean reward", "measure at the end", "goals reached")
+    lines = []
     groups: dict[tuple[str, str, str], list[dict[str, str]]] = {}
     for row in rows:
         groups.setdefault((row["task"], row["setting"], row["steps"]), []).append(row)
@@ -168,9 +167,8 @@ def table(rows: list[dict[str, str]]) -> list[str]:
         goals = sum(int(row["goals"]) for row in group)
         reached = f"{sum(int(row['goals_reached']) for row in group)} of {goals}" if goals else ""
         rewards = [float(row["mean_reward"]) for row in group]
-        cells = (task, setting, str(len(group)), steps, spread(rewards), f"{what} {spread(ends)}", reached)
-        lines.append(f"| {' | '.join(cells)} |")
-    return lines
+        lines.append((task, setting, len(group), steps, spread(rewards), f"{what} {spread(ends)}", reached))
+    return markdown.table(head, lines)
 
 
 def spread(values: list[float]) -> str:

@@ -1,23 +1,15 @@
 """The generated pages of the documentation, in Markdown, and their pictures."""
 
-from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 
+from polo_ros.markdown import table
 from polo_ros.node_config import NODES, node_table
 from polo_ros.nodes.robot import Robot
 from polo_ros.nodes.state import JOINTS, StateAssembler
 from polo_ros.picture import thumbnail
 from polo_ros.tasks import Task, make_task, task_class, task_classes
-
-
-def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> list[str]:
-    """The lines of a Markdown table; bars in cells are escaped."""
-    lines = [f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
-    for row in rows:
-        lines.append(f"| {' | '.join(str(cell).replace('|', chr(92) + '|') for cell in row)} |")
-    return lines
 
 
 def parameters_markdown() -> str:

@@ -1,11 +1,12 @@
 """What a run amounts to, whoever ran it: holds, goals reached, and how the task's measure went."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 
-from polo_ros.arrays import Array, Mask
+from polo_ros.arrays import Array
 from polo_ros.tasks.task import Task
 
 
@@ -36,7 +37,7 @@ def score(task: Task, states: Array) -> Score:
     """Judge the states of consecutive control periods, (n, state_size)."""
     view = task.observe(states)
     achieved, measured = task.achieved(view), task.measured(view)
-    runs = goal_runs(states[:, task.state_size - task.goal_size :])
+    runs = goal_runs(task.goal_of(states))
     whole = [run for run in runs if run.stop < len(states) or len(states) - run.start >= task.goal_period > 0]
     return Score(
         longest_hold=longest_run(achieved) * task.timestep,
@@ -57,8 +58,8 @@ def goal_runs(goals: Array) -> list[slice]:
     return [slice(start, stop) for start, stop in pairwise(edges)]
 
 
-def longest_run(flags: Mask) -> int:
-    """Length of the longest run of true flags, (n,)."""
+def longest_run(flags: Iterable[bool]) -> int:
+    """Length of the longest run of true flags."""
     best, run = 0, 0
     for flag in flags:
         run = run + 1 if flag else 0

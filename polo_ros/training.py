@@ -19,7 +19,7 @@ from polo_ros.learner.checkpoint import Origin, encode_value, write_atomically
 from polo_ros.learner.learner import Learner
 from polo_ros.picture import film_strip
 from polo_ros.planner import Planner
-from polo_ros.score import Score, score
+from polo_ros.score import Score, longest_run, score
 from polo_ros.tasks.task import Task
 from polo_ros.value import ValueEnsemble
 
@@ -129,7 +129,8 @@ def train(settings: Settings, steps: int, episode_steps: int, seed: int, out: Pa
                 progress.update()
                 if step.update is not None:
                     last = step.update
-            wall, hold = time.monotonic() - began, score(task, episode.states).longest_hold
+            wall = time.monotonic() - began
+            hold = longest_run([step.achieved for step in episode.steps]) * task.timestep
             report = (
                 agent.steps, agent.episode, agent.steps * task.timestep, episode.rewards.mean(),
                 episode.mean("value"), episode.mean("value_std"),

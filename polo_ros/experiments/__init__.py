@@ -3,10 +3,9 @@
 Experiments are found by their modules, so that a new one is one new file here and changes none.
 """
 
-import importlib
-import inspect
-import pkgutil
+import sys
 
+from polo_ros.discovery import concrete_classes
 from polo_ros.errors import PoloError
 from polo_ros.experiments.experiment import Experiment, Row
 
@@ -15,13 +14,8 @@ __all__ = ["Experiment", "Row", "experiment", "experiments"]
 
 def experiments() -> dict[str, type[Experiment]]:
     """Every experiment by name."""
-    found: dict[str, type[Experiment]] = {}
-    for module_info in pkgutil.iter_modules(__path__):
-        module = importlib.import_module(f"{__name__}.{module_info.name}")
-        for _, member in inspect.getmembers(module, inspect.isclass):
-            if issubclass(member, Experiment) and not inspect.isabstract(member):
-                found[member.name] = member
-    return dict(sorted(found.items()))
+    found = concrete_classes(sys.modules[__name__], Experiment)  # type: ignore[type-abstract]
+    return dict(sorted((member.name, member) for member in found))
 
 
 def experiment(name: str) -> Experiment:

@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from polo_ros import markdown
 from polo_ros.experiments.experiment import Experiment, Row
 from polo_ros.experiments.worst_case import CLAIMS, Search
 
@@ -105,17 +106,16 @@ class Bounds(Experiment):
             "",
             "![Worst loss over bound against the horizon](bounds.png)",
             "",
-            "| bound | MDPs tried | above the bound | random MDPs: mean | worst | worst by search |",
-            "|---|---|---|---|---|---|",
         ]
+        totals = []
         for bound, claim in CLAIMS.items():
             own = [row for row in rows if row["bound"] == bound]
             tried, above = (sum(int(row[name]) for row in own) for name in ("tried", "violations"))
             mean = np.mean([float(row["random_mean"]) for row in own])
             worst = [max(float(row[name]) for row in own) for name in ("random_worst", "worst")]
-            lines.append(
-                f"| {claim.title} | {tried} | {above} | {mean:.3f} | {worst[0]:.3f} | {worst[1]:.4f} |"
-            )
+            totals.append((claim.title, tried, above, f"{mean:.3f}", f"{worst[0]:.3f}", f"{worst[1]:.4f}"))
+        head = ("bound", "MDPs tried", "above the bound", "random MDPs: mean", "worst", "worst by search")
+        lines += markdown.table(head, totals)
         factor = 2.0 * max(by_horizon([row for row in rows if row["bound"] == "replan"])[1])
         lines += [
             "",
@@ -156,12 +156,9 @@ def by_horizon(rows: Sequence[Mapping[str, str]]) -> dict[int, list[float]]:
 def table(rows: Sequence[Mapping[str, str]]) -> list[str]:
     """A line a bound, a column a horizon: the worst ratio of all searches, and the least of them."""
     horizons = sorted({int(row["horizon"]) for row in rows})
-    lines = [
-        f"| worst (least of the searches) | {' | '.join(f'H={horizon}' for horizon in horizons)} |",
-        f"|---|{'---|' * len(horizons)}",
-    ]
+    lines = []
     for bound in CLAIMS:
         found = by_horizon([row for row in rows if row["bound"] == bound])
         cells = [f"{max(ratios):.3f} ({min(ratios):.3f})" for ratios in found.values()]
-        lines.append(f"| {bound} | {' | '.join(cells)} |")
-    return lines
+        lines.append((bound, *cells))
+    return markdown.table(("worst (least of the searches)", *(f"H={horizon}" for horizon in horizons)), lines)

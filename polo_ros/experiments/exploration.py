@@ -14,6 +14,7 @@ from polo_ros.arrays import Array
 from polo_ros.config import settings_for
 from polo_ros.experiments.experiment import Experiment, Row
 from polo_ros.learner.learner import Learner
+from polo_ros.markdown import table
 from polo_ros.occupancy import OccupancyGrid
 from polo_ros.planner import Planner
 from polo_ros.value import optimistic
@@ -114,7 +115,7 @@ class Exploration(Experiment):
 
     def report(self, rows: Sequence[Mapping[str, str]]) -> list[str]:
         """Final coverage by world and agent."""
-        lines = ["| world | agent | seeds | coverage at the end | 95 % interval | range |", "|---" * 6 + "|"]
+        lines = []
         for world in WORLDS:
             for agent in AGENTS:
                 curves = self.curves(rows, world, agent)
@@ -122,13 +123,12 @@ class Exploration(Experiment):
                     continue
                 mean, half = interval(curves)
                 last = curves[:, -1]
-                cells = (
-                    world, agent, str(len(curves)), f"{mean[-1]:.3f}",
+                lines.append((
+                    world, agent, len(curves), f"{mean[-1]:.3f}",
                     f"{mean[-1] - half[-1]:.3f} to {mean[-1] + half[-1]:.3f}",
                     f"{last.min():.3f} to {last.max():.3f}",
-                )  # fmt: skip
-                lines.append(f"| {' | '.join(cells)} |")
-        return lines
+                ))  # fmt: skip
+        return table(("world", "agent", "seeds", "coverage at the end", "95 % interval", "range"), lines)
 
     def curves(self, rows: Sequence[Mapping[str, str]], world: str, agent: str) -> Array:
         """Coverage over time of each seed, (seeds, MARKS)."""
@@ -206,7 +206,7 @@ class ExplorationMap(Experiment):
 
     def report(self, rows: Sequence[Mapping[str, str]]) -> list[str]:
         """Mean values of visited and unvisited cells."""
-        lines = ["| world | cells | visited | value there (std) | value elsewhere (std) |", "|---" * 5 + "|"]
+        lines = []
         for world in WORLDS:
             chosen = [row for row in rows if row["world"] == world]
             cells = [f"{world}", str(len(chosen)), str(sum(row["visited"] == "1" for row in chosen))]
@@ -217,8 +217,8 @@ class ExplorationMap(Experiment):
                     for name in ("value", "value_std")
                 ]
                 cells.append(f"{means[0]} ({means[1]})")
-            lines.append(f"| {' | '.join(cells)} |")
-        return lines
+            lines.append(cells)
+        return table(("world", "cells", "visited", "value there (std)", "value elsewhere (std)"), lines)
 
 
 def interval(curves: Array) -> tuple[Array, Array]:

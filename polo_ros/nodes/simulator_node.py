@@ -271,10 +271,9 @@ class SimulatorNode(PoloNode):
 
     def _publish_goal(self, publisher: Publisher[PoseStamped], stamp: int) -> None:
         """With every state, so that in lockstep nobody plans for the goal before."""
-        message = pack_goal(self._world.data.mocap_pos[0], self._world.data.mocap_quat[0], stamp)
-        position, quaternion, _ = unpack_goal(message)
+        position, quaternion = self._world.data.mocap_pos[0], self._world.data.mocap_quat[0]
         self._own_goals.append((stamp, (*position, *quaternion)))
-        publisher.publish(message)
+        publisher.publish(pack_goal(position, quaternion, stamp))
 
     def _on_goal(self, message: PoseStamped) -> None:
         """A user's goal holds until the next reset."""

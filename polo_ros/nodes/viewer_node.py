@@ -84,7 +84,7 @@ class ViewerNode(PoloNode):
         snapshot = self._states.snapshot()
         if snapshot is not None:
             nq, goals = self.task.model.nq, self.task.model.nmocap
-            position, quaternion = np.split(snapshot.state[self.task.state_size - 7 * goals :], [3 * goals])
+            position, quaternion = np.split(self.task.goal_of(snapshot.state), [3 * goals])
             poses = (position.reshape(goals, 3), quaternion.reshape(goals, 4))
             self._viewer.show(snapshot.state[:nq], self._line, *poses)
 

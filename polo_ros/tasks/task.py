@@ -195,6 +195,10 @@ class Task(ABC):
         """How many of a flat state's last entries are its goal: the poses of the mocap bodies."""
         return 7 * int(self.model.nmocap)
 
+    def goal_of(self, states: Array) -> Array:
+        """The goals of flat states (..., state_size): positions, then quaternions, (..., goal_size)."""
+        return states[..., self.state_size - self.goal_size :]
+
     @property
     def control_low(self) -> Array:
         """The lower end of each actuator's control range, (nu,)."""
