@@ -33,6 +33,7 @@ class Box:
         self.objects = graph.record(Odometry, "objects/box/odom")
         self.publisher = graph.node.create_publisher(PoseStamped, "goal", EVERYTHING)
         graph.start("simulator_node", config=BOX)
+        graph.wait(lambda: self.objects and self._goals, "the first state")  # the probe misses none
         graph.start("planner_node", config=BOX, autostart=True, threads=1, **LIGHT)
         graph.wait(lambda: len(self._experience) > 3, "experience")
 
