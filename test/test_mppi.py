@@ -175,24 +175,28 @@ def test_controls_stay_in_their_range(cartpole: Task, noise: str) -> None:
     assert np.abs(solution.knots).max() <= 1.0
 
 
-def test_returns_by_plain_steps_and_scalar_sums(cartpole: Task) -> None:
-    """Rewards discounted from the first step, and γ^H V(s_H)."""
-    value, kappa = ensemble(cartpole), 0.05
-    mppi = solver(cartpole, discount=0.9, optimism=kappa, value_weight=0.7)
+@pytest.mark.parametrize("blend", [1.0, 0.9, 0.0])
+def test_returns_by_plain_steps_and_scalar_sums(cartpole: Task, blend: float) -> None:
+    """Rewards discounted from the first step, and γ^t V(s_t) at the end or, blended, after every step."""
+    value, kappa, horizon = ensemble(cartpole), 0.05, 12
+    mppi = solver(cartpole, discount=0.9, optimism=kappa, value_weight=0.7, value_blend=blend)
     states = start(cartpole, 2)
     solution = mppi.optimise(states, warm_start(mppi, 2), value=value)
     for row, column in np.ndindex(2, 10):
         controls = solution.view.ctrl[row, column]
-        visited = stepped(cartpole, states[row], controls[:12])
-        rewards = 0.0
-        for step in range(12):
+        visited = stepped(cartpole, states[row], controls[:horizon])
+        rewards, blended, left = 0.0, 0.0, 1.0
+        for step in range(horizon):
             reward = cartpole.reward(cartpole.observe(visited[step], controls[step]))
             rewards += 0.9**step * float(reward)
+            features = cartpole.value_features(cartpole.observe(visited[step + 1]))
+            worth = 0.7 * 0.9 ** (step + 1) * float(optimistic(value.heads(features), kappa))
+            weight = left * (1.0 - blend) if step < horizon - 1 else left
+            left -= weight
+            blended += weight * (rewards + worth)
         assert solution.rewards[row, column] == pytest.approx(rewards, abs=1e-9)
-        features = cartpole.value_features(cartpole.observe(visited[12]))
         np.testing.assert_allclose(solution.terminal_features[row, column], features, atol=1e-9)
-        terminal = 0.7 * 0.9**12 * float(optimistic(value.heads(features), kappa))
-        assert solution.returns[row, column] == pytest.approx(rewards + terminal, abs=1e-9)
+        assert solution.returns[row, column] == pytest.approx(blended, abs=1e-9)
 
 
 def test_the_terminal_value_is_discounted_by_gamma_to_the_horizon(cartpole: Task) -> None:

@@ -118,12 +118,11 @@ def test_features_in_scalars(task: Task) -> None:
     for _ in range(20):
         x, y, vx, vy = rng.uniform(-1.0, 1.0, 4)
         features = task.value_features(task.observe(state_of(task, x, y, vx, vy)))
-        waves = [(place, length) for place in (x, y) for length in (4, 2, 1)]
-        expected = [math.sin(2 * math.pi * place / length) for place, length in waves]
-        expected += [math.cos(2 * math.pi * place / length) for place, length in waves]
+        grid = [0.25 * index for index in range(-7, 8)]
+        expected = [math.exp(-(math.dist((x, y), (a, b)) ** 2) / (2 * 0.375**2)) for a in grid for b in grid]
         expected += [0.05 * vx, 0.05 * vy]
         np.testing.assert_allclose(features, expected, atol=1e-12)
-    assert task.feature_count == 14
+    assert task.feature_count == 15 * 15 + 2
 
 
 def test_no_two_cells_look_alike(task: Task) -> None:
@@ -140,10 +139,10 @@ def test_a_mirrored_state_mirrors_the_features(task: Task, axis: int) -> None:
     state = np.array([0.3, -0.7, 0.4, 0.9])
     mirrored = state.copy()
     mirrored[[axis, 2 + axis]] *= -1
-    signs = np.ones(14)
-    signs[[*range(3 * axis, 3 * axis + 3), 12 + axis]] = -1
     once, twice = (task.value_features(task.observe(state_of(task, *s))) for s in (state, mirrored))
-    np.testing.assert_allclose(twice, signs * once, atol=1e-12)
+    bumps, way = once[:-2].reshape(15, 15), once[-2:]
+    way[axis] *= -1
+    np.testing.assert_allclose(twice, [*np.flip(bumps, axis).ravel(), *way], atol=1e-12)
 
 
 def test_measured_is_the_distance_from_the_middle(task: Task) -> None:

@@ -46,6 +46,12 @@ class PlannerConfig:
     value_weight: float = parameter(
         1.0, "Factor on the terminal value; 0 plans without one.", low=0.0, high=2.0
     )
+    value_blend: float = parameter(
+        1.0,
+        "λ of MPQ(λ): 1 is the terminal value alone; below, values all along the rollout count, λ^t each.",
+        low=0.0,
+        high=1.0,
+    )
     optimism: float = parameter(
         0.0,
         "κ of the optimistic log-sum-exp over value heads: 0 is their mean, below 0 is pessimistic.",

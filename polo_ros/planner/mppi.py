@@ -24,7 +24,7 @@ class Solution:
       valid: (P, K), False where a rollout diverged.
       weights: (P, K), summing to one; all zero where every rollout of a problem diverged.
       rewards: (P, K), Σ γ^t r_t over the horizon, without the terminal value.
-      returns: (P, K), the same with it; -inf where a rollout diverged.
+      returns: (P, K), the same with values, blended or terminal; -inf where a rollout diverged.
       terminal_features: (P, K, features), of s_H.
     """
 
@@ -79,7 +79,13 @@ class MPPI:
         self.knot_spacing = (horizon - 1) / (knots - 1) if knots > 1 else 1.0
         steps = np.arange(horizon + 1) / self.knot_spacing
         self._interpolation = interpolation_matrix(steps, knots, config.curve)
-        self._discounts = config.discount ** np.arange(horizon)
+        times = np.arange(horizon + 1)
+        self._discounts = config.discount**times
+        blend = config.value_blend
+        # MPQ(λ) averages the returns that end with V(s_t) after t = 1 ... H steps, with weights
+        # (1 - λ) λ^(t - 1) and, for t = H, what is left of one
+        self._blend = (1.0 - blend) * blend ** (times[1:] - 1)
+        self._blend[-1] = blend ** (horizon - 1)
 
     @property
     def knot_steps(self) -> Array:
@@ -115,11 +121,17 @@ class MPPI:
         recording = self.rollouts.run(states, controls)
         view = self.task.view(recording.sensordata, controls)
         with np.errstate(all="ignore"):  # frozen rollouts may hold anything; they are masked below
-            rewards = self.task.reward(view)[..., :-1] @ self._discounts
+            earned = self.task.reward(view)[..., :-1] * self._discounts[:-1]
+            rewards = earned.sum(axis=-1)
             terminal = self.task.value_features(
                 self.task.view(recording.sensordata[:, :, -1], controls[:, :, -1])
             )
-            returns = rewards + self._terminal_reward(terminal, value)
+            if value is None or self.config.value_weight == 0.0:
+                returns = rewards
+            elif self.config.value_blend == 1.0:
+                returns = rewards + self._discounts[-1] * self._value(terminal, value)
+            else:
+                returns = self._blended(earned, view, value)
         valid = recording.valid & np.isfinite(returns)
         returns = np.where(valid, returns, -np.inf)
         weights = self._weights(returns, valid)
@@ -154,13 +166,24 @@ class MPPI:
         np.clip(samples, self._low, self._high, out=samples)
         return samples
 
-    def _terminal_reward(self, features: Array, value: ValueEnsemble | None) -> Array | float:
-        """γ^H V(s_H) of eq. (3), (P, K)."""
-        config = self.config
-        if value is None or config.value_weight == 0.0:
-            return 0.0
-        discount = config.value_weight * config.discount**config.horizon
-        return discount * optimistic(value.heads(features), config.optimism)
+    def _value(self, features: Array, ensemble: ValueEnsemble) -> Array:
+        """What the ensemble adds to a return at states of given features, undiscounted."""
+        return self.config.value_weight * optimistic(ensemble.heads(features), self.config.optimism)
+
+    def _blended(self, earned: Array, view: View, ensemble: ValueEnsemble) -> Array:
+        """The return of MPQ(λ) (Bhardwaj et al. 2021), (P, K).
+
+        Args:
+          earned: (P, K, H), γ^t r_t.
+          view: (P, K, H + 1, ...).
+          ensemble: evaluated at s_1 ... s_H.
+        """
+        ahead = self.task.view(view.sensordata[:, :, 1:], view.ctrl[:, :, 1:])
+        values = self._discounts[1:] * self._value(self.task.value_features(ahead), ensemble)
+        # a reward counts in every return that has not ended before it
+        counted = np.cumsum(self._blend[::-1])[::-1]
+        blended: Array = earned @ counted + values @ self._blend
+        return blended
 
     def _weights(self, returns: Array, valid: Mask) -> Array:
         """exp((R - max R) / λ), normalised per problem; zero for diverged rollouts."""

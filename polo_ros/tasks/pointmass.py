@@ -11,11 +11,12 @@ from polo_ros.tasks.task import Feature, Measure, RewardTerm, Task, View
 # the start is drawn this far around the middle of the world in x and in y, in m: a third of the room that
 # the mass has between the walls of a corridor
 START_NOISE = 0.02
-# of the waves through which the value function sees a position, in m. What is learned about a place then
-# reaches about a quarter of the shortest wave, one cell of the occupancy grid, and the randomised priors
-# differ from one corridor to the next; on bare coordinates a tanh network is too smooth for both. The
-# longest spans the worlds.
-WAVELENGTHS = np.array([4.0, 2.0, 1.0])
+# Through Gaussian bumps on a grid the value function sees where it is. What is learned about a place then
+# reaches about as far as a bump is wide, and the randomised priors differ from one corridor to the next; on
+# bare coordinates a tanh network is too smooth for both. The grid covers the worlds and their outer walls.
+BUMP_SPACING = 0.25  # m, one cell of the occupancy grid
+BUMP_WIDTH = 1.5 * BUMP_SPACING
+BUMPS = BUMP_SPACING * np.arange(-7, 8)
 
 
 class PointmassBox(Task):
@@ -35,8 +36,7 @@ class PointmassBox(Task):
     substeps: ClassVar[int] = 5
     terms: ClassVar[tuple[RewardTerm, ...]] = ()
     features: ClassVar[tuple[Feature, ...]] = (
-        Feature("sines of x and y in waves of 4, 2 and 1 m", 6, "1"),
-        Feature("cosines of x and y in waves of 4, 2 and 1 m", 6, "1"),
+        Feature("nearness to the points of a grid of 0.25 m", len(BUMPS) ** 2, "1"),
         Feature("way in x and y per control period", 2, "m"),
     )
 
@@ -45,15 +45,16 @@ class PointmassBox(Task):
         return {}
 
     def value_features(self, view: View) -> Array:
-        """Fourier features of the position (x first, longest wave first), and the velocity, (..., 14).
+        """Bumps exp(-d²/2w²) of the position, x slowest, and the velocity, (..., 227).
 
         The velocity counts as the way that it covers in a control period, at most 0.1 m an axis, which the
         standardiser leaves small: places are to be explored, not speeds.
         """
         position = view.sensor("mass_position")[..., :2]
-        phase = (position[..., None] * (2.0 * np.pi / WAVELENGTHS)).reshape(*position.shape[:-1], -1)
+        along = np.exp(-0.5 * ((position[..., None] - BUMPS) / BUMP_WIDTH) ** 2)
+        bumps = along[..., 0, :, None] * along[..., 1, None, :]
         way = view.sensor("mass_velocity")[..., :2] * self.timestep
-        return np.concatenate([np.sin(phase), np.cos(phase), way], axis=-1)
+        return np.concatenate([bumps.reshape(*position.shape[:-1], -1), way], axis=-1)
 
     def measured(self, view: View) -> Array:
         """How far the mass is from the middle of the world, around which it starts."""
