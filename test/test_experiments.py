@@ -39,7 +39,7 @@ class Products(Experiment):
     def jobs(self, quick: bool) -> Sequence[Row]:
         return [{"number": number, "factor": 1.0 / 3.0} for number in range(2 if quick else 4)]
 
-    def run(self, job: Row, quick: bool) -> Sequence[Row]:
+    def run(self, job: Row, quick: bool, folder: Path) -> Sequence[Row]:
         number = job["number"]
         (self.folder / f"job{number}-{os.getpid()}-{time.time_ns()}").touch()
         if number == 1 and self.awaited:
@@ -69,29 +69,29 @@ class Products(Experiment):
 class LastFirst(Products):
     """Job 0 ends once job 1 stands in the table."""
 
-    def run(self, job: Row, quick: bool) -> Sequence[Row]:
+    def run(self, job: Row, quick: bool, folder: Path) -> Sequence[Row]:
         if job["number"] == 0:
             wait_for(lambda: "\n1," in self.file.read_text())
-        return super().run(job, quick)
+        return super().run(job, quick, folder)
 
 
 class Refusing(Products):
     """Job 1 refuses what it is given."""
 
-    def run(self, job: Row, quick: bool) -> Sequence[Row]:
+    def run(self, job: Row, quick: bool, folder: Path) -> Sequence[Row]:
         if job["number"] == 1:
             raise PoloError("1 is no number")
-        return super().run(job, quick)
+        return super().run(job, quick, folder)
 
 
 class Dying(Products):
     """Job 1 takes its process with it."""
 
-    def run(self, job: Row, quick: bool) -> Sequence[Row]:
+    def run(self, job: Row, quick: bool, folder: Path) -> Sequence[Row]:
         if job["number"] == 1:
             wait_for(lambda: "\n0," in self.file.read_text())
             os._exit(1)
-        return super().run(job, quick)
+        return super().run(job, quick, folder)
 
 
 def wait_for(happened: Callable[[], bool], seconds: float = 60.0) -> None:

@@ -32,6 +32,7 @@ CONFIG = LearnerConfig(
     label_capacity=20,
 )
 PLANNER = PlannerConfig(noise_sigma=0.5)
+EXPERT_STEPS = [0, 3]  # labels by plans, and by an expert
 
 
 @pytest.fixture(autouse=True)
@@ -214,8 +215,9 @@ def test_state_whose_rollouts_all_diverge_is_not_labelled(task: Task, tmp_path: 
     assert np.isfinite(report.loss) and all(np.isfinite(array).all() for array in tensors.values())
 
 
-def test_nothing_is_learned_where_everything_diverges(task: Task) -> None:
-    learner = make_learner(task, warmup_labels=1)
+@pytest.mark.parametrize("expert_steps", EXPERT_STEPS)
+def test_nothing_is_learned_where_everything_diverges(task: Task, expert_steps: int) -> None:
+    learner = make_learner(task, warmup_labels=1, expert_steps=expert_steps)
     states, ctrl, rewards, episodes = experience(task, 4)
     states[:, task.model.nq] = 1e12
     learner.add(states, ctrl, rewards, episodes)
@@ -225,8 +227,9 @@ def test_nothing_is_learned_where_everything_diverges(task: Task) -> None:
     np.testing.assert_array_equal(learner.value().network[0].weight, before)
 
 
-def test_same_seed_learns_the_same(task: Task, tmp_path: Path) -> None:
-    first, second, other = fed(task), fed(task), fed(task, seed=1)
+@pytest.mark.parametrize("expert_steps", EXPERT_STEPS)
+def test_same_seed_learns_the_same(task: Task, tmp_path: Path, expert_steps: int) -> None:
+    first, second, other = (fed(task, seed, expert_steps=expert_steps) for seed in (0, 0, 1))
     for learner in (first, second, other):
         for _ in range(3):
             learner.update()
@@ -235,9 +238,13 @@ def test_same_seed_learns_the_same(task: Task, tmp_path: Path) -> None:
         assert_same(first, other, tmp_path)
 
 
+@pytest.mark.parametrize("expert_steps", EXPERT_STEPS)
 @pytest.mark.parametrize("warmup", [6, 13])
-def test_loaded_learner_goes_on_to_the_bit(task: Task, tmp_path: Path, warmup: int) -> None:
+def test_loaded_learner_goes_on_to_the_bit(
+    task: Task, tmp_path: Path, warmup: int, expert_steps: int
+) -> None:
     changes: dict[str, Any] = {"warmup_labels": warmup, "target_noise": 0.1, "input_noise": 0.1}
+    changes["expert_steps"] = expert_steps
     source = fed(task, **changes)
     for _ in range(2):
         source.update()

@@ -44,7 +44,7 @@ class Bounds(Experiment):
             )
         ]
 
-    def run(self, job: Row, quick: bool) -> Sequence[Row]:
+    def run(self, job: Row, quick: bool, folder: Path) -> Sequence[Row]:
         """A row a bound."""
         search = self.search(job, quick)
         rows = []

@@ -27,8 +27,17 @@ class Experiment(ABC):
         """The settings of every job, by the columns of `settings`; fewer and smaller ones if `quick`."""
 
     @abstractmethod
-    def run(self, job: Row, quick: bool) -> Sequence[Row]:
-        """Do one job, in a process and on a thread of its own: its rows, by the columns of `results`."""
+    def run(self, job: Row, quick: bool, folder: Path) -> Sequence[Row]:
+        """Do one job, in a process and on a thread of its own.
+
+        Args:
+          job: its settings.
+          quick: as for `jobs`.
+          folder: of the CSV file; what jobs share, such as trained weights, is kept in it.
+
+        Returns:
+          Its rows, by the columns of `results`.
+        """
 
     @abstractmethod
     def draw(self, rows: Sequence[Mapping[str, str]], folder: Path) -> None:

@@ -79,7 +79,7 @@ class Exploration(Experiment):
             for seed in range(seeds)
         ]
 
-    def run(self, job: Row, quick: bool) -> Sequence[Row]:
+    def run(self, job: Row, quick: bool, folder: Path) -> Sequence[Row]:
         """Coverage after each twentieth of the run; its columns are named by the share of it in percent."""
         _, steps = sizes(quick)
         grid: OccupancyGrid | None = None
@@ -155,7 +155,7 @@ class ExplorationMap(Experiment):
         """One a world: the first seed."""
         return [{"world": world, "seed": 0} for world in WORLDS]
 
-    def run(self, job: Row, quick: bool) -> Sequence[Row]:
+    def run(self, job: Row, quick: bool, folder: Path) -> Sequence[Row]:
         """A row a free cell: the values at its centre, at rest."""
         _, steps = sizes(quick)
         acting = explorer(job["world"], job["seed"])

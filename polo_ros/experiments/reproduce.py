@@ -77,7 +77,7 @@ def complete(chosen: Experiment, quick: bool, file: Path, workers: int = 0) -> l
     context = multiprocessing.get_context("spawn")
     count = max(1, min(workers or len(os.sched_getaffinity(0)), len(missing)))
     with bar, ProcessPoolExecutor(count, context, initializer=begin_worker) as pool:
-        futures = [pool.submit(timed, chosen, job, quick) for job in missing]
+        futures = [pool.submit(timed, chosen, job, quick, file.parent) for job in missing]
         try:
             for future in as_completed(futures):
                 rows += [{name: text(row[name]) for name in columns} for row in future.result()]
@@ -113,10 +113,10 @@ def end_with_parent() -> None:
     os._exit(1)
 
 
-def timed(chosen: Experiment, job: Row, quick: bool) -> list[Row]:
+def timed(chosen: Experiment, job: Row, quick: bool, folder: Path) -> list[Row]:
     """A job's whole rows: settings, results and the time they took."""
     wall, cpu = time.perf_counter(), time.process_time()
-    found = chosen.run(job, quick)
+    found = chosen.run(job, quick, folder)
     times = dict(zip(TIMES, (time.perf_counter() - wall, time.process_time() - cpu), strict=True))
     return [{**job, **row, **times} for row in found]
 

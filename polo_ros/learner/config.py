@@ -48,9 +48,28 @@ class LearnerConfig:
         high=1.0,
         dynamic=False,
     )
+    target_value_weight: float = parameter(
+        1.0,
+        "Factor on the terminal value that guides the plans behind a target; 0 searches for rewards alone.",
+        low=0.0,
+        high=1.0,
+        dynamic=False,
+    )
+    expert_steps: int = parameter(
+        0,
+        "Control periods that an expert acts in the model to label states, planning anew at each; 0 labels "
+        "by one plan, as eq. (7) is printed.",
+        low=0,
+        high=512,
+        dynamic=False,
+    )
+    end_horizon: int = parameter(
+        16, "Where an expert acts: steps of the actor's rollouts whose ends it starts from.",
+        low=1, high=256, dynamic=False,
+    )  # fmt: skip
     end_fraction: float = parameter(
         0.5,
-        "Share of labelled states that are ends of earlier targets' rollouts, not visited states.",
+        "Share of labelled states that are ends of rollouts, not visited states.",
         low=0.0,
         high=0.9,
         dynamic=False,

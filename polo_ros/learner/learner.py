@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 from safetensors.numpy import save
 
 from polo_ros.arrays import Array
@@ -22,7 +21,8 @@ from polo_ros.learner.checkpoint import (
 )
 from polo_ros.learner.config import LearnerConfig
 from polo_ros.learner.ensemble import EnsembleTrainer
-from polo_ros.learner.targets import TargetSolver, bootstrap
+from polo_ros.learner.labelling import ExpertLabeller, PlanLabeller
+from polo_ros.learner.targets import bootstrap
 from polo_ros.planner.config import PlannerConfig
 from polo_ros.tasks.task import Task
 from polo_ros.value import ValueEnsemble
@@ -72,30 +72,24 @@ class Learner:
         self.sequence = 0
         self._standardised = False
         self.buffer = ReplayBuffer(config.buffer_capacity, task.state_size, task.model.nu, task.goal_size)
+        self._rng = np.random.default_rng(seed)
+        labeller = ExpertLabeller if config.expert_steps else PlanLabeller
+        self._labeller = labeller(task, config, planner or PlannerConfig(), self._rng, seed, threads)
         self._labels = Ring(
             config.label_capacity,
             {
                 "features": (task.feature_count,),
-                "rewards": (config.target_rollouts + 1,),
-                "terminal_features": (config.target_rollouts + 1, task.feature_count),
+                "rewards": (self._labeller.candidates,),
+                "terminal_features": (self._labeller.candidates, task.feature_count),
+                "steps": (),
             },
         )
-        # ends of rollouts from visited states, and the visits (counted from the first one ever) at
-        # which the actor itself was as far
-        self._ends = np.empty((0, task.state_size))
-        self._end_visits = np.empty(0, dtype=np.int64)
-        self._rng = np.random.default_rng(seed)
-        self._solver = TargetSolver(task, config, planner or PlannerConfig(), seed, threads)
         self.ensemble = EnsembleTrainer(task.feature_count, config, seed)
-
-    @property
-    def _bootstrap_discount(self) -> float:
-        """γ^N."""
-        return float(self.config.discount**self.config.target_horizon)
 
     def configure(self, config: LearnerConfig) -> None:
         """Take new dynamic settings from the next update on."""
         self.config = config
+        self._labeller.configure(config)
         self.ensemble.configure(config)
 
     def add(self, states: Array, ctrl: Array, rewards: Array, episodes: Array) -> None:
@@ -133,77 +127,34 @@ class Learner:
             self.ensemble.fit_standardiser(np.concatenate([features, reached]))
             value = self.value()
         features = self._labels.column("features")
-        targets = bootstrap(
-            self._labels.column("rewards"),
-            self._labels.column("terminal_features"),
-            value,
-            self._bootstrap_discount,
-        )
-        self._guard(targets)
+        rewards = self._labels.column("rewards")
+        discounts = self.config.discount ** self._labels.column("steps")
+        targets = bootstrap(rewards, self._labels.column("terminal_features"), value, discounts)
+        # what each label's best candidate would be worth, repeated for ever
+        repeated = rewards.max(axis=1) / (1.0 - discounts)
+        self._guard(targets, repeated)
         if self.config.bound_targets:
-            # every endless trajectory is a chain of N-step pieces, none worth more than the best one
-            best = self._labels.column("rewards").max()
-            targets = np.minimum(targets, best / (1.0 - self._bootstrap_discount))
+            # every endless trajectory is a chain of such pieces, none worth more than the best one
+            targets = np.minimum(targets, repeated.max())
         loss = self.ensemble.update(features, targets, self._rng)
         return UpdateReport(self.sequence, loss, float(targets.mean()), float(targets.std()))
 
     def _label(self, value: ValueEnsemble) -> None:
-        """Optimise from visited states and from ends of earlier rollouts, and remember the outcome.
-
-        The planner asks for values at its rollouts' ends, which it never visits: labels of visited
-        states alone leave V free to be wrong exactly where it is used.
-        """
-        config, buffer = self.config, self.buffer
-        from_ends = int(config.end_fraction * config.target_states) if len(self._ends) else 0
-        visited = self._rng.integers(0, len(buffer), config.target_states - from_ends)
-        picked = self._rng.integers(0, max(len(self._ends), 1), from_ends)
-        states = np.concatenate([buffer.rows("state", visited), self._ends[picked]])
-        beside = np.maximum(self._end_visits[picked] - buffer.oldest, 0)
-        # an end lies near where the actor was one horizon later, and so does a good warm start
-        warm = buffer.executed(np.concatenate([visited, beside]), config.target_horizon)
-        labels = self._solver.solve(states, warm, value)
-        count = len(visited)
-        rewards, terminal = self._executed(visited)
-        absent = np.full(from_ends, -np.inf)
-        solved = labels.valid.any(axis=1)
-        rewards = np.column_stack([np.concatenate([rewards, absent]), labels.rewards])
-        terminal = np.concatenate([terminal, np.zeros((from_ends, self.task.feature_count))])
+        """Label states and remember the outcome."""
+        labels = self._labeller.label(self.buffer, value)
         self._labels.append(
             {
-                "features": labels.features[solved],
+                "features": labels.features,
                 # the ring holds finite numbers only: what does not count can never be the maximum
-                "rewards": np.maximum(rewards[solved], NEVER_THE_MAXIMUM),
-                "terminal_features": np.concatenate([terminal[:, None], labels.terminal_features], axis=1)[
-                    solved
-                ],
+                "rewards": np.maximum(labels.rewards, NEVER_THE_MAXIMUM),
+                "terminal_features": labels.terminal_features,
+                "steps": labels.steps,
             }
         )
-        valid = labels.valid[:count]
-        self._ends = labels.ends[:count][valid]
-        reached = buffer.oldest + visited + config.target_horizon + 1
-        self._end_visits = np.repeat(reached, valid.sum(axis=1))
 
-    def _executed(self, visited: NDArray[np.int64]) -> tuple[Array, Array]:
-        """What acting itself earned over N steps from visited states, and where it led.
-
-        One more candidate for the maximum of eq. (7): without it, labels of weak plans sink below what
-        the actor is known to achieve, and are bootstrapped on themselves.
-
-        Returns:
-          (n,) discounted rewards, -inf where fewer steps are known, and (n, features).
-        """
-        steps, buffer = self.config.target_horizon, self.buffer
-        discounts = self.config.discount ** np.arange(steps)
-        known = buffer.unbroken(visited, steps)
-        earned = np.where(known, buffer.executed_rewards(visited, steps) @ discounts, -np.inf)
-        later = np.minimum(visited + steps, len(buffer) - 1)
-        return earned, self.task.value_features(self.task.observe(buffer.rows("state", later)))
-
-    def _guard(self, targets: Array) -> None:
+    def _guard(self, targets: Array, repeated: Array) -> None:
         """Raises PoloError where targets exceed what rewards of the size seen can add up to."""
-        best = self._labels.column("rewards").max(axis=1)
-        steps = (1.0 - self._bootstrap_discount) * self.config.value_scale
-        bound = EXPLOSION_FACTOR * self.config.value_scale * max(np.abs(best).max() / steps, 1.0)
+        bound = EXPLOSION_FACTOR * max(np.abs(repeated).max(), self.config.value_scale)
         worst = float(np.abs(targets).max())
         if not worst < bound:
             raise PoloError(
@@ -230,7 +181,7 @@ class Learner:
             "sequence": str(self.sequence),
             "standardised": "yes" if self._standardised else "no",
             "rng": json.dumps(self._rng.bit_generator.state),
-            "solver_rng": json.dumps(self._solver.mppi.rng.bit_generator.state),
+            **self._labeller.dump_rng(),
             "buffer_added": str(self.buffer.added),
             "labels_added": str(self._labels.added),
             **(extra or {}),
@@ -238,7 +189,7 @@ class Learner:
         tensors = value_tensors(self.value())
         tensors |= {f"buffer.{name}": rows for name, rows in self.buffer.dump().items()}
         tensors |= {f"labels.{name}": rows for name, rows in self._labels.dump().items()}
-        tensors |= {"ends": self._ends, "end_visits": self._end_visits} | self.ensemble.dump_optimiser()
+        tensors |= self._labeller.dump() | self.ensemble.dump_optimiser()
         content = save({name: np.ascontiguousarray(rows) for name, rows in tensors.items()}, metadata)
         write_atomically(path, content)
 
@@ -278,6 +229,5 @@ class Learner:
             store.restore(rows[prefix], int(metadata[f"{prefix}_added"]))
         if stores:
             self._rng.bit_generator.state = json.loads(metadata["rng"])
-            self._solver.mppi.rng.bit_generator.state = json.loads(metadata["solver_rng"])
-            self._ends, self._end_visits = tensors["ends"], tensors["end_visits"].astype(np.int64)
+            self._labeller.restore(tensors, metadata)
         return metadata

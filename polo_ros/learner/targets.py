@@ -1,6 +1,6 @@
 """N-step targets of the paper's eq. (7) by trajectory optimisation."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -23,18 +23,31 @@ class Labels:
       features: (P, features), of the states.
       rewards: (P, C), Σ γ^t r_t of each candidate trajectory; -inf where it diverged.
       terminal_features: (P, C, features), of the candidates' ends.
-      ends: (P, K, state_size), states one step past the rollouts' ends.
-      valid: (P, K), False where a rollout diverged and its end is no state.
+      steps: (P,), how long the candidates are.
     """
 
     features: Array
     rewards: Array
     terminal_features: Array
+    steps: Array
+
+
+@dataclass
+class PlanLabels(Labels):
+    """Labels by one plan each, whose rollouts lead to further states that are worth a label.
+
+    Attributes:
+      ends: (P, K, state_size), states one step past the rollouts' ends.
+      valid: (P, K), False where a rollout diverged and its end is no state.
+    """
+
     ends: Array
     valid: Mask
 
 
-def bootstrap(rewards: Array, terminal_features: Array, value: ValueEnsemble, discount: float) -> Array:
+def bootstrap(
+    rewards: Array, terminal_features: Array, value: ValueEnsemble, discount: Array | float
+) -> Array:
     """y_k = max_j [rewards_j + γ^N V_k(s_N,j)] for every head from one set of rollouts, (heads, P).
 
     The heads differ only in V_k(s_N), so that one optimisation serves them all; and old rollouts give
@@ -44,9 +57,10 @@ def bootstrap(rewards: Array, terminal_features: Array, value: ValueEnsemble, di
       rewards: (P, C), discounted sums; hugely negative marks a candidate that does not count.
       terminal_features: (P, C, features).
       value: the ensemble.
-      discount: γ^N.
+      discount: γ^N, of each state (P,) or of all.
     """
-    totals = rewards + discount * value.heads(terminal_features)
+    factor = np.broadcast_to(discount, len(rewards))[:, None]
+    totals = rewards + factor * value.heads(terminal_features)
     best: Array = totals.max(axis=-1)
     return best
 
@@ -56,37 +70,23 @@ class TargetSolver:
 
     Args:
       task: gives model, rewards and features.
-      config: see `LearnerConfig`.
-      planner: whose temperature the target plans share.
+      settings: of the optimisation.
       seed: of the sampling noise.
       threads: of the rollouts.
     """
 
-    def __init__(
-        self, task: Task, config: LearnerConfig, planner: PlannerConfig, seed: int, threads: int
-    ) -> None:
-        horizon = config.target_horizon
-        knots = min(max(2, round((horizon - 1) / KNOT_SPACING) + 1), horizon)
-        settings = PlannerConfig(
-            horizon=horizon,
-            rollouts=config.target_rollouts,
-            temperature=planner.temperature,
-            temperature_mode=planner.temperature_mode,
-            noise="knots" if horizon > 1 else "white",
-            noise_sigma=config.target_sigma,
-            noise_knots=knots,
-            iterations=config.target_iterations,
-            elites=1,
-            discount=config.discount,
-            value_weight=1.0,
-        )
+    def __init__(self, task: Task, settings: PlannerConfig, seed: int, threads: int) -> None:
         settings.check()
         self.mppi = MPPI(task, settings, seed, threads)
-        steps = np.arange(horizon) / self.mppi.knot_spacing
+        steps = np.arange(settings.horizon) / self.mppi.knot_spacing
         # least squares: the knots whose curve comes closest to a sequence of controls
         self._fit = np.linalg.pinv(interpolation_matrix(steps, settings.knots, settings.curve))
 
-    def solve(self, states: Array, executed: Array, value: ValueEnsemble) -> Labels:
+    def fit(self, executed: Array) -> Array:
+        """The knots closest to sequences of controls, (P, N, nu) -> (P, knots, nu)."""
+        return self._fit @ executed
+
+    def solve(self, states: Array, executed: Array, value: ValueEnsemble) -> PlanLabels:
         """Optimise from each state, starting from the controls that were once executed there.
 
         Args:
@@ -94,13 +94,46 @@ class TargetSolver:
           executed: (P, N, nu).
           value: guides the search as terminal value, by the heads' mean.
         """
-        solution = self.mppi.optimise(states, self._fit @ executed, None, value)
+        solution = self.mppi.optimise(states, self.fit(executed), None, value)
         here = self.mppi.task.view(solution.view.sensordata[:, 0, 0], solution.view.ctrl[:, 0, 0])
         ends = self.mppi.rollouts.final_states()
-        return Labels(
+        return PlanLabels(
             features=self.mppi.task.value_features(here),
             rewards=np.where(solution.valid, solution.rewards, -np.inf),
             terminal_features=np.where(solution.valid[..., None], solution.terminal_features, 0.0),
+            steps=np.full(len(states), float(self.mppi.config.horizon)),
             ends=ends.reshape(*solution.valid.shape, -1),
             valid=solution.valid,
         )
+
+
+def target_settings(config: LearnerConfig, planner: PlannerConfig) -> PlannerConfig:
+    """How the plans behind targets are optimised; they share the actor's temperature."""
+    horizon = config.target_horizon
+    knots = min(max(2, round((horizon - 1) / KNOT_SPACING) + 1), horizon)
+    return PlannerConfig(
+        horizon=horizon,
+        rollouts=config.target_rollouts,
+        temperature=planner.temperature,
+        temperature_mode=planner.temperature_mode,
+        noise="knots" if horizon > 1 else "white",
+        noise_sigma=config.target_sigma,
+        noise_knots=knots,
+        iterations=config.target_iterations,
+        elites=1,
+        discount=config.discount,
+        value_weight=config.target_value_weight,
+    )
+
+
+def end_settings(config: LearnerConfig, planner: PlannerConfig) -> PlannerConfig:
+    """How an actor of horizon `end_horizon` plans, whose rollouts' ends an expert is asked about."""
+    horizon = config.end_horizon
+    return replace(
+        target_settings(config, planner),
+        horizon=horizon,
+        noise="knots" if horizon > 1 else "white",
+        noise_knots=max(2, min(planner.noise_knots, horizon)),
+        iterations=1,
+        value_weight=1.0,
+    )

@@ -92,6 +92,11 @@ class MPPI:
         """When each knot applies, in steps from the state, (knots,)."""
         return self.knot_spacing * np.arange(self.config.knots, dtype=float)
 
+    def shift(self, steps: float) -> Array:
+        """The linear map from knots to those of the same curve so many steps later, (knots, knots)."""
+        config = self.config
+        return interpolation_matrix((self.knot_steps + steps) / self.knot_spacing, config.knots, config.curve)
+
     def optimise(
         self,
         states: Array,
