@@ -19,7 +19,9 @@ OUTPUT_GAIN = 0.01
 class EnsembleTrainer:
     """Networks, priors and optimiser; heads are a leading dimension of every tensor.
 
-    Adam works entry by entry, so that one optimiser over the stacked tensors is one per head.
+    Adam works entry by entry, so that one optimiser over the stacked tensors is one per head. The networks
+    are so small that calls cost more than arithmetic: all weights lie in one vector, for one fused step, and
+    the gradients are written out, for no graph has to be recorded and walked back.
 
     Args:
       inputs: the number of value features.
@@ -31,13 +33,17 @@ class EnsembleTrainer:
         self._config = config
         self._generator = torch.Generator().manual_seed(seed)
         sizes = (inputs, *config.hidden, 1)
-        self.network = self._layers(sizes, config.ensemble_size, OUTPUT_GAIN)
+        initial = self._layers(sizes, config.ensemble_size, OUTPUT_GAIN)
         self.prior = self._layers(sizes, config.ensemble_size, 1.0)
-        for tensor in self.network.values():
-            tensor.requires_grad_(True)
+        weights = torch.cat([tensor.flatten() for tensor in initial.values()])
+        weights.grad = torch.zeros_like(weights)
+        # views by name: whoever writes to one writes to the vector
+        self.network = views_like(initial, weights)
+        self._gradient = views_like(initial, weights.grad)
         self.feature_mean = np.zeros(inputs)
         self.feature_std = np.ones(inputs)
-        self.optimiser = torch.optim.Adam(list(self.network.values()), lr=config.learning_rate)
+        self._weights = weights
+        self._optimiser = torch.optim.Adam([weights], lr=config.learning_rate, fused=True)
 
     def _layers(self, sizes: tuple[int, ...], heads: int, output_gain: float) -> Tensors:
         """Glorot-uniform weights and zero biases by name: weight0, bias0, weight1, …"""
@@ -73,31 +79,25 @@ class EnsembleTrainer:
         config = self._config
         scale = config.value_scale
         inputs = torch.from_numpy((features - self.feature_mean) / self.feature_std).float()
-        wanted = torch.from_numpy(targets / scale).float()
-        with torch.no_grad():  # the priors are fixed: what is left for the networks is fixed, too
-            wanted = wanted - config.prior_scale * forward(self.prior, inputs)
+        # the priors are fixed: what is left for the networks is fixed, too
+        wanted = torch.from_numpy(targets / scale).float() - config.prior_scale * forward(self.prior, inputs)
         if config.target_noise:
             noise = torch.randn(wanted.shape, generator=self._generator)
             wanted = wanted + config.target_noise * noise
-        for group in self.optimiser.param_groups:
+        for group in self._optimiser.param_groups:
             group["lr"] = config.learning_rate
+            # Adam adds this times the weights to the gradient: the derivative of weight_decay · |θ|²
+            group["weight_decay"] = 2.0 * config.weight_decay
         heads, n = wanted.shape
-        rows = torch.arange(heads)[:, None]
         draws = torch.from_numpy(rng.integers(0, n, (config.gradient_steps, heads, config.batch_size)))
-        error = torch.zeros(())
+        residual = torch.zeros(())
         for picked in draws:
             seen = inputs[picked]
             if config.input_noise:
                 seen = seen + config.input_noise * torch.randn(seen.shape, generator=self._generator)
-            residual = forward(self.network, seen) - wanted[rows, picked]
-            error = residual.detach().square().mean()
-            penalty = sum(tensor.square().sum() for tensor in self.network.values())
-            # heads are independent: summing their losses gives each its own gradient
-            loss = residual.square().mean(dim=1).sum() + config.weight_decay * penalty
-            self.optimiser.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
-            self.optimiser.step()
-        return error.item() * scale**2
+            residual = differentiate(self.network, seen, wanted.gather(1, picked), self._gradient)
+            self._optimiser.step()
+        return residual.square().mean().item() * scale**2
 
     def configure(self, config: LearnerConfig) -> None:
         """Take new dynamic settings from the next update on."""
@@ -106,9 +106,10 @@ class EnsembleTrainer:
     def dump_optimiser(self) -> dict[str, Array]:
         """Adam's moments and the generator's state, beside what `value` holds."""
         state: dict[str, Array] = {"torch_rng": self._generator.get_state().numpy()}
-        for name, tensor in self.network.items():
-            for key, moment in self.optimiser.state[tensor].items():
-                state[f"adam.{name}.{key}"] = moment.numpy()
+        for kind, moment in self._optimiser.state[self._weights].items():
+            # the number of steps is one for all
+            named = views_like(self.network, moment) if moment.dim() else dict.fromkeys(self.network, moment)
+            state |= {f"adam.{name}.{kind}": tensor.numpy().copy() for name, tensor in named.items()}
         return state
 
     def restore(self, tensors: Mapping[str, Array], value: ValueEnsemble) -> None:
@@ -131,22 +132,22 @@ class EnsembleTrainer:
                     f"the checkpoint's {name} has layers {shapes}, not {wanted}; "
                     f"set ensemble_size and hidden to the checkpoint's"
                 )
-        with torch.no_grad():
-            for name, layers in stored.items():
-                for index, layer in enumerate(layers):
-                    own[name][f"weight{index}"].copy_(torch.from_numpy(layer.weight))
-                    own[name][f"bias{index}"].copy_(torch.from_numpy(layer.bias))
+        for name, layers in stored.items():
+            for index, layer in enumerate(layers):
+                own[name][f"weight{index}"].copy_(torch.from_numpy(layer.weight))
+                own[name][f"bias{index}"].copy_(torch.from_numpy(layer.bias))
         self.feature_mean, self.feature_std = value.feature_mean, value.feature_std
         if "torch_rng" not in tensors:
             return
         self._generator.set_state(torch.from_numpy(tensors["torch_rng"].copy()))
-        for name, tensor in self.network.items():
-            prefix = f"adam.{name}."
-            self.optimiser.state[tensor] = {
-                key.removeprefix(prefix): torch.from_numpy(moment.copy())
-                for key, moment in tensors.items()
-                if key.startswith(prefix)
-            }
+        moments: Tensors = {}
+        if any(name.startswith("adam.") for name in tensors):  # none before the first gradient step
+            for kind in ("exp_avg", "exp_avg_sq"):
+                parts = [tensors[f"adam.{name}.{kind}"].ravel() for name in self.network]
+                moments[kind] = torch.from_numpy(np.concatenate(parts))
+            steps = tensors[f"adam.{next(iter(self.network))}.step"]
+            moments["step"] = torch.tensor(float(steps.item()))
+        self._optimiser.state[self._weights] = moments
 
     def value(self) -> ValueEnsemble:
         """The ensemble as the planner reads it."""
@@ -161,18 +162,54 @@ class EnsembleTrainer:
         )
 
 
+def views_like(tensors: Tensors, vector: torch.Tensor) -> Tensors:
+    """Consecutive parts of a vector by the names and shapes of tensors of as many entries together."""
+    parts = torch.split(vector, [tensor.numel() for tensor in tensors.values()])
+    return {name: part.view(tensors[name].shape) for name, part in zip(tensors, parts, strict=True)}
+
+
 def forward(tensors: Tensors, inputs: torch.Tensor) -> torch.Tensor:
     """Evaluate all heads, (n, features) or (heads, n, features) -> (heads, n)."""
-    hidden = inputs
+    return activations(tensors, inputs)[-1][..., 0]
+
+
+def activations(tensors: Tensors, inputs: torch.Tensor) -> list[torch.Tensor]:
+    """The input of every layer, then the output (heads, n, 1); tanh stands between layers."""
+    outputs = [inputs]
     count = len(tensors) // 2
     for index in range(count):
-        hidden = hidden @ tensors[f"weight{index}"] + tensors[f"bias{index}"]
-        if index < count - 1:
-            hidden = torch.tanh(hidden)
-    return hidden[..., 0]
+        hidden = outputs[-1] @ tensors[f"weight{index}"] + tensors[f"bias{index}"]
+        outputs.append(torch.tanh(hidden) if index < count - 1 else hidden)
+    return outputs
+
+
+def differentiate(
+    tensors: Tensors, inputs: torch.Tensor, wanted: torch.Tensor, gradient: Tensors
+) -> torch.Tensor:
+    """Each head's gradient of its own mean squared error, by back-propagation.
+
+    Args:
+      tensors: the networks.
+      inputs: (heads, n, features).
+      wanted: (heads, n).
+      gradient: as `tensors`; written to.
+
+    Returns:
+      The residuals, (heads, n).
+    """
+    *layer_inputs, output = activations(tensors, inputs)
+    residual = output[..., 0] - wanted
+    upstream = (2.0 / wanted.shape[1]) * residual[..., None]
+    for index in reversed(range(len(layer_inputs))):
+        seen = layer_inputs[index]
+        torch.bmm(seen.mT, upstream, out=gradient[f"weight{index}"])
+        torch.sum(upstream, dim=1, keepdim=True, out=gradient[f"bias{index}"])
+        if index:  # tanh' = 1 - tanh²
+            upstream = torch.bmm(upstream, tensors[f"weight{index}"].mT) * (1.0 - seen.square())
+    return residual
 
 
 def as_layers(tensors: Tensors) -> tuple[Layer, ...]:
     """Stacked tensors as the planner's NumPy layers."""
-    arrays = {name: tensor.detach().numpy().astype(np.float64) for name, tensor in tensors.items()}
+    arrays = {name: tensor.numpy().astype(np.float64) for name, tensor in tensors.items()}
     return tuple(Layer(arrays[f"weight{index}"], arrays[f"bias{index}"]) for index in range(len(arrays) // 2))

@@ -12,8 +12,9 @@ class Expert:
     """Acts from many states side by side with the planner behind the targets.
 
     One plan of N steps undershoots what replanning earns; labels made of such plans sink, the more so where
-    an actor has led a humanoid astray. The returns of an expert who replans do not, and every state that it
-    comes through is a label, too (AggreVaTe, Ross & Bagnell 2014).
+    an actor has led a humanoid astray. The returns of an expert who replans do not, and the states that it
+    comes through are labels, too (AggreVaTe, Ross & Bagnell 2014): those of the first half, since later
+    ones would be bootstrapped after few steps, on values that nobody has labelled.
 
     Args:
       solver: plans.
@@ -29,7 +30,7 @@ class Expert:
         self._world = Rollouts(self._task.model, threads)
 
     def act(self, states: Array, executed: Array, value: ValueEnsemble) -> Labels:
-        """Act from each state, and label all states on the way by what was earned from there on.
+        """Act from each state, and label states on the way by what was earned from there on.
 
         Args:
           states: (P, state_size).
@@ -37,8 +38,8 @@ class Expert:
           value: terminal value of the plans, by the heads' mean.
 
         Returns:
-          Labels of `steps` states for each of the P that did not diverge, in one block a step; one
-          candidate each.
+          Labels of half of `steps` states, rounded up, for each of the P that did not diverge, in one
+          block a step; one candidate each.
         """
         task, mppi = self._task, self._solver.mppi
         knots, elites = self._solver.fit(executed), None
@@ -65,12 +66,12 @@ class Expert:
         for step in reversed(range(self._steps)):
             later = rewards[step] + discount * later
             earned[step] = later
-        count = int(alive.sum())
+        first = (self._steps + 1) // 2
         return Labels(
-            features=np.concatenate([row[alive] for row in features[:-1]]),
-            rewards=earned[:, alive].reshape(-1, 1),
-            terminal_features=np.tile(features[-1][alive], (self._steps, 1))[:, None],
-            steps=np.repeat(np.arange(self._steps, 0, -1.0), count),
+            features=np.concatenate([row[alive] for row in features[:first]]),
+            rewards=earned[:first, alive].reshape(-1, 1),
+            terminal_features=np.tile(features[-1][alive], (first, 1))[:, None],
+            steps=np.repeat(self._steps - np.arange(first, dtype=float), int(alive.sum())),
         )
 
 
