@@ -79,9 +79,9 @@ def test_labels_are_what_replanning_earned_from_each_state_on(task: Task) -> Non
         knots, elites = planning.shift(1) @ solution.knots, planning.shift(1) @ solution.elites
     reached = task.value_features(task.observe(states))
 
-    assert len(labels.features) == 9  # of the first half of the way
-    np.testing.assert_allclose(labels.features, np.concatenate(features[:3]), atol=1e-9)
-    for step in range(3):
+    assert len(labels.features) == 12  # of the first three quarters of the way
+    np.testing.assert_allclose(labels.features, np.concatenate(features[:4]), atol=1e-9)
+    for step in range(4):
         for problem in range(3):
             row = 3 * step + problem
             earned = sum(0.99 ** (later - step) * rewards[later, problem] for later in range(step, 5))
@@ -96,7 +96,7 @@ def test_a_state_that_diverges_leaves_no_labels_and_spoils_no_others() -> None:
     states[1, task.model.nq] = 1e12
     executed = np.zeros((3, CONFIG.target_horizon, 1))
     labels = Expert(solver(task), CONFIG.expert_steps, threads=1).act(states, executed, ensemble(task))
-    np.testing.assert_array_equal(labels.steps, np.repeat([5, 4, 3], 2))
+    np.testing.assert_array_equal(labels.steps, np.repeat([5, 4, 3, 2], 2))
     assert np.isfinite(labels.rewards).all() and np.abs(labels.features).max() < 1e3
 
 
@@ -127,6 +127,6 @@ def test_the_learner_labels_all_that_the_expert_sees(tmp_path: Path) -> None:
     learner.save(tmp_path / "checkpoint", epoch=7)
     labelled = read_tensors(tmp_path / "checkpoint", "the weights")[0]["labels.features"]
     visited = task.value_features(task.observe(states))
-    assert len(labelled) == 4 * 3
+    assert len(labelled) == 4 * 4
     near = np.abs(labelled[:4, None] - visited).sum(axis=-1).min(axis=1) < 1e-9
     assert near.tolist() == [True, True, False, False]  # two visited states, then two ends

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
-from scipy import stats
 
 from polo_ros.agent import Agent
 from polo_ros.arrays import Array
 from polo_ros.config import settings_for
 from polo_ros.experiments.experiment import Experiment, Row
+from polo_ros.experiments.statistics import interval
 from polo_ros.learner.learner import Learner
 from polo_ros.markdown import table
 from polo_ros.occupancy import OccupancyGrid
@@ -219,10 +219,3 @@ class ExplorationMap(Experiment):
                 cells.append(f"{means[0]} ({means[1]})")
             lines.append(cells)
         return table(("world", "cells", "visited", "value there (std)", "value elsewhere (std)"), lines)
-
-
-def interval(curves: Array) -> tuple[Array, Array]:
-    """Mean and half the width of its 95 % interval (Student's t) over seeds, (seeds, n) -> (n,) twice."""
-    count = len(curves)
-    half = stats.t.ppf(0.975, count - 1) * curves.std(axis=0, ddof=1) / math.sqrt(count)
-    return curves.mean(axis=0), half

@@ -13,8 +13,8 @@ class Expert:
 
     One plan of N steps undershoots what replanning earns; labels made of such plans sink, the more so where
     an actor has led a humanoid astray. The returns of an expert who replans do not, and the states that it
-    comes through are labels, too (AggreVaTe, Ross & Bagnell 2014): those of the first half, since later
-    ones would be bootstrapped after few steps, on values that nobody has labelled.
+    comes through are labels, too (AggreVaTe, Ross & Bagnell 2014): those of the first three quarters, since
+    later ones would be bootstrapped after few steps, on values that are mostly guesses.
 
     Args:
       solver: plans.
@@ -38,7 +38,7 @@ class Expert:
           value: terminal value of the plans, by the heads' mean.
 
         Returns:
-          Labels of half of `steps` states, rounded up, for each of the P that did not diverge, in one
+          Labels of three quarters of `steps` states, rounded up, for each of the P that did not diverge, in one
           block a step; one candidate each.
         """
         task, mppi = self._task, self._solver.mppi
@@ -66,7 +66,7 @@ class Expert:
         for step in reversed(range(self._steps)):
             later = rewards[step] + discount * later
             earned[step] = later
-        first = (self._steps + 1) // 2
+        first = (3 * self._steps + 3) // 4
         return Labels(
             features=np.concatenate([row[alive] for row in features[:first]]),
             rewards=earned[:first, alive].reshape(-1, 1),
