@@ -57,9 +57,9 @@ class Case:
     seeds: int
     value_horizon: int
 
-    def settings(self, **more: Any) -> Settings:
+    def settings(self, changes: Mapping[str, Any]) -> Settings:
         """With further parameters on top."""
-        return settings_of(self.task, {**self.overrides, **more})
+        return settings_of(self.task, {**self.overrides, **changes})
 
 
 # labels by an expert that plans 64 steps ahead; what it sees is all that is learned from
@@ -86,6 +86,13 @@ CASES = {
         life=2500, episode=2500, steps=375, horizons=(4, 8, 16, 32), rollouts=(40, 40, 40, 40), seeds=5,
         value_horizon=16,
     ),
+}  # fmt: skip
+
+
+# how little a quick run learns
+QUICK: dict[str, Any] = {
+    "update_period": 10, "gradient_steps": 8, "warmup_labels": 1, "target_states": 2, "expert_steps": 8,
+    "target_rollouts": 8, "target_horizon": 8,
 }  # fmt: skip
 
 
@@ -119,21 +126,19 @@ class Horizons(Experiment):
         """One life without learning; the value function is trained first where there is none yet."""
         case = self.cases(quick)[job["case"]]
         method, horizon = job["method"], job["horizon"]
-        rollouts = dict(zip(case.horizons, case.rollouts, strict=True)).get(horizon, case.rollouts[-1])
-        acting = case.settings(horizon=horizon, rollouts=rollouts)
-        judged = acting.task
+        rollouts = dict(zip(case.horizons, case.rollouts, strict=True))[horizon]
+        acting = {"horizon": horizon, "rollouts": rollouts}
+        judged = case.settings(acting).task
         value = None
         if method != "mpc":
-            studying = case.settings(**case.lesson, end_horizon=case.lesson.get("horizon", horizon))
+            studying = case.settings({**case.lesson, **(QUICK if quick else {})})
             life, episode = (QUICK_STEPS, QUICK_STEPS) if quick else (case.life, case.episode)
-            value = learned(studying, life, episode, 0, folder / f"value-{job['case'].replace(', ', '-')}")
-            weights = {f"reward.{term.name}": 0.0 for term in judged.terms} if method == "value_only" else {}
-            acting = case.settings(
-                horizon=horizon, rollouts=rollouts, value_weight=1.0,
-                value_blend=case.lesson["value_blend"], **weights,
-            )  # fmt: skip
+            value = learned(studying, life, episode, 0, folder / f"value {job['case']}")
+            acting |= {"value_weight": 1.0, "value_blend": case.lesson["value_blend"]}
+        if method == "value_only":
+            acting |= {f"reward.{term.name}": 0.0 for term in judged.terms}
         steps = QUICK_STEPS if quick else case.steps
-        episode_lived = lived(acting, value, job["seed"], steps)
+        episode_lived = lived(case.settings(acting), value, job["seed"], steps)
         states = episode_lived.states
         ctrl = np.array([step.ctrl for step in episode_lived.steps])
         view = judged.observe(states, ctrl)
