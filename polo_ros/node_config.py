@@ -1,5 +1,6 @@
 """The parameters of the nodes around those of planner and learner, and every node's whole table."""
 
+import os
 from dataclasses import dataclass
 
 from polo_ros.learner.config import LearnerConfig
@@ -36,7 +37,10 @@ class PlannerNodeConfig(CommonConfig):
         125.0, "Commands per second; the planner steps its model at this rate.",
         low=1.0, high=1000.0, dynamic=False,
     )  # fmt: skip
-    threads: int = parameter(0, "Rollout threads; 0 for one per core.", low=0, high=256, dynamic=False)
+    threads: int = parameter(
+        0, "Rollout threads; 0 for one per core, less one in real time for the control timer.",
+        low=0, high=256, dynamic=False,
+    )  # fmt: skip
     weights_file: str = parameter(
         "", "Value function to start with: a file, or a name in the package's models folder.",
         dynamic=False,
@@ -70,6 +74,13 @@ class PlannerNodeConfig(CommonConfig):
         5.0, "Gain of the damping safe action, in N·m·s/rad.", low=0.0, high=100.0,
         name="safety.damping",
     )  # fmt: skip
+
+    @property
+    def rollout_threads(self) -> int:
+        """`threads` for the rollouts, whose 0 is one for each core that the process may use."""
+        if self.threads or self.lockstep:
+            return self.threads
+        return max(len(os.sched_getaffinity(0)) - 1, 1)
 
 
 @dataclass(frozen=True)

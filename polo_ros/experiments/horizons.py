@@ -1,17 +1,16 @@
 """`polo reproduce horizons`: what a learned value is worth at every planning horizon (figure 3)."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
 
 from polo_ros.arrays import Array
-from polo_ros.config import Settings
+from polo_ros.experiments.cases import CASES, QUICK_STEPS
 from polo_ros.experiments.experiment import Experiment, Row
-from polo_ros.experiments.lessons import learned, lived, settings_of
+from polo_ros.experiments.lessons import lived
 from polo_ros.experiments.statistics import interval
 from polo_ros.markdown import table
 from polo_ros.score import score
@@ -20,80 +19,6 @@ from polo_ros.tasks import task_classes
 METHODS = {"mpc": "#7a828c", "polo": "#2a78d6", "value_only": "#d6542a"}
 # the measure is kept at this many evenly spread times
 MARKS = 10
-QUICK_STEPS = 20
-# what getup at a fifth of the gears changes in the task's parameter file
-WEAK: dict[str, Any] = {"torque_scale": 0.2, "noise_sigma": 0.5}
-# the paper's reward and nothing beside it
-PLAIN: dict[str, Any] = {"reward.upright": 0.0, "reward.motion": 0.0}
-PAPER: dict[str, Any] = {
-    "noise": "white", "noise_sigma": 0.2, "temperature_mode": "absolute", "temperature": 1.25, "elites": 0,
-    "rollouts": 120,
-}  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Case:
-    """A panel of the figure.
-
-    Attributes:
-      task: by name.
-      overrides: what it changes in the task's parameter file.
-      lesson: what learning changes beside that.
-      life, episode: of learning, in control periods.
-      steps: of each run.
-      horizons, rollouts: of the planner, side by side.
-      seeds: runs a point.
-      value_horizon: where the value alone is tried, without rewards.
-    """
-
-    task: str
-    overrides: dict[str, Any]
-    lesson: dict[str, Any]
-    life: int
-    episode: int
-    steps: int
-    horizons: tuple[int, ...]
-    rollouts: tuple[int, ...]
-    seeds: int
-    value_horizon: int
-
-    def settings(self, changes: Mapping[str, Any]) -> Settings:
-        """With further parameters on top."""
-        return settings_of(self.task, {**self.overrides, **changes})
-
-
-# labels by an expert that plans 64 steps ahead; what it sees is all that is learned from
-LESSON: dict[str, Any] = {
-    "value_weight": 1.0, "value_blend": 0.95, "hidden": (32, 32), "prior_scale": 0.01, "input_noise": 0.1,
-    "learning_rate": 0.001, "batch_size": 64, "gradient_steps": 512, "update_period": 100,
-    "warmup_labels": 512, "label_capacity": 30000, "bound_targets": True, "target_states": 8,
-    "end_fraction": 0.75, "expert_steps": 64, "target_rollouts": 30, "target_iterations": 1,
-    "target_value_weight": 0.0,
-}  # fmt: skip
-CASES = {
-    "getup": Case(
-        "humanoid_getup", PLAIN, {**LESSON, "target_sigma": 0.2, "horizon": 16, "rollouts": 60},
-        life=3000, episode=200, steps=300, horizons=(8, 16, 32, 64), rollouts=(60, 60, 30, 30), seeds=5,
-        value_horizon=64,
-    ),
-    "getup, weak": Case(
-        "humanoid_getup", {**PLAIN, **WEAK}, {**LESSON, "target_sigma": 0.5, "horizon": 16, "rollouts": 60},
-        life=3000, episode=200, steps=300, horizons=(8, 16, 32, 64), rollouts=(60, 60, 30, 30), seeds=5,
-        value_horizon=64,
-    ),
-    "hand": Case(
-        "hand_cube", {}, {**LESSON, "target_sigma": 0.5, "target_horizon": 32, "target_rollouts": 20},
-        life=2500, episode=2500, steps=375, horizons=(4, 8, 16, 32), rollouts=(40, 40, 40, 40), seeds=5,
-        value_horizon=16,
-    ),
-}  # fmt: skip
-
-
-# how little a quick run learns
-QUICK: dict[str, Any] = {
-    "update_period": 10, "gradient_steps": 8, "warmup_labels": 1, "target_states": 2, "expert_steps": 8,
-    "target_rollouts": 8, "target_horizon": 8,
-}  # fmt: skip
 
 
 class Horizons(Experiment):
@@ -107,16 +32,12 @@ class Horizons(Experiment):
         *(f"measure_{100 * (mark + 1) // MARKS}" for mark in range(MARKS)),
     )  # fmt: skip
 
-    def cases(self, quick: bool) -> dict[str, Case]:
-        """The panels by name."""
-        return CASES
-
     def jobs(self, quick: bool) -> Sequence[Row]:
         """Every case, seed and horizon without a value function and with it, and the value function alone."""
         jobs: list[Row] = []
-        for name, case in self.cases(quick).items():
+        for name, case in CASES.items():
             for seed in range(1 if quick else case.seeds):
-                points = [(method, horizon) for method in ("mpc", "polo") for horizon in case.horizons]
+                points = [(method, horizon) for method in ("mpc", "polo") for horizon in case.rollouts]
                 points.append(("value_only", case.value_horizon))
                 chosen = points[:1] + points[-2:-1] if quick else points
                 jobs += [{"case": name, "method": m, "horizon": h, "seed": seed} for m, h in chosen]
@@ -124,17 +45,10 @@ class Horizons(Experiment):
 
     def run(self, job: Row, quick: bool, folder: Path) -> Sequence[Row]:
         """One life without learning; the value function is trained first where there is none yet."""
-        case = self.cases(quick)[job["case"]]
-        method, horizon = job["method"], job["horizon"]
-        rollouts = dict(zip(case.horizons, case.rollouts, strict=True))[horizon]
-        acting = {"horizon": horizon, "rollouts": rollouts}
+        case, method = CASES[job["case"]], job["method"]
+        acting = case.planning(job["horizon"], valued=method != "mpc")
         judged = case.settings(acting).task
-        value = None
-        if method != "mpc":
-            studying = case.settings({**case.lesson, **(QUICK if quick else {})})
-            life, episode = (QUICK_STEPS, QUICK_STEPS) if quick else (case.life, case.episode)
-            value = learned(studying, life, episode, 0, folder / f"value {job['case']}")
-            acting |= {"value_weight": 1.0, "value_blend": case.lesson["value_blend"]}
+        value = None if method == "mpc" else case.value(folder / job["case"], quick)
         if method == "value_only":
             acting |= {f"reward.{term.name}": 0.0 for term in judged.terms}
         steps = QUICK_STEPS if quick else case.steps
@@ -156,7 +70,7 @@ class Horizons(Experiment):
 
     def fixed(self, quick: bool) -> str:
         """What each case changes in its task's parameter file, and how long it learns."""
-        return "; ".join(f"{name}: {case}" for name, case in self.cases(quick).items())
+        return "; ".join(f"{name}: {case}" for name, case in CASES.items())
 
     def draw(self, rows: Sequence[Mapping[str, str]], folder: Path) -> None:
         """For each case the mean reward against the horizon, and the measure over time by value alone."""

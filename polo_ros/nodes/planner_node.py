@@ -15,6 +15,8 @@ from polo_ros.arrays import Array
 from polo_ros.errors import PoloError
 from polo_ros.learner.checkpoint import Origin, decode_value, load_value
 from polo_ros.node_config import PlannerNodeConfig
+from polo_ros.nodes.commander import Commander
+from polo_ros.nodes.history import Command, Visit, rewards
 from polo_ros.nodes.messages import (
     NANOSECONDS,
     experience_schema,
@@ -27,13 +29,12 @@ from polo_ros.nodes.messages import (
     unpack_odometry,
 )
 from polo_ros.nodes.node import ERROR, LATCHED, OK, RELIABLE, SENSOR, WARN, PoloNode, exit_with
-from polo_ros.nodes.planning import Worker
+from polo_ros.nodes.planning import RUN_OUT, LookAhead, Timing, Worker, why_unfollowed
 from polo_ros.nodes.robot import Robot
 from polo_ros.nodes.safety import SafetyGate
 from polo_ros.nodes.state import GOAL, Snapshot, StateAssembler
 from polo_ros.nodes.telemetry import Telemetry
-from polo_ros.planner import Plan, Planner, PlannerConfig, PlanReport
-from polo_ros.planner.predict import Predictor
+from polo_ros.planner import Planner, PlannerConfig, PlanReport
 
 # a forward gap of this many control periods between states is a new episode
 EPISODE_GAP = 20
@@ -57,26 +58,32 @@ class PlannerNode(PoloNode):
                 f"in the MJCF to 1 / (control_rate · {self.task.substeps})"
             )
         self._robot = Robot(self.task.model, settings.joints)
-        self._planner = Planner(self.task, self.config(PlannerConfig), self.seed, settings.threads)
+        self._planner = Planner(self.task, self.config(PlannerConfig), self.seed, settings.rollout_threads)
         self.apply_reward_weights()
-        self._predictor = Predictor(self.task)
         self._states = StateAssembler(self.task, self._robot, settings.lockstep)
         self._gate = SafetyGate(self.task, self._robot, settings.autostart)
+        self._commander = Commander(self._planner, self._gate, self._states.joint_velocities, settings)
         self._lock = threading.Lock()
-        self._following: PlanReport | None = None
+        self._period = round(NANOSECONDS / settings.control_rate)
+        simulated = bool(self.get_parameter("use_sim_time").value)
+        self._look_ahead = LookAhead(self._period, self._period if simulated else 0)
+        self._newest: PlanReport | None = None
         self._latest: Snapshot | None = None
         self._origin: Origin | None = None
         self._last_answer: Float64MultiArray | None = None
-        self._last_stamp: int | None = None
         self._reset_wanted = False
         self._episode = 0
-        self._latency = 0.0
+        self._latency = 0
         self._fault = ""
-        self._counts = {"plans": 0, "diverged_plans": 0, "missed_plans": 0, "refused_weights": 0}
+        self._held_back = ""
+        self._timing = Timing(self._period)
+        self._missed_reported = 0
+        counted = ("plans", "diverged_plans", "late_plans", "missed_plans", "refused_weights")
+        self._counts = dict.fromkeys(counted, 0)
         if settings.weights_file:
             self._planner.value, self._origin = load_value(settings.weights_file, self.task)
         self._connect()
-        self._worker: Worker[Snapshot] = Worker(self._plan, "planning")
+        self._worker: Worker[tuple[Snapshot, int]] = Worker(self._plan, "planning")
 
     def _connect(self) -> None:
         """Publishers, subscriptions, services and, in real time, the control timer."""
@@ -117,22 +124,27 @@ class PlannerNode(PoloNode):
         values: dict[str, object] = {
             **self._counts,
             "episode": self._episode,
-            "latency": f"{self._latency:.4f}",
+            "latency": f"{self._latency / NANOSECONDS:.4f}",
         }
+        if not self._settings.lockstep:
+            values |= self._timing.report(self.get_clock().now().nanoseconds, self._counts["plans"])
         if self._origin is not None:
             values["weights_sequence"] = self._origin.sequence
             values["weights_epoch"] = self._origin.epoch
-        with self._lock:
-            report = self._following
+        report = self._newest
         if report is not None:
             values["effective_sample_size"] = f"{report.effective_sample_size:.1f}"
             values["valid_rollouts"] = report.valid_rollouts
             values["plan_time"] = f"{report.compute_time:.4f}"
             if report.valid_rollouts == 0:
                 return ERROR, "every rollout diverged; following the last good plan", values
-        reason = self._why_safe(self.get_clock().now().nanoseconds)
+        reason = self._why_safe(self.get_clock().now().nanoseconds) or self._held_back
         if reason:
             return WARN, f"safe action: {reason}", values
+        missed = self._counts["missed_plans"]
+        if missed > self._missed_reported:  # however short it was
+            self._missed_reported = missed
+            return WARN, "planning was late: the plan ran out before the next one came", values
         if self._fault:
             return WARN, self._fault, values
         return OK, "planning", values
@@ -173,16 +185,22 @@ class PlannerNode(PoloNode):
             return
         self._fault = ""
         previous = self._latest.stamp if self._latest is not None else None
-        if previous is not None and snapshot.stamp == previous and self._settings.lockstep:
-            if self._last_answer is not None:  # the simulator asks again: the answer may be lost
+        if previous is not None and snapshot.stamp == previous:
+            # in lockstep the simulator asks again, since the answer may be lost; in real time a part is
+            # new and the others of its moment are still on their way: no state to plan from
+            if self._settings.lockstep and self._last_answer is not None:
                 self._commands.publish(self._last_answer)
             return
         self._latest = snapshot
         if previous is not None:
             self._notice_break(snapshot.stamp - previous)
+        if not self._settings.lockstep:
+            with self._lock:
+                episode = self._episode + self._reset_wanted
+            self._commander.history.heard(snapshot, episode)
         reason = self._why_safe(self.get_clock().now().nanoseconds)
         if not reason:
-            self._worker.submit(snapshot)
+            self._worker.submit((snapshot, time.monotonic_ns()))
         elif self._settings.lockstep:
             self._command_safely(snapshot)
 
@@ -193,10 +211,16 @@ class PlannerNode(PoloNode):
         )
         if step < 0:
             self.get_logger().warning("time jumped back: plan and experience start afresh")
+            self._commander.history.clear()
         if step < 0 or step > gap * NANOSECONDS:
-            with self._lock:
-                self._reset_wanted = True
-                self._following = None
+            self._forget_plans()
+
+    def _forget_plans(self) -> None:
+        """No plan acts until one from neutral controls has been made."""
+        with self._lock:
+            self._reset_wanted = True
+            self._newest = None
+            self._commander.schedule.clear()
 
     def _why_safe(self, now: int) -> str:
         """Why not to command; empty where all is well."""
@@ -207,30 +231,36 @@ class PlannerNode(PoloNode):
 
     # ---- planning, on its own thread
 
-    def _plan(self, snapshot: Snapshot) -> None:
+    def _plan(self, request: tuple[Snapshot, int]) -> None:
+        """From a state, and the monotonic time in ns at which it was heard."""
         self._apply_changes()
-        began = self.get_clock().now().nanoseconds
-        state, start = snapshot.state, snapshot.stamp / NANOSECONDS
-        following = self._following
-        if following is not None and self._compensates():
-            ahead = start + self._latency
-            state = self._predictor.roll(state, start, ahead, following.plan, self._planner.control)
-            start = ahead
-        report = self._planner.plan(state, start)
+        snapshot, heard = request
+        wall, now = time.monotonic_ns(), self.get_clock().now().nanoseconds
+        self._look_ahead.begin(wall, now)
+        state, start = snapshot.state, snapshot.stamp
+        if self._compensates():
+            periods = self._look_ahead.periods(now - start, wall - heard)
+            state, start = self._commander.foresee(snapshot, periods), start + periods * self._period
+        report = self._planner.plan(state, start / NANOSECONDS)
+        self._look_ahead.end(time.monotonic_ns())
         self._counts["plans"] += 1
         self._counts["diverged_plans"] += report.valid_rollouts == 0
+        now = self.get_clock().now().nanoseconds
         with self._lock:
             if not self._reset_wanted:
-                self._following = report
-        if self._settings.lockstep:
-            if self._why_safe(snapshot.stamp):  # stopped or disabled while this was planned
-                self._command_safely(snapshot)
-            else:
-                self._follow(report.plan, start, snapshot)
+                self._newest = report
+                if not self._settings.lockstep:
+                    self._commander.schedule.add(report.plan, snapshot.stamp, now / NANOSECONDS)
+        if not self._settings.lockstep:
+            self._latency = start - snapshot.stamp
+            self._counts["late_plans"] += self._compensates() and now >= start
+            self._publish_experience(self._commander.history.take())
+        elif self._why_safe(snapshot.stamp):  # stopped or disabled while this was planned
+            self._command_safely(snapshot)
         else:
-            # what planning takes from state to plan, smoothed, is what the next plan looks ahead by
-            taken = (self.get_clock().now().nanoseconds - min(began, snapshot.stamp)) / NANOSECONDS
-            self._latency += 0.2 * (min(taken, 0.5) - self._latency)
+            ctrl = self._commander.ctrl(report.plan, start / NANOSECONDS)
+            self._send(ctrl, snapshot.stamp)
+            self._publish_experience([Visit(snapshot, self._episode, ctrl)])
         self._telemetry.publish(report)
 
     def _compensates(self) -> bool:
@@ -239,7 +269,7 @@ class PlannerNode(PoloNode):
     def _apply_changes(self) -> None:
         """Take over parameters and resets; only ever between two plans."""
         if self.take_changes():
-            self._settings = self.config(PlannerNodeConfig)
+            self._settings = self._commander.settings = self.config(PlannerNodeConfig)
             self._planner.configure(self.config(PlannerConfig))
             self.apply_reward_weights()
         with self._lock:
@@ -247,6 +277,7 @@ class PlannerNode(PoloNode):
                 self._reset_wanted = False
                 self._episode += 1
                 self._planner.reset()
+                self._look_ahead.interrupt()
 
     def check(self) -> None:
         """End the node where planning failed: a silent planner is worse than a stopped one."""
@@ -256,36 +287,23 @@ class PlannerNode(PoloNode):
     # ---- commands out
 
     def _control(self) -> None:
-        """Real time: sample the plan at this moment, or act safely."""
+        """Real time: sample the plan that acts at this moment, or act safely."""
         now = self.get_clock().now().nanoseconds
-        with self._lock:
-            following = self._following
-        reason = self._why_safe(now)
-        if not reason and following is None:
-            reason = "no plan yet"
-        if not reason and following is not None and now > following.plan.end * NANOSECONDS:
-            reason = "the plan has run out"
-            self._counts["missed_plans"] += 1
-        if reason or following is None or self._latest is None:
-            if self._latest is not None:
-                self._command_safely(self._latest)
+        acting = self._commander.schedule.at(now / NANOSECONDS)
+        reason = self._why_safe(now) or why_unfollowed(acting, now / NANOSECONDS)
+        self._counts["missed_plans"] += reason == RUN_OUT != self._held_back
+        self._held_back = reason
+        acting = None if reason else acting
+        state = self._latest.stamp if self._latest is not None else None
+        self._timing.tick(now, state, acting.stamp if acting else None)
+        if state is None:
             return
-        self._follow(following.plan, now / NANOSECONDS, self._latest)
-
-    def _follow(self, plan: Plan, time: float, snapshot: Snapshot) -> None:
-        """Command what the plan says at a time in s, and publish the newest state as experience, once."""
-        settings = self._settings
-        ctrl = self._planner.control(plan, time)
-        ctrl = self._gate.limit(ctrl, time, settings.max_effort_scale, settings.ramp_time)
-        self._send(ctrl, snapshot.stamp)
-        if snapshot.stamp != self._last_stamp:
-            self._last_stamp = snapshot.stamp
-            self._publish_experience(snapshot, ctrl)
+        ctrl = self._commander.ctrl(acting.plan if acting else None, now / NANOSECONDS)
+        self._send(ctrl, state)
+        self._commander.history.sent(Command(now, ctrl, planned=acting is not None))
 
     def _command_safely(self, snapshot: Snapshot) -> None:
-        settings = self._settings
-        ctrl = self._gate.safe_ctrl(settings.safe_action, settings.damping, self._states.joint_velocities())
-        self._send(ctrl, snapshot.stamp)
+        self._send(self._commander.ctrl(None, snapshot.stamp / NANOSECONDS), snapshot.stamp)
 
     def _send(self, ctrl: Array, answered: int) -> None:
         self._last_answer = pack_command(self._robot.command(ctrl), answered)
@@ -293,10 +311,11 @@ class PlannerNode(PoloNode):
 
     # ---- what others see
 
-    def _publish_experience(self, snapshot: Snapshot, ctrl: Array) -> None:
-        time = snapshot.stamp / NANOSECONDS
-        reward = float(self.task.reward(self.task.observe(snapshot.state, ctrl)))
-        self._experience.publish(pack_experience(time, self._episode, snapshot.state, ctrl, reward))
+    def _publish_experience(self, visits: list[Visit]) -> None:
+        """On the planning thread: judging states takes time that the control timer does not have."""
+        for visit, reward in zip(visits, rewards(self.task, visits), strict=True):
+            time, state = visit.snapshot.stamp / NANOSECONDS, visit.snapshot.state
+            self._experience.publish(pack_experience(time, visit.episode, state, visit.ctrl, float(reward)))
 
     def _on_weights(self, message: UInt8MultiArray) -> None:
         """Take over newer weights for the next plan, or refuse them by name."""
@@ -325,7 +344,10 @@ class PlannerNode(PoloNode):
         self._gate.e_stop(bool(message.data))
 
     def _on_enable(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
+        before = self._gate.enabled
         response.success, response.message = self._gate.enable(request.data)
+        if self._gate.enabled and not before and self._counts["plans"]:
+            self._forget_plans()  # the last one was for another moment
         return response
 
     def _on_reset(self, _: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
@@ -337,6 +359,7 @@ class PlannerNode(PoloNode):
     def close(self) -> None:
         """Let the last plan finish, and leave the robot with its safe action."""
         self._worker.close()
+        self._publish_experience(self._commander.history.take())
         if self._latest is not None:
             self._command_safely(self._latest)
             # readers drop what they have not taken when its publisher goes

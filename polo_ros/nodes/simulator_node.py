@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from geometry_msgs.msg import PoseStamped
 from nav_msgs.msg import Odometry
+from rclpy.clock import Clock, ClockType  # type: ignore[attr-defined]
 from rclpy.publisher import Publisher
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.qos_overriding_options import QoSOverridingOptions
@@ -29,6 +30,7 @@ from polo_ros.nodes.messages import (
     unpack_goal,
 )
 from polo_ros.nodes.node import LATCHED, OK, RELIABLE, WARN, PoloNode, exit_with
+from polo_ros.nodes.pace import Pace
 from polo_ros.nodes.robot import Robot
 from polo_ros.nodes.safety import safe_action
 from polo_ros.nodes.state import GOAL, ODOM, object_topic
@@ -45,8 +47,6 @@ REPEAT_PERIOD = 0.2
 RESET_GAP = 1.0
 # a user's goal must not be pushed out by those of this node, which comes with every state
 GOALS_HEARD = 100
-# a real-time simulator that falls further behind than this many periods lets the time go
-MOST_CATCH_UP = 10
 
 
 @dataclass
@@ -81,7 +81,6 @@ class SimulatorNode(PoloNode):
         self._commands: list[Command] = []
         self._ctrl = np.array(self.task.neutral)
         self._last_command: int | None = None
-        self._late = 0
         self._fault = ""
         self._look_for_others()
 
@@ -111,11 +110,14 @@ class SimulatorNode(PoloNode):
         self.create_service(Trigger, "~/reset_world", self._on_reset_world)
         self.create_service(Trigger, "~/step_simulation", self._on_step_simulation)
         self._waiting_since = time.monotonic()
-        self._anchor: tuple[float, int] | None = None
+        self._pace = Pace(self._period)
         if settings.lockstep:
             self.every(REPEAT_PERIOD, self._repeat_state)
         else:
-            self.every(1.0 / settings.control_rate / settings.realtime_factor / 2.0, self._follow_clock)
+            # goes off at once, and from then on when the next period is due
+            self._alarm = self.create_timer(
+                0.0, self._follow_clock, clock=Clock(clock_type=ClockType.STEADY_TIME)
+            )
         self._publish_state()
 
     def configs(self) -> tuple[type[SimulatorNodeConfig], ...]:
@@ -126,7 +128,7 @@ class SimulatorNode(PoloNode):
         """Whether commands arrive, and what else went wrong."""
         values: dict[str, object] = {
             "sim_time": f"{self._time / NANOSECONDS:.3f}",
-            "late_periods": self._late,
+            "late_periods": self._pace.late,
             "ncon": int(self._world.data.ncon),
         }
         if self._fault:
@@ -183,30 +185,20 @@ class SimulatorNode(PoloNode):
         self._fault = fault
 
     def _follow_clock(self) -> None:
-        """Real time: step as many periods as the wall clock asks for."""
+        """Real time: step as many periods as are due by the wall clock, and wait for the next."""
         self._refresh_settings()
-        now = time.monotonic()
-        if self._paused or self._anchor is None:
-            self._anchor = (now, self._time)
-            return
-        wall, simulated = self._anchor
-        due = simulated + int((now - wall) * self._settings.realtime_factor * NANOSECONDS)
-        periods = (due - self._time) // self._period
-        if periods > MOST_CATCH_UP:
-            self._late += periods - MOST_CATCH_UP
-            self._anchor = (now, self._time + MOST_CATCH_UP * self._period)
-            periods = MOST_CATCH_UP
-        for _ in range(periods):
+        if self._paused:
+            self._pace.restart()
+        for _ in range(self._pace.due(time.monotonic_ns(), self._time, self._settings.realtime_factor)):
             self._apply_due_commands()
             self._advance()
             self._publish_state()
+        self._alarm.timer_period_ns = self._pace.wait(time.monotonic_ns(), self._time)
+        self._alarm.reset()
 
     def _refresh_settings(self) -> None:
         if self.take_changes():
-            before = self._settings
             self._settings = self.config(SimulatorNodeConfig)
-            if self._settings.realtime_factor != before.realtime_factor:
-                self._anchor = (time.monotonic(), self._time)
 
     def _apply_due_commands(self) -> None:
         while self._commands and self._commands[0].effective <= self._time:
@@ -244,7 +236,7 @@ class SimulatorNode(PoloNode):
         self._ctrl = np.array(self.task.neutral)
         self._commands.clear()
         self._time += round(RESET_GAP * NANOSECONDS)
-        self._anchor = None
+        self._pace.restart()
 
     def _repeat_state(self) -> None:
         """Lockstep: say it again while nobody answers."""
@@ -292,7 +284,7 @@ class SimulatorNode(PoloNode):
 
     def _on_set_pause(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
         self._paused = request.data
-        self._anchor = None
+        self._pace.restart()
         if not self._paused:
             self._publish_state()
         response.success, response.message = True, "paused" if self._paused else "running"

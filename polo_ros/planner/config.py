@@ -48,7 +48,7 @@ class PlannerConfig:
     )
     value_blend: float = parameter(
         1.0,
-        "λ of MPQ(λ): 1 is the terminal value alone; below, values all along the rollout count, λ^t each.",
+        "MPQ(λ): at 1 the terminal value alone counts; below, values all along the rollout do.",
         low=0.0,
         high=1.0,
     )

@@ -1,4 +1,4 @@
-"""Rolling a state forward under the commands already promised, so that a late plan starts where it will."""
+"""Rolling a state forward under the commands sent and promised: a plan begins where it will start."""
 
 from collections.abc import Callable
 
@@ -6,7 +6,6 @@ import mujoco
 import numpy as np
 
 from polo_ros.arrays import Array
-from polo_ros.planner.plan import Plan
 from polo_ros.tasks.task import STATE_SPEC, Task
 
 
@@ -21,21 +20,14 @@ class Predictor:
         self._task = task
         self._data = mujoco.MjData(task.model)
 
-    def roll(
-        self,
-        state: Array,
-        start: float,
-        end: float,
-        plan: Plan,
-        control: Callable[[Plan, float], Array],
-    ) -> Array:
-        """The state expected at another time, (state_size,).
+    def roll(self, state: Array, start: float, periods: int, control: Callable[[float], Array]) -> Array:
+        """The state expected some control periods later, (state_size,).
 
         Args:
           state: (state_size,), at `start`.
-          start, end: in s; a whole number of control periods is taken, to the nearest.
-          plan: whose commands act meanwhile.
-          control: samples the plan within the control ranges.
+          start: in s.
+          periods: how many.
+          control: what acts from a time in s on, for one period, (nu,).
 
         Returns:
           The predicted state; the given one where the prediction diverges.
@@ -43,8 +35,8 @@ class Predictor:
         task, data = self._task, self._data
         mujoco.mj_resetData(task.model, data)
         mujoco.mj_setState(task.model, data, state, STATE_SPEC)
-        for step in range(max(round((end - start) / task.timestep), 0)):
-            data.ctrl[:] = control(plan, start + step * task.timestep)
+        for period in range(periods):
+            data.ctrl[:] = control(start + period * task.timestep)
             mujoco.mj_step(task.model, data, task.substeps)
         predicted = task.state_of(data)
         return predicted if np.isfinite(predicted).all() else state

@@ -3,9 +3,17 @@
 from collections.abc import Generator
 from typing import Any
 
+import mujoco
+import numpy as np
 import pytest
 from std_msgs.msg import Float64MultiArray
 
+from polo_ros.nodes.messages import unpack_experience
+from polo_ros.nodes.planning import Timing
+from polo_ros.tasks import make_task
+from polo_ros.tasks.task import STATE_SPEC
+
+from .hardware import Driver
 from .harness import Graph
 
 
@@ -54,6 +62,38 @@ def test_commands_flow_by_the_clock(loop: Loop) -> None:
     loop.graph.wait(lambda: loop.graph.reported("planner_node", "plans") > plans, "further plans")
 
 
+def test_experience_pairs_each_state_with_the_control_that_moved_it(loop: Loop) -> None:
+    task = make_task("cartpole_swingup")
+    data = mujoco.MjData(task.model)
+    messages = loop.graph.record(Float64MultiArray, "experience")
+    rows: list[dict[str, np.ndarray]] = []
+    in_succession = 0
+
+    def leads(before: dict[str, np.ndarray], after: dict[str, np.ndarray]) -> bool:
+        if round((after["time"][0] - before["time"][0]) / task.timestep) != 1:
+            return False
+        mujoco.mj_resetData(task.model, data)
+        mujoco.mj_setState(task.model, data, before["state"][0], STATE_SPEC)
+        data.ctrl[:] = before["ctrl"][0]
+        mujoco.mj_step(task.model, data, task.substeps)
+        return np.allclose(task.state_of(data), after["state"][0], rtol=0, atol=1e-9)
+
+    def moved() -> int:
+        """How many times in succession, up to the newest, a state's control led to the next state."""
+        nonlocal in_succession
+        for message in messages[len(rows) :]:
+            rows.append(unpack_experience(message, task))
+            in_succession = in_succession + 1 if len(rows) > 1 and leads(*rows[-2:]) else 0
+            if in_succession >= 10:
+                break
+        return in_succession
+
+    # on a busy machine a command may come a period late, now and then
+    loop.graph.wait(lambda: moved() >= 10, "states that their controls lead on from")
+    times = [row["time"][0] for row in rows]
+    assert times == sorted(set(times))
+
+
 def test_a_killed_planner_leaves_the_robot_safe_and_its_successor_goes_on(loop: Loop) -> None:
     loop.graph.kill("planner_node")
     loop.graph.wait_says("simulator_node", "no command for 0.1 s: safe action")
@@ -73,3 +113,56 @@ def test_a_simulator_that_starts_again_turns_back_time_and_the_planner_says_so(l
     loop.graph.kill("simulator_node")
     loop.restore()
     assert "time jumped back" in loop.graph.log("planner_node")
+
+
+def test_a_plan_that_runs_out_is_counted_and_said(graph: Graph) -> None:
+    driver = Driver(graph)
+    # plans last 0.1 s and states are fresh for 2 s: with a silent driver the last plan runs out
+    graph.start(
+        "planner_node", lockstep=False, autostart=True, horizon=5, noise="white",
+        safety__state_timeout=2.0,
+    )  # fmt: skip
+
+    def names() -> set[str]:
+        found = graph.statuses.get("planner_node")
+        return {pair.key for pair in found.values} if found else set()
+
+    known = {"deadline_misses", "plan_age", "plan_age_max", "state_age", "state_age_max", "plan_rate"}
+    graph.wait(lambda: names() >= known, "ages and rate")
+    missed = graph.reported("planner_node", "missed_plans")
+    driver.running = False
+    graph.wait_says("planner_node", "safe action: the plan has run out")
+    assert graph.reported("planner_node", "missed_plans") > missed
+    assert graph.reported("planner_node", "safe_ticks") > 0
+
+
+def test_enabling_again_begins_with_a_new_plan(graph: Graph) -> None:
+    Driver(graph)
+    graph.start("planner_node", lockstep=False, autostart=True, safety__state_timeout=2.0)
+    graph.wait_says("planner_node", "planning")
+    episode = graph.reported("planner_node", "episode")
+    assert graph.enable(False).success
+    assert graph.enable(True).success
+    graph.wait(lambda: graph.reported("planner_node", "episode") == episode + 1, "another episode")
+    assert graph.enable(True).success  # which changes nothing
+    plans = graph.reported("planner_node", "plans")
+    graph.wait(lambda: graph.reported("planner_node", "plans") > plans, "further plans")
+    assert graph.reported("planner_node", "episode") == episode + 1
+
+
+def test_time_is_judged_by_stamps() -> None:
+    second = 1_000_000_000
+    timing = Timing(period=10 * second)
+    assert timing.report(0, plans=2) == {"control_ticks": 0, "safe_ticks": 0, "deadline_misses": 0}
+    timing.tick(10 * second, state=None, plan=None)
+    timing.tick(24 * second, state=20 * second, plan=14 * second)  # late by less than half a period
+    timing.tick(40 * second, state=38 * second, plan=20 * second)  # and by more
+    assert timing.report(40 * second, plans=12) == {
+        "control_ticks": 3, "safe_ticks": 1, "deadline_misses": 1,
+        "plan_age": "15.0000", "plan_age_max": "20.0000",
+        "state_age": "3.0000", "state_age_max": "4.0000",
+        "plan_rate": "0.25",
+    }  # fmt: skip
+    assert timing.report(50 * second, plans=12) == {
+        "control_ticks": 3, "safe_ticks": 1, "deadline_misses": 1, "plan_rate": "0.00",
+    }  # fmt: skip

@@ -1,0 +1,199 @@
+"""Planning while the robot moves, against lockstep, at equal rollouts a second of simulated time.
+
+    python -m benchmarks.asynchronous
+
+Simulated time in real time runs by `realtime_factor` so slowly that one plan is made for every state, as in
+lockstep: then both spend the same rollouts, and only when a plan comes is different. The factor is found
+from round trips before the runs and never above 1. The planner sleeps for an injected delay, meant in
+simulated time, before each plan returns; plans that a delay costs are not made up for, and the column of
+rollouts a second says how many there were. Return is the paper's mean reward; the point mass has no reward,
+so that its return is coverage, the share of free cells that were visited, and its learner runs, too, by
+the wall clock in either mode. Rows that the CSV file already has are not run again.
+"""
+
+import argparse
+import csv
+import os
+import statistics
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from benchmarks.realtime import Listener, Nodes
+from benchmarks.round_trip import measure
+from benchmarks.tasks import judged
+from polo_ros.config import settings_for
+from polo_ros.share import share_path
+
+# control periods a run: 10 s of cart-pole, 25 s of point mass, 8 s of getting up
+STEPS = {"cartpole_swingup": 500, "pointmass_box": 500, "humanoid_getup": 1000}
+DELAYS = (0.0, 10.0, 30.0, 100.0)
+# a state's plan shall be made in this share of the wall time to the next state
+MARGIN = 0.6
+COLUMNS = (
+    "task", "seed", "mode", "delay_ms", "compensation", "realtime_factor", "steps", "return",
+    "rollouts_per_second", "plan_age", "plan_age_max", "missed_plans", "deadline_misses", "safe_fraction",
+    "lost_states", "wall_time",
+)  # fmt: skip
+KEY = ("task", "seed", "mode", "delay_ms", "compensation")
+Row = dict[str, str]
+
+
+def main() -> None:
+    """Run what is missing, write it, draw it, print what it comes to."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--tasks", nargs="+", choices=list(STEPS), default=list(STEPS))
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument(
+        "--delays", type=float, nargs="+", default=list(DELAYS), help="in ms of simulated time"
+    )
+    parser.add_argument("--steps", type=int, help="control periods a run (default: the task's own)")
+    parser.add_argument("--trips", type=int, default=50, help="round trips that the factor is found from")
+    parser.add_argument("--out", type=Path, default=Path("benchmarks/results/asynchronous.csv"))
+    options = parser.parse_args()
+    os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    rows: list[Row] = []
+    if options.out.exists():
+        with options.out.open() as file:
+            rows = list(csv.DictReader(line for line in file if not line.startswith("#")))
+    else:
+        command = f"# python -m benchmarks.asynchronous {' '.join(sys.argv[1:])}".rstrip()
+        options.out.write_text(f"{command}\n{','.join(COLUMNS)}\n")
+    done = {tuple(row[name] for name in KEY) for row in rows}
+    settings = [("lockstep", 0.0, 0)]
+    settings += [("real time", delay, on) for delay in options.delays for on in (1, 0)]
+    for task in options.tasks:
+        jobs = [(task, str(seed), *setting) for seed in range(options.seeds) for setting in settings]
+        jobs = [job for job in jobs if tuple(map(text, job)) not in done]
+        if not jobs:
+            continue
+        factor = next((float(row["realtime_factor"]) for row in rows if row["task"] == task), 0.0)
+        factor = factor or affordable(task, options.trips)
+        for job in jobs:
+            row = run(*job, factor=factor, steps=options.steps or STEPS[task])
+            with options.out.open("a", newline="") as file:
+                csv.DictWriter(file, COLUMNS).writerow(row)
+            rows.append(row)
+            print(*(f"{key}={value}" for key, value in row.items()), flush=True)
+            draw(rows, options.out.with_suffix(".png"))
+    for task in options.tasks:
+        print(comparison(rows, task))
+
+
+def text(value: object) -> str:
+    """A CSV cell."""
+    return f"{value:.5g}" if isinstance(value, float) else str(value)
+
+
+def affordable(task: str, trips: int) -> float:
+    """The real-time factor at which a plan a state takes `MARGIN` of the time there is."""
+    trip = statistics.median(trip for trip, _ in measure(task, trips))
+    return min(1.0, round(MARGIN * settings_for(task).task.timestep / trip, 3))
+
+
+def run(
+    name: str, seed: str, mode: str, delay: float, compensation: int, *, factor: float, steps: int
+) -> Row:
+    """One run as a row; the delay is in ms of simulated time."""
+    began = time.monotonic()
+    settings = settings_for(name)
+    file = share_path("config", f"{name}.yaml")
+    nodes = Nodes(
+        Path("runs/asynchronous") / f"{name}-{seed}-{mode.replace(' ', '_')}-{delay:g}-{compensation}"
+    )
+    listener = Listener(settings.task)
+    common: dict[str, Any] = {"seed": seed, "lockstep": mode == "lockstep"}
+    planner: dict[str, Any] = {
+        **common, "use_sim_time": True, "autostart": True, "latency_compensation": bool(compensation),
+    }  # fmt: skip
+    learns = not settings.task.terms
+
+    def start_others() -> None:
+        if mode == "lockstep":
+            nodes.start("planner_node", file, planner)
+        else:
+            wall_delay = 1e-3 * delay / factor
+            nodes.start_own("slow_planner", ("--delay", str(wall_delay)), file, planner)
+        if learns:
+            nodes.start("learner_node", file, {"seed": seed, "use_sim_time": True})
+
+    names = {"planner_node"} | ({"learner_node"} if learns else set())
+    try:
+        nodes.start("simulator_node", file, {**common, "realtime_factor": factor})
+        listener.run_from_rest(nodes, start_others, names, steps)
+    finally:
+        nodes.stop()
+        listener.close()
+    judgement = judged(name, *listener.run(steps))
+    keeping = listener.keeping()
+    planned = settings.planner.rollouts * settings.planner.iterations
+    row: dict[str, object] = {
+        "task": name, "seed": seed, "mode": mode, "delay_ms": delay, "compensation": compensation,
+        "realtime_factor": factor, "steps": steps,
+        "return": judgement["mean_reward"] if settings.task.terms else judgement["coverage"],
+        "rollouts_per_second": planned * keeping.plan_rate,
+        "plan_age": keeping.plan_age, "plan_age_max": keeping.plan_age_max,
+        "missed_plans": keeping.missed_plans, "deadline_misses": keeping.deadline_misses,
+        "safe_fraction": keeping.safe_fraction, "lost_states": listener.lost(steps),
+        "wall_time": time.monotonic() - began,
+    }  # fmt: skip
+    return {key: text(value) for key, value in row.items()}
+
+
+def returns(
+    rows: list[Row], task: str, mode: str, delay: float, compensation: int, column: str
+) -> list[float]:
+    """A column of one setting's runs, by seed."""
+    wanted = (task, mode, text(delay), text(compensation))
+    chosen = [row for row in rows if tuple(row[key] for key in KEY if key != "seed") == wanted]
+    return [float(row[column]) for row in sorted(chosen, key=lambda row: int(row["seed"]))]
+
+
+def comparison(rows: list[Row], task: str) -> str:
+    """One sentence: real time without delay against lockstep."""
+    said = []
+    for column in ("return", "rollouts_per_second"):
+        locked = returns(rows, task, "lockstep", 0.0, 0, column)
+        free = returns(rows, task, "real time", 0.0, 1, column)
+        pairs = min(len(locked), len(free))
+        if pairs < 2:
+            return f"{task}: too few seeds to compare"
+        ratios = [a / b for a, b in zip(free[:pairs], locked[:pairs], strict=True)]
+        low, median, high = statistics.quantiles(ratios, n=4)
+        means = f"{statistics.mean(free):.4g} against {statistics.mean(locked):.4g}"
+        said.append(f"{column} {means}, median ratio {median:.3f} ({low:.3f} to {high:.3f})")
+    return f"{task}, real time against lockstep: {'; '.join(said)}"
+
+
+def draw(rows: list[Row], path: Path) -> None:
+    """Return against delay with and without compensation: mean and range over the seeds."""
+    tasks = [task for task in STEPS if any(row["task"] == task for row in rows)]
+    figure = Figure(figsize=(4.2 * len(tasks), 3.6), dpi=120, layout="constrained")
+    for axes, task in zip(figure.subplots(1, len(tasks), squeeze=False)[0], tasks, strict=True):
+        locked = returns(rows, task, "lockstep", 0.0, 0, "return")
+        if locked:
+            axes.axhline(np.mean(locked), color="#4a4f57", ls="--", lw=1.5, label="lockstep")
+            axes.axhspan(min(locked), max(locked), color="#4a4f57", alpha=0.12, lw=0)
+        delays = sorted({float(row["delay_ms"]) for row in rows if row["task"] == task})
+        for on, name, colour in ((1, "compensated", "#2a78d6"), (0, "not compensated", "#d6542a")):
+            found = {delay: returns(rows, task, "real time", delay, on, "return") for delay in delays}
+            found = {delay: values for delay, values in found.items() if values}
+            means = [float(np.mean(values)) for values in found.values()]
+            axes.plot(list(found), means, "o-", color=colour, label=name, lw=2)
+            lows, highs = ([pick(values) for values in found.values()] for pick in (min, max))
+            axes.fill_between(list(found), lows, highs, color=colour, alpha=0.15, lw=0)
+        measure_name = "mean reward" if settings_for(task).task.terms else "coverage"
+        axes.set(title=task, xlabel="injected delay, in ms of simulated time", ylabel=measure_name)
+        axes.grid(alpha=0.3)
+    if tasks:
+        figure.axes[0].legend(frameon=False)
+        figure.savefig(path)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,185 @@
+"""How evenly commands come in real time: the period between them, by the planner's clock and by a reader's.
+
+    python -m benchmarks.jitter
+
+The planner runs with one rollout thread, with the second core idle or taken by a spinning process. "wall" is
+a robot's case: a stand-in driver states a robot at rest by the wall clock. "simulated" has the simulator
+node at real-time factor 1, whose clock the control timer then follows. "node" times are taken in the planner
+node after each command was published; "receiver" times as the message is taken by this process, whose own
+wake-ups are in them (and, with the stand-in driver, its publishing).
+"""
+
+import argparse
+import csv
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import rclpy
+from diagnostic_msgs.msg import DiagnosticArray
+from matplotlib.figure import Figure
+from nav_msgs.msg import Odometry
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.signals import SignalHandlerOptions
+from sensor_msgs.msg import JointState
+from std_msgs.msg import Float64MultiArray
+
+from benchmarks.realtime import PATIENCE, Nodes
+from polo_ros.arrays import Array
+from polo_ros.config import settings_for
+from polo_ros.monitor import EVERY_STATE
+from polo_ros.nodes.messages import pack_joint_state, pack_odometry
+from polo_ros.nodes.node import RELIABLE
+from polo_ros.nodes.robot import Robot
+from polo_ros.share import share_path
+
+CLOCKS, CORES = ("wall", "simulated"), ("idle", "busy")
+COLUMNS = (
+    "clock", "second_core", "place", "periods", "p50_ms", "p99_ms", "max_ms", "mean_period_ms", "plans",
+    "safe_fraction", "deadline_misses",
+)  # fmt: skip
+# what is left out after the first plan, in s
+WARM_UP = 2.0
+# to the second: diagnostics come once in one
+COUNTS = ("plans", "control_ticks", "safe_ticks", "deadline_misses")
+COLOURS = {"node": "#2a78d6", "receiver": "#d6a02a"}
+
+
+def main() -> None:
+    """Measure, print, write a row a setting and place, draw."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--task", default="humanoid_getup")
+    parser.add_argument("--seconds", type=float, default=30.0, help="of wall time a setting")
+    parser.add_argument("--clocks", nargs="+", choices=CLOCKS, default=list(CLOCKS))
+    parser.add_argument("--cores", nargs="+", choices=CORES, default=list(CORES))
+    parser.add_argument("--out", type=Path, default=Path("benchmarks/results/jitter.csv"))
+    options = parser.parse_args()
+    os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    period = 1e3 * settings_for(options.task).task.timestep
+    found: dict[tuple[str, str], dict[str, Array]] = {}
+    with options.out.open("w", newline="") as file:
+        file.write(f"# python -m benchmarks.jitter {' '.join(sys.argv[1:])}".rstrip() + "\n")
+        writer = csv.writer(file)
+        writer.writerow(COLUMNS)
+        for clock in options.clocks:
+            for core in options.cores:
+                stamps, counts = measure(options.task, clock, core == "busy", options.seconds)
+                found[clock, core] = {place: np.diff(times) / 1e6 for place, times in stamps.items()}
+                for place, periods in found[clock, core].items():
+                    off = np.abs(periods - period)
+                    numbers = (*np.percentile(off, (50, 99)), off.max(), periods.mean())
+                    row = (
+                        clock, core, place, len(off), *(f"{number:.3f}" for number in numbers),
+                        counts["plans"], f"{counts['safe_ticks'] / max(counts['control_ticks'], 1):.4f}",
+                        counts["deadline_misses"],
+                    )  # fmt: skip
+                    writer.writerow(row)
+                    file.flush()
+                    print(dict(zip(COLUMNS, row, strict=True)), flush=True)
+    draw(found, period, options.out.with_suffix(".png"))
+
+
+def measure(name: str, clock: str, busy: bool, seconds: float) -> tuple[dict[str, Array], dict[str, int]]:
+    """Times of commands in ns by place, (n,) each, and what the planner counted meanwhile, by name."""
+    file = share_path("config", f"{name}.yaml")
+    nodes = Nodes(Path("runs/jitter"))
+    stamps = Path("runs/jitter/stamps.npy")
+    robot = Robot(settings_for(name).task.model)
+    received: list[int] = []
+    planner: dict[str, str] = {}
+    rclpy.init(args=[], signal_handler_options=SignalHandlerOptions.NO)
+    node = rclpy.create_node("jitter")
+
+    def on_diagnostics(message: DiagnosticArray) -> None:
+        for status in message.status:
+            if status.name.endswith("planner_node"):
+                planner.update({pair.key: pair.value for pair in status.values})
+
+    node.create_subscription(DiagnosticArray, "/diagnostics", on_diagnostics, 10)
+    node.create_subscription(
+        Float64MultiArray, robot.command_topic, lambda _: received.append(time.monotonic_ns()), EVERY_STATE
+    )
+    executor = SingleThreadedExecutor()
+    executor.add_node(node)
+    parameters: dict[str, Any] = {"lockstep": False, "autostart": True, "threads": 1}
+    spinner = None
+    try:
+        if clock == "simulated":
+            nodes.start("simulator_node", file, {"lockstep": False, "realtime_factor": 1.0})
+        else:
+            drive(node, name)
+        nodes.start_own(
+            "stamped_planner", ("--stamps", str(stamps)), file,
+            {**parameters, "use_sim_time": clock == "simulated"},
+        )  # fmt: skip
+        if busy:
+            spinner = subprocess.Popen([sys.executable, "-c", "while True: pass"])
+        deadline = time.monotonic() + PATIENCE
+        while not int(planner.get("plans", "0")):
+            executor.spin_once(timeout_sec=0.1)
+            if nodes.dead() or time.monotonic() > deadline:
+                raise SystemExit(f"no plans: {nodes.log('planner_node').read_text()}")
+        began = time.monotonic() + WARM_UP
+        before: dict[str, str] = {}
+        while time.monotonic() < began + seconds:
+            executor.spin_once(timeout_sec=0.1)
+            if not before and time.monotonic() >= began:
+                before = dict(planner)
+    finally:
+        if spinner is not None:
+            spinner.kill()
+            spinner.wait()
+        nodes.stop()
+        node.destroy_node()
+        rclpy.try_shutdown()
+    sent, heard = np.load(stamps), np.array(received, dtype=np.int64)
+    first, last = 1e9 * began, 1e9 * (began + seconds)
+    places = {"node": sent, "receiver": heard}
+    counts = {name: int(planner[name]) - int(before[name]) for name in COUNTS}
+    return {place: times[(times >= first) & (times <= last)] for place, times in places.items()}, counts
+
+
+def drive(node: Any, name: str) -> None:
+    """A stand-in driver: a robot that stays in its start state, stated at the control rate."""
+    task = settings_for(name).task
+    robot = Robot(task.model)
+    state = task.start_state(np.random.default_rng(0))
+    qpos, qvel = state[: task.model.nq], state[task.model.nq : task.model.nq + task.model.nv]
+    joints = node.create_publisher(JointState, "joint_states", RELIABLE)
+    odometry = node.create_publisher(Odometry, "odom", RELIABLE)
+
+    def publish() -> None:
+        stamp = node.get_clock().now().nanoseconds
+        if robot.base is not None:
+            odometry.publish(pack_odometry(robot.base, qpos, qvel, stamp, robot.base.name))
+        joints.publish(pack_joint_state(robot, qpos, qvel, stamp))
+
+    node.create_timer(task.timestep, publish)
+
+
+def draw(found: dict[tuple[str, str], dict[str, Array]], period: float, path: Path) -> None:
+    """A histogram of the periods a setting, the counts on a logarithmic axis so that outliers show."""
+    figure = Figure(figsize=(4.6 * len(found), 3.4), dpi=120, layout="constrained")
+    bins = np.linspace(0.0, 2.0 * period, 81)
+    for axes, ((clock, core), places) in zip(
+        figure.subplots(1, len(found), squeeze=False, sharey=True)[0], found.items(), strict=True
+    ):
+        for place, periods in places.items():
+            axes.hist(
+                periods.clip(bins[0], bins[-1]), bins, color=COLOURS[place], alpha=0.6, label=place, log=True
+            )
+        axes.axvline(period, color="#4a4f57", lw=1)
+        axes.set(title=f"{clock} clock, second core {core}", xlabel="period between commands, in ms")
+        axes.grid(alpha=0.3)
+    figure.axes[0].set_ylabel("commands")
+    figure.axes[0].legend(frameon=False)
+    figure.savefig(path)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,187 @@
+"""What the benchmarks in real time share: nodes, a listener, and runs that begin with a still world."""
+
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from diagnostic_msgs.msg import DiagnosticArray
+from std_msgs.msg import Float64MultiArray
+from std_srvs.srv import SetBool, Trigger
+
+from polo_ros.arrays import Array
+from polo_ros.demo import Processes
+from polo_ros.monitor import EVERY_STATE, Monitor
+from polo_ros.nodes.messages import NANOSECONDS, from_stamp, unpack_command
+from polo_ros.nodes.simulator_node import RESET_GAP
+from polo_ros.tasks.task import Task
+
+# wall time without news after which a run has failed, in s
+PATIENCE = 60.0
+# wall time that nodes which know the listener have to find each other, in s
+ACQUAINTANCE = 1.0
+
+
+class Nodes(Processes):
+    """The nodes as child processes, some of them of the benchmarks' own."""
+
+    def start_own(
+        self, module: str, arguments: Sequence[str], params_file: Path, overrides: Mapping[str, object]
+    ) -> None:
+        """Start a planner node from a module of the benchmarks, with arguments of its own."""
+        command = [sys.executable, "-m", f"benchmarks.{module}", *arguments, "--ros-args"]
+        command += ["--params-file", str(params_file)]
+        for name, value in overrides.items():
+            text = str(value).lower() if isinstance(value, bool) else str(value)
+            command += ["-p", f"planner_node:{name}:={text}"]
+        with self.log("planner_node").open("wb") as log:
+            self._running["planner_node"] = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
+
+
+@dataclass(frozen=True)
+class Keeping:
+    """How a run kept time, from the planner's diagnostics.
+
+    Attributes:
+      plan_rate: plans per second of the node's clock.
+      plan_age, plan_age_max: mean and worst time since the state that the followed plan was made from, in
+        s; not a number where no plan was followed.
+      missed_plans: how often a plan ran out before the next one came.
+      deadline_misses: control ticks that came more than half a period late.
+      safe_fraction: the share of control ticks with the safe action; not a number in lockstep.
+    """
+
+    plan_rate: float
+    plan_age: float
+    plan_age_max: float
+    missed_plans: int
+    deadline_misses: int
+    safe_fraction: float
+
+
+class Listener(Monitor):
+    """Keeps every state, the control that acted from it, and the planner's diagnostics.
+
+    Args:
+      task: whose states they are.
+
+    Attributes:
+      acted: (nu,) for each of `frames` but the last: the newest command heard when the next state came,
+        which is the one that acted, but for what a message's way takes.
+      reports: (stamp in s, values by name) of the planner's diagnostics.
+      heard: names of the nodes that were on /diagnostics.
+    """
+
+    def __init__(self, task: Task) -> None:
+        self.acted: list[Array] = []
+        self.reports: list[tuple[float, dict[str, str]]] = []
+        self.heard: set[str] = set()
+        self._ctrl = np.array(task.neutral)
+        super().__init__(task)
+        self._node.create_subscription(
+            Float64MultiArray, self._robot.command_topic, self._on_command, EVERY_STATE
+        )
+
+    def _on_command(self, message: Float64MultiArray) -> None:
+        self._ctrl = self._robot.ctrl(unpack_command(message)[0])
+
+    def _judge(self) -> None:
+        known = len(self.frames)
+        super()._judge()
+        if 0 < known < len(self.frames):
+            self.acted.append(self._ctrl)
+
+    def _on_diagnostics(self, message: DiagnosticArray) -> None:
+        stamp = from_stamp(message.header.stamp) / NANOSECONDS
+        for status in message.status:
+            self.heard.add(status.name.split("/")[-1])
+            if status.name.endswith("planner_node"):
+                self.reports.append((stamp, {pair.key: pair.value for pair in status.values}))
+
+    def call(self, kind: type[Any], service: str, **fields: object) -> None:
+        """Call a service of the simulator and wait for its answer.
+
+        Raises:
+          RuntimeError: there is none, or it is a refusal.
+        """
+        client: Any = self._node.create_client(kind, f"simulator_node/{service}")
+        if not client.wait_for_service(timeout_sec=PATIENCE):
+            raise RuntimeError(f"no service {service}")
+        future = client.call_async(kind.Request(**fields))
+        self._executor.spin_until_future_complete(future, timeout_sec=PATIENCE)
+        if not future.done() or not future.result().success:
+            raise RuntimeError(f"{service} was not answered or refused")
+
+    def wait(self, condition: Any, processes: Processes, what: str) -> None:
+        """Listen until a condition holds.
+
+        Raises:
+          RuntimeError: a node ended, or nothing new came for long.
+        """
+        heard, known = time.monotonic(), len(self.frames)
+        while not condition():
+            self._executor.spin_once(timeout_sec=0.5)
+            if len(self.frames) > known:
+                heard, known = time.monotonic(), len(self.frames)
+            dead = processes.dead()
+            if dead or time.monotonic() - heard > PATIENCE:
+                raise RuntimeError(f"{dead or 'nobody'} ended while waiting for {what}")
+
+    def run_from_rest(self, nodes: Nodes, planner_and_learner: Any, names: set[str], periods: int) -> None:
+        """Let a new simulator's world stand still until everybody is there, then go on for some periods.
+
+        Finding one another takes nodes a part of a second, which is no matter of planning: a world that
+        fell meanwhile would be another one than lockstep's.
+
+        Args:
+          nodes: where the simulator runs already.
+          planner_and_learner: starts the others.
+          names: of the others.
+          periods: control periods to record.
+        """
+        self.wait(lambda: self.frames, nodes, "the first state")
+        self.call(SetBool, "set_pause", data=True)
+        planner_and_learner()
+        self.wait(lambda: names <= self.heard, nodes, f"{', '.join(sorted(names))}")
+        self.spin(ACQUAINTANCE)
+        start = self._now + round(0.5 * RESET_GAP * NANOSECONDS)
+        self.call(Trigger, "reset_world")
+        self.wait(lambda: self._now > start, nodes, "the reset")
+        # what is counted from is reported after the reset, too
+        began = self._now / NANOSECONDS
+        self.wait(lambda: self.reports and self.reports[-1][0] >= began, nodes, "diagnostics")
+        del self.frames[:-1], self.acted[:], self.reports[:-1]
+        self.held, self.solved_at, self._held_since = 0.0, None, None
+        self.call(SetBool, "set_pause", data=False)
+        self.wait(lambda: len(self.frames) > periods, nodes, f"{periods} control periods")
+        reports = len(self.reports)
+        self.wait(lambda: len(self.reports) > reports, nodes, "the last diagnostics")
+
+    def run(self, periods: int) -> tuple[Array, Array]:
+        """The first states (periods, state_size) and what acted from each, (periods, nu)."""
+        states = np.array([state for _, state in self.frames[:periods]])
+        return states, np.array(self.acted[:periods])
+
+    def lost(self, periods: int) -> int:
+        """How many control periods' states were not heard among the first `periods`."""
+        times = [time for time, _ in self.frames[: periods + 1]]
+        return round((times[-1] - times[0]) / self._task.timestep) - (len(times) - 1)
+
+    def keeping(self) -> Keeping:
+        """How time was kept."""
+        (began, first), (ended, last) = self.reports[0], self.reports[-1]
+        ticks = int(last.get("control_ticks", 0))
+        ages = [float(values["plan_age"]) for _, values in self.reports if "plan_age" in values]
+        worst = [float(values["plan_age_max"]) for _, values in self.reports if "plan_age_max" in values]
+        return Keeping(
+            plan_rate=(int(last["plans"]) - int(first["plans"])) / max(ended - began, 1e-9),
+            plan_age=float(np.mean(ages)) if ages else float("nan"),
+            plan_age_max=max(worst, default=float("nan")),
+            missed_plans=int(last["missed_plans"]),
+            deadline_misses=int(last.get("deadline_misses", 0)),
+            safe_fraction=int(last["safe_ticks"]) / ticks if ticks else float("nan"),
+        )

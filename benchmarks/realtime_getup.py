@@ -1,0 +1,119 @@
+"""Humanoid getup in real time: simulator, planner and shipped value function over ROS 2, by the wall clock.
+
+    python -m benchmarks.realtime_getup
+
+Each run starts supine with everything connected and lasts as long as told, whatever happens. A run stands
+where the root has been above the task's height for its hold time, as in `polo_ros.score`. Rewards are the
+paper's, with default weights. `--override` gives parameters of planner and task for the torque scales other
+than 1. The listener that judges runs on the same cores.
+"""
+
+import argparse
+import csv
+import os
+import statistics
+import sys
+import time
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import Any
+
+from benchmarks.realtime import Keeping, Listener, Nodes
+from polo_ros.config import parse_override, settings_for
+from polo_ros.score import score
+from polo_ros.share import share_path
+from polo_ros.tasks import make_task
+
+TASK = "humanoid_getup"
+COLUMNS = (
+    "torque_scale", "seed", "stands", "stood_at", "longest_hold", "mean_reward",
+    *(field.name for field in fields(Keeping)), "lost_states", "sim_time", "wall_time", "overrides",
+)  # fmt: skip
+
+
+def main() -> None:
+    """Run, print and write a row a seed; then what each torque scale comes to."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--seeds", type=int, default=10)
+    parser.add_argument("--seconds", type=float, default=20.0, help="simulated time a run")
+    parser.add_argument("--torque-scales", type=float, nargs="+", default=[1.0, 0.2])
+    parser.add_argument("--realtime-factor", type=float, default=1.0)
+    parser.add_argument(
+        "--override", action="append", default=[], metavar="NAME=VALUE",
+        help="a parameter in place of the file's, at torque scales other than 1",
+    )  # fmt: skip
+    parser.add_argument("--out", type=Path, default=Path("benchmarks/results/realtime_getup.csv"))
+    options = parser.parse_args()
+    os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
+    given = dict(parse_override(text.replace("=", ":=", 1)) for text in options.override)
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    rows = []
+    with options.out.open("w", newline="") as file:
+        file.write(f"# python -m benchmarks.realtime_getup {' '.join(sys.argv[1:])}".rstrip() + "\n")
+        writer = csv.DictWriter(file, COLUMNS)
+        writer.writeheader()
+        for seed in range(options.seeds):
+            for scale in options.torque_scales:
+                overrides = given if scale != 1.0 else {}
+                row = run(seed, scale, overrides, options.seconds, options.realtime_factor)
+                writer.writerow(row)
+                file.flush()
+                rows.append(row)
+                print(*(f"{key}={value}" for key, value in row.items() if value != ""), flush=True)
+    for scale in options.torque_scales:
+        chosen = [row for row in rows if row["torque_scale"] == scale]
+        rewards = [float(row["mean_reward"]) for row in chosen]
+        print(
+            f"torque_scale {scale:g}: stands in {sum(row['stands'] for row in chosen)} of {len(chosen)} "
+            f"seeds; mean reward {statistics.mean(rewards):.3f} ({min(rewards):.3f} to {max(rewards):.3f})"
+        )
+
+
+def run(seed: int, scale: float, given: dict[str, Any], seconds: float, factor: float) -> dict[str, Any]:
+    """One run as a row."""
+    began = time.monotonic()
+    overrides: dict[str, Any] = {**given, "torque_scale": scale}
+    task = settings_for(TASK, overrides=overrides).task
+    file = share_path("config", f"{TASK}.yaml")
+    common: dict[str, Any] = {"seed": seed, "lockstep": False}
+    nodes = Nodes(Path("runs/realtime_getup") / f"{scale:g}-{seed}")
+    listener = Listener(task)
+    periods = max(round(seconds / task.timestep), 1)
+    try:
+        nodes.start("simulator_node", file, {"torque_scale": scale, **common, "realtime_factor": factor})
+
+        def start_planner() -> None:
+            nodes.start(
+                "planner_node", file, {**overrides, **common, "use_sim_time": True, "autostart": True}
+            )
+
+        listener.run_from_rest(nodes, start_planner, {"planner_node"}, periods)
+    finally:
+        nodes.stop()
+        listener.close()
+    states, ctrl = listener.run(periods)
+    judge = make_task(TASK, torque_scale=scale)  # with the paper's weights
+    longest = score(judge, states).longest_hold
+    times = [moment for moment, _ in listener.frames]
+    solved = listener.solved_at
+    stands = longest >= judge.hold_time
+    measured: dict[str, Any] = {
+        "longest_hold": longest,
+        "mean_reward": float(judge.reward(judge.observe(states, ctrl)).mean()),
+        **asdict(listener.keeping()),
+        "sim_time": times[periods] - times[0],
+        "wall_time": time.monotonic() - began,
+    }
+    return {
+        "torque_scale": scale,
+        "seed": seed,
+        "stands": int(stands),
+        "stood_at": f"{solved - times[0]:.3f}" if stands and solved is not None else "",
+        **{key: f"{value:.5g}" if isinstance(value, float) else value for key, value in measured.items()},
+        "lost_states": listener.lost(periods),
+        "overrides": " ".join(f"{name}={value}" for name, value in given.items()),
+    }
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,44 @@
+"""The planner node that notes when it commands: `python -m benchmarks.stamped_planner --stamps FILE ...`."""
+
+import argparse
+import time
+from pathlib import Path
+
+import numpy as np
+
+from polo_ros.nodes.node import exit_with
+from polo_ros.nodes.planner_node import PlannerNode
+
+
+class StampedPlanner(PlannerNode):
+    """Keeps the time after each control tick's command and writes all of them as it ends.
+
+    Args:
+      file: of int64 times by the monotonic clock, in ns, as `numpy.save` writes them.
+    """
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._sent: list[int] = []
+        super().__init__()
+
+    def _control(self) -> None:
+        super()._control()
+        self._sent.append(time.monotonic_ns())
+
+    def close(self) -> None:
+        """Write, and end as ever."""
+        super().close()
+        np.save(self._file, np.array(self._sent, dtype=np.int64))
+
+
+def main() -> None:
+    """Run the node; ROS 2 reads its own arguments itself."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--stamps", type=Path, required=True)
+    options, _ = parser.parse_known_args()
+    exit_with(lambda: StampedPlanner(options.stamps))
+
+
+if __name__ == "__main__":
+    main()

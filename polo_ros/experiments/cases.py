@@ -1,0 +1,93 @@
+"""The tasks and settings that experiments on learning share."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from polo_ros.config import Settings
+from polo_ros.experiments.lessons import learned, settings_of
+from polo_ros.value import ValueEnsemble
+
+# the paper's reward and nothing beside it
+PLAIN: dict[str, Any] = {"reward.upright": 0.0, "reward.motion": 0.0}
+# a fifth of the paper's gears, and noise to match
+WEAK: dict[str, Any] = {**PLAIN, "torque_scale": 0.2, "noise_sigma": 0.5}
+# Labels by an expert that plans 64 steps ahead for rewards alone, started where rollouts of 16 steps end.
+# The actor's own horizon is those 16 steps, so that all it knows beyond them it must have learned.
+LESSON: dict[str, Any] = {
+    "horizon": 16, "rollouts": 60, "value_weight": 1.0, "value_blend": 0.95,
+    "hidden": (32, 32), "prior_scale": 0.01, "input_noise": 0.1, "bound_targets": True,
+    "learning_rate": 0.001, "batch_size": 64, "gradient_steps": 512, "update_period": 100,
+    "warmup_labels": 512, "label_capacity": 30000, "target_states": 4, "end_fraction": 0.75,
+    "end_horizon": 16, "expert_steps": 128, "target_horizon": 64, "target_rollouts": 30,
+    "target_iterations": 1, "target_value_weight": 0.0,
+}  # fmt: skip
+# how little a quick run learns, and how short it is
+QUICK: dict[str, Any] = {
+    "update_period": 10, "gradient_steps": 8, "warmup_labels": 1, "target_states": 2, "expert_steps": 8,
+    "target_rollouts": 8, "target_horizon": 8,
+}  # fmt: skip
+QUICK_STEPS = 20
+
+
+@dataclass(frozen=True)
+class Case:
+    """A task as experiments run it.
+
+    Attributes:
+      task: by name.
+      overrides: what it changes in the task's parameter file.
+      lesson: what learning changes beside that.
+      life, episode: of learning, in control periods.
+      steps: of each run without learning.
+      rollouts: of the planner, by horizon.
+      seeds: runs a point.
+      value_horizon: where the value alone is tried, without rewards.
+    """
+
+    task: str
+    overrides: dict[str, Any]
+    lesson: dict[str, Any]
+    life: int
+    episode: int
+    steps: int
+    rollouts: dict[int, int]
+    seeds: int
+    value_horizon: int
+
+    def settings(self, changes: Mapping[str, Any]) -> Settings:
+        """With further parameters on top."""
+        return settings_of(self.task, {**self.overrides, **changes})
+
+    def planning(self, horizon: int, valued: bool) -> dict[str, Any]:
+        """The parameters of planning so many steps ahead, with or without the value function."""
+        chosen: dict[str, Any] = {"horizon": horizon, "rollouts": self.rollouts[horizon]}
+        if valued:
+            chosen |= {"value_weight": 1.0, "value_blend": self.lesson["value_blend"]}
+        return chosen
+
+    def value(self, folder: Path, quick: bool) -> ValueEnsemble:
+        """The value function that Algorithm 1 learns from nothing, kept in a folder of its own; seed 0."""
+        settings = self.settings({**self.lesson, **(QUICK if quick else {})})
+        life, episode = (QUICK_STEPS, QUICK_STEPS) if quick else (self.life, self.episode)
+        return learned(settings, life, episode, 0, folder)
+
+
+GETUP_ROLLOUTS = {8: 60, 16: 60, 32: 30, 64: 30}
+CASES = {
+    "getup-weak": Case(
+        "humanoid_getup", WEAK, {**LESSON, "target_sigma": 0.5}, life=3000, episode=200, steps=300,
+        rollouts=GETUP_ROLLOUTS, seeds=5, value_horizon=64,
+    ),
+    "getup": Case(
+        "humanoid_getup", PLAIN, {**LESSON, "target_sigma": 0.2}, life=3000, episode=200, steps=300,
+        rollouts=GETUP_ROLLOUTS, seeds=5, value_horizon=64,
+    ),
+    "hand": Case(
+        "hand_cube", {},
+        {**LESSON, "target_sigma": 0.5, "target_horizon": 32, "target_rollouts": 20, "rollouts": 40},
+        life=2500, episode=2500, steps=375, rollouts={4: 40, 8: 40, 16: 40, 32: 40}, seeds=5,
+        value_horizon=16,
+    ),
+}  # fmt: skip
