@@ -38,8 +38,8 @@ class Expert:
           value: terminal value of the plans, by the heads' mean.
 
         Returns:
-          Labels of three quarters of `steps` states, rounded up, for each of the P that did not diverge, in one
-          block a step; one candidate each.
+          Labels of the first three quarters of `steps` states, rounded up, for each of the P that did not
+          diverge, in one block a step; one candidate each.
         """
         task, mppi = self._task, self._solver.mppi
         knots, elites = self._solver.fit(executed), None
