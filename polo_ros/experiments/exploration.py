@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,10 +13,11 @@ from polo_ros.arrays import Array
 from polo_ros.config import settings_for
 from polo_ros.experiments.experiment import Experiment, Row
 from polo_ros.experiments.statistics import interval
+from polo_ros.learner.config import LearnerConfig
 from polo_ros.learner.learner import Learner
 from polo_ros.markdown import table
 from polo_ros.occupancy import OccupancyGrid
-from polo_ros.planner import Planner
+from polo_ros.planner import Planner, PlannerConfig
 from polo_ros.value import optimistic
 from polo_ros.world import World
 
@@ -137,10 +138,19 @@ class Exploration(Experiment):
 
 
 def parameters(quick: bool) -> str:
-    """The number of control periods, and the settings of planner and learner in each world."""
+    """The number of control periods, and how planner and learner differ from their defaults in each world."""
     found = {world: settings_for(world) for world in WORLDS}
-    listed = "; ".join(f"{world}: {one.planner} {one.learner}" for world, one in found.items())
-    return f"steps={sizes(quick)[1]}; {listed}"
+    listed = (f"{world}: {changed(one.planner)} {changed(one.learner)}" for world, one in found.items())
+    return "; ".join((f"steps={sizes(quick)[1]}", *listed))
+
+
+def changed(config: PlannerConfig | LearnerConfig) -> str:
+    """A configuration as Python writes it, without what is at its default."""
+    default = type(config)()
+    names = (field.name for field in fields(config))
+    values = ((name, getattr(config, name)) for name in names)
+    told = (f"{name}={value!r}" for name, value in values if value != getattr(default, name))
+    return f"{type(config).__name__}({', '.join(told)})"
 
 
 class ExplorationMap(Experiment):
