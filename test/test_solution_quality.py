@@ -11,9 +11,9 @@ STEPS = 250  # 5 s to swing up and hold
 
 
 def test_cartpole_swingup_is_learned(tmp_path: Path) -> None:
-    """Ten simulated seconds of experience solve every seed, better than the bare planner does."""
+    """Fifteen simulated seconds of experience solve every seed, better than the bare planner does."""
     settings = settings_for("cartpole_swingup")
-    weights = train(settings, 2 * STEPS, STEPS, 0, tmp_path / "train", resume=False)
+    weights = train(settings, 3 * STEPS, STEPS, 0, tmp_path / "train", resume=False)
     value, _ = load_value(str(weights), settings.task)
     with_value = evaluate(settings, value, SEEDS, STEPS, tmp_path / "value")
     without = evaluate(settings, None, SEEDS, STEPS, tmp_path / "no_value")

@@ -1,0 +1,1 @@
+"""Side by side with other implementations of MPPI, on the same models and rollouts."""

@@ -1,0 +1,195 @@
+"""Time of one plan of every planner, over ours and over the bare rollouts inside it, interleaved in one run.
+
+    python -m benchmarks.peers.plan_time
+
+The world is the humanoid that ours makes rise. Every state is planned from by all in turns, each with its
+own warm start and a turn later in the order each time; right after its plan each one's own controls are
+rolled out bare, H steps by `mujoco.batch.Batch.rollout` on the common number of threads. Ours carries its
+value function and simulates one step more, for the terminal value.
+"""
+
+import argparse
+import csv
+import statistics
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import mujoco
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from benchmarks.peers.peer import Peer, Sampler, Size
+from benchmarks.peers.problems import humanoid_getup
+from benchmarks.peers.roster import PEERS
+from benchmarks.planner_overhead import SIZES, WARM_UP, BareRollouts
+from polo_ros.arrays import Array
+from polo_ros.tasks.task import STATE_SPEC, Task
+
+OURS = "polo_ros"
+NAMES = (OURS, "judo", "judo, our threads", "pytorch_mppi, knots", "pytorch_mppi, knots, stepwise")
+# states on which all planners simulate the same controls, and the error that is tolerated there
+PHYSICS_STATES = 3
+PHYSICS_TOLERANCE = 1e-9
+RATIOS = ("over_ours", "over_bare")
+COLUMNS = (
+    "rollouts", "horizon", "planner", "plan_ms",
+    *(f"{ratio}{suffix}" for ratio in RATIOS for suffix in ("", "_low", "_high")),
+    "physics_error", "same_physics",
+)  # fmt: skip
+
+
+def measure(
+    size: Size, rounds: int, seed: int
+) -> tuple[dict[str, list[tuple[float, float]]], dict[str, float]]:
+    """Each planner's (plan, bare) times in s, and its largest error of physics, relative above 1."""
+    problem = humanoid_getup()
+    task = problem.task
+    # the same knots for all; what else the sampler does costs no time worth speaking of
+    sampler = Sampler(problem.planner.temperature, problem.planner.noise_sigma, problem.planner.noise_knots)
+    peers: dict[str, Peer] = {name: PEERS[name](problem, size, seed, sampler) for name in NAMES}
+    bare = BareRollouts(task, size.rollouts, size.horizon, size.threads)
+    data = mujoco.MjData(task.model)
+    task.start(data, np.random.default_rng(seed))
+    times: dict[str, list[tuple[float, float]]] = {name: [] for name in NAMES}
+    errors = dict.fromkeys(NAMES, 0.0)
+    for step in range(WARM_UP + rounds):
+        state, now = task.state_of(data), float(data.time)
+        first = step % len(NAMES)
+        for name in NAMES[first:] + NAMES[:first]:
+            began = time.perf_counter()
+            ctrl = peers[name].plan(state, now)
+            spent = time.perf_counter() - began
+            alone = bare.run(state, np.ascontiguousarray(peers[name].controls()))
+            if step >= WARM_UP:
+                times[name].append((spent, alone))
+            if name == OURS:
+                data.ctrl[:] = ctrl
+        if step >= WARM_UP + rounds - PHYSICS_STATES:
+            for name, error in physics_errors(task, peers, state).items():
+                errors[name] = max(errors[name], error)
+        mujoco.mj_step(task.model, data)
+    return times, errors
+
+
+def physics_errors(task: Task, peers: Mapping[str, Peer], state: Array) -> dict[str, float]:
+    """How far each planner's sensors along our rollouts' controls are from those of a plain loop of mj_step.
+
+    Relative to the reading where that is above 1. The loop takes a few rollouts, the rest are held against
+    ours.
+    """
+    controls = np.ascontiguousarray(peers[OURS].controls())
+    # copied, since planners may record into the same array again
+    ours = peers[OURS].simulate(state, controls).copy()
+    truth = ours.copy()
+    few = min(4, len(controls))
+    data = mujoco.MjData(task.model)
+    for rollout in range(few):
+        mujoco.mj_resetData(task.model, data)
+        mujoco.mj_setState(task.model, data, state, STATE_SPEC)
+        for step, ctrl in enumerate(controls[rollout]):
+            data.ctrl[:] = ctrl
+            mujoco.mj_step(task.model, data)
+            truth[rollout, step] = data.sensordata
+    scale = np.maximum(np.abs(truth), 1.0)
+    found = {name: peer.simulate(state, controls) for name, peer in peers.items() if name != OURS}
+    found[OURS] = ours
+    return {name: float((np.abs(seen - truth) / scale).max()) for name, seen in found.items()}
+
+
+def summary(
+    size: Size, times: Mapping[str, Sequence[tuple[float, float]]], errors: Mapping[str, float]
+) -> list[dict[str, str]]:
+    """A row a planner: median time, and median and quartiles of the two ratios."""
+    rows = []
+    for name in NAMES:
+        row = {
+            "rollouts": str(size.rollouts),
+            "horizon": str(size.horizon),
+            "planner": name,
+            "plan_ms": f"{1e3 * statistics.median(plan for plan, _ in times[name]):.2f}",
+            "physics_error": f"{errors[name]:.1e}",
+            "same_physics": str(int(errors[name] <= PHYSICS_TOLERANCE)),
+        }
+        bases = ([plan for plan, _ in times[OURS]], [alone for _, alone in times[name]])
+        for ratio, base in zip(RATIOS, bases, strict=True):
+            ratios = [plan / other for (plan, _), other in zip(times[name], base, strict=True)]
+            low, median, high = statistics.quantiles(ratios, n=4)
+            row |= {ratio: f"{median:.3f}", f"{ratio}_low": f"{low:.3f}", f"{ratio}_high": f"{high:.3f}"}
+        rows.append(row)
+    return rows
+
+
+def draw(rows: Sequence[Mapping[str, str]], path: Path) -> None:
+    """Both ratios of every planner, with quartiles."""
+    figure = Figure(figsize=(11, 4.5), layout="constrained")
+    FigureCanvasAgg(figure)
+    sizes = list(dict.fromkeys((row["rollouts"], row["horizon"]) for row in rows))
+    labels = {"over_ours": "time of a plan / time of ours", "over_bare": "time of a plan / its bare rollouts"}
+    for axes, ratio in zip(figure.subplots(1, 2, sharey=True), RATIOS, strict=True):
+        for index, size in enumerate(sizes):
+            chosen = [row for row in rows if (row["rollouts"], row["horizon"]) == size]
+            middle = np.array([float(row[ratio]) for row in chosen])
+            low, high = (
+                np.array([float(row[f"{ratio}_{end}"]) for row in chosen]) for end in ("low", "high")
+            )
+            places = np.arange(len(chosen)) + 0.25 * (index - (len(sizes) - 1) / 2)
+            axes.errorbar(
+                middle,
+                places,
+                xerr=(middle - low, high - middle),
+                fmt="o",
+                capsize=3,
+                label="K×H = " + "×".join(size),
+            )
+        axes.axvline(1.0, color="0.6", linewidth=1)
+        axes.set_xlabel(f"{labels[ratio]} (median, quartiles)")
+        axes.set_yticks(range(len(NAMES)), NAMES)
+        axes.grid(axis="x", alpha=0.3)
+    figure.axes[0].invert_yaxis()
+    figure.axes[1].legend()
+    figure.suptitle("Humanoid getup: one plan from the same states, interleaved")
+    figure.savefig(path, dpi=130)
+
+
+def main() -> None:
+    """Measure every size; print, write and draw the ratios."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=100)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--sizes", nargs="+", default=[f"{k}x{h}" for k, h in SIZES], help="rollouts x horizon, such as 30x64"
+    )
+    parser.add_argument("--out", type=Path, default=Path("benchmarks/results/peers_plan_time.csv"))
+    options = parser.parse_args()
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    command = (
+        f"python -m benchmarks.peers.plan_time --rounds {options.rounds} --threads {options.threads} "
+        f"--seed {options.seed} --sizes {' '.join(options.sizes)}"
+    )
+    rows: list[dict[str, str]] = []
+    with options.out.open("w", newline="") as file:
+        file.write(f"# {command}\n")
+        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+        writer.writeheader()
+        for text in options.sizes:
+            rollouts, horizon = map(int, text.split("x"))
+            size = Size(rollouts, horizon, options.threads)
+            found = summary(size, *measure(size, options.rounds, options.seed))
+            rows += found
+            writer.writerows(found)
+            file.flush()
+            for row in found:
+                print(
+                    "{rollouts}×{horizon} {planner}: {plan_ms} ms, {over_ours} ({over_ours_low} to "
+                    "{over_ours_high}) of ours, {over_bare} ({over_bare_low} to {over_bare_high}) of its "
+                    "bare rollouts, physics to {physics_error}".format(**row),
+                    flush=True,
+                )
+    draw(rows, options.out.with_suffix(".png"))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,57 @@
+"""The worlds of the comparison, each with what both sides ship for it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from benchmarks.peers.cylinder_push import CylinderPush
+from polo_ros.config import settings_for
+from polo_ros.planner import PlannerConfig
+from polo_ros.tasks.task import Task
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A world, what is wanted in it, and the budget of a plan.
+
+    Attributes:
+      task: model and reward for every planner.
+      planner: our shipped settings; its rollouts and horizon are the budget of every planner.
+      weights_file: our shipped value function; empty where there is none.
+      judo_name: what judo calls the task in its registered settings; its defaults where it knows none.
+      steps: control periods of an episode.
+    """
+
+    task: Task
+    planner: PlannerConfig
+    weights_file: str
+    judo_name: str
+    steps: int
+
+
+def _shipped(name: str, judo_name: str, steps: int) -> Problem:
+    settings = settings_for(name)
+    return Problem(settings.task, settings.planner, settings.planner_node.weights_file, judo_name, steps)
+
+
+def cartpole_swingup() -> Problem:
+    """5 s of simulated time."""
+    return _shipped("cartpole_swingup", judo_name="cartpole", steps=250)
+
+
+def humanoid_getup() -> Problem:
+    """3.2 s of simulated time."""
+    return _shipped("humanoid_getup", judo_name="humanoid_getup", steps=400)
+
+
+def cylinder_push() -> Problem:
+    """5 s of simulated time; we ship no settings for it, so ours are the planner's defaults.
+
+    The budget is what judo ships: 32 rollouts of 1 s.
+    """
+    config = PlannerConfig(rollouts=32, horizon=50)
+    return Problem(CylinderPush(), config, "", judo_name="cylinder_push", steps=250)
+
+
+PROBLEMS: dict[str, Callable[[], Problem]] = {
+    make.__name__: make for make in (cartpole_swingup, cylinder_push, humanoid_getup)
+}
