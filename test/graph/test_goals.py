@@ -63,11 +63,15 @@ def box(tmp_path_factory: pytest.TempPathFactory) -> Generator[Box]:
 
 
 def test_the_objects_and_the_goals_states_are_published_with_every_state(box: Box) -> None:
-    box.graph.wait(lambda: len(box.objects) > 5, "odometry of the box")
+    def moments() -> list[int]:
+        """Of the odometry heard; the simulator repeats a state that nobody answers."""
+        return sorted(set(stamps(box.objects)))
+
+    box.graph.wait(lambda: len(moments()) > 5, "odometry of the box")
     assert box.objects[0].child_frame_id == "box"
     assert box.objects[0].pose.pose.position.x == pytest.approx(1.5)
-    seen = set(stamps(box.objects[:-3]))
-    assert seen <= set(box.published()) and len(seen) > 1
+    # the goals of the last ones may still be on their way
+    assert set(moments()[:-3]) <= set(box.published())
 
 
 def test_a_goal_set_live_is_served_from_then_on_until_the_reset(box: Box) -> None:
