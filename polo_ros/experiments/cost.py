@@ -62,7 +62,7 @@ class Cost(Experiment):
             lives = [lived(acting, value, seed, steps) for seed in seeds]
             needed = round(HOLD / acting.task.timestep)
             up = [
-                longest_run(life.task.measured(step.report.view) > STANDING for step in life.steps)
+                longest_run(bool(life.task.measured(step.report.view) > STANDING) for step in life.steps)
                 for life in lives
             ]
             upright = [longest_run(step.achieved for step in life.steps) for life in lives]
@@ -81,7 +81,8 @@ class Cost(Experiment):
 
     def fixed(self, quick: bool) -> str:
         """What is learned and how it is judged."""
-        return f"held: root above {STANDING:g} m for {HOLD:g} s on end within {STEPS} steps at horizon {HORIZON}; {CASE}: {CASES[CASE]}"
+        judged = f"root above {STANDING:g} m for {HOLD:g} s on end within {STEPS} steps at horizon {HORIZON}"
+        return f"held: {judged}; {CASE}: {CASES[CASE]}"
 
     def draw(self, rows: Sequence[Mapping[str, str]], folder: Path) -> None:
         """Fresh seeds that stand, against experience and against computing."""
