@@ -44,6 +44,11 @@ class Labeller(ABC):
         self._config = config
         self._rng = rng
         self._solver = TargetSolver(task, target_settings(config, planner), seed, threads)
+        self._begin(planner, seed, threads)
+
+    @abstractmethod
+    def _begin(self, planner: PlannerConfig, seed: int, threads: int) -> None:
+        """Set up what only one kind needs."""
 
     @property
     @abstractmethod
@@ -82,19 +87,10 @@ class PlanLabeller(Labeller):
     The ends are those of the rollouts behind the labels before.
     """
 
-    def __init__(
-        self,
-        task: Task,
-        config: LearnerConfig,
-        planner: PlannerConfig,
-        rng: np.random.Generator,
-        seed: int,
-        threads: int,
-    ) -> None:
-        super().__init__(task, config, planner, rng, seed, threads)
+    def _begin(self, planner: PlannerConfig, seed: int, threads: int) -> None:
         # ends of rollouts from visited states, and the visits (counted from the first one ever) at
         # which the actor itself was as far
-        self._ends = np.empty((0, task.state_size))
+        self._ends = np.empty((0, self._task.state_size))
         self._end_visits = np.empty(0, dtype=np.int64)
 
     @property
@@ -159,18 +155,9 @@ class PlanLabeller(Labeller):
 class ExpertLabeller(Labeller):
     """An expert acts from visited states and from ends of the actor's rollouts; all it sees gets labels."""
 
-    def __init__(
-        self,
-        task: Task,
-        config: LearnerConfig,
-        planner: PlannerConfig,
-        rng: np.random.Generator,
-        seed: int,
-        threads: int,
-    ) -> None:
-        super().__init__(task, config, planner, rng, seed, threads)
-        self._expert = Expert(self._solver, config.expert_steps, threads)
-        self._actor = TargetSolver(task, end_settings(config, planner), seed, threads)
+    def _begin(self, planner: PlannerConfig, seed: int, threads: int) -> None:
+        self._expert = Expert(self._solver, self._config.expert_steps, threads)
+        self._actor = TargetSolver(self._task, end_settings(self._config, planner), seed, threads)
 
     @property
     def candidates(self) -> int:
