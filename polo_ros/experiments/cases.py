@@ -73,20 +73,36 @@ class Case:
 
 
 GETUP_ROLLOUTS = {8: 60, 16: 60, 32: 30, 64: 30}
+# the sampler of the paper's appendix A
+PAPER: dict[str, Any] = {
+    **PLAIN, "noise": "white", "noise_sigma": 0.2, "temperature_mode": "absolute", "temperature": 1.25,
+    "elites": 0,
+}  # fmt: skip
 CASES = {
     "getup-weak": Case(
-        "humanoid_getup", WEAK, LESSON, life=3000, episode=200, steps=300, rollouts=GETUP_ROLLOUTS, seeds=5,
+        "humanoid_getup", WEAK, LESSON, life=12000, episode=200, steps=300, rollouts=GETUP_ROLLOUTS, seeds=5,
         value_horizon=64,
     ),
     "getup": Case(
         "humanoid_getup", PLAIN, {**LESSON, "target_sigma": 0.4}, life=3000, episode=200, steps=300,
         rollouts=GETUP_ROLLOUTS, seeds=5, value_horizon=64,
     ),
+    # only the actor's sampler is the paper's: the plans of eq. (7) sample on knots as everywhere here
+    "getup-paper": Case(
+        "humanoid_getup", PAPER,
+        {**LESSON, "rollouts": 120, "learning_rate": 0.001, "batch_size": 32, "target_sigma": 0.4},
+        life=2000, episode=200, steps=200, rollouts={8: 120, 16: 120, 32: 120, 64: 120}, seeds=3,
+        value_horizon=64,
+    ),
     "hand": Case(
         "hand_cube", {},
         {**LESSON, "hidden": (64, 64), "horizon": 16, "rollouts": 40, "target_horizon": 32,
          "target_iterations": 2, "target_states": 16},
-        life=2500, episode=2500, steps=375, rollouts={4: 40, 8: 40, 16: 40, 32: 40}, seeds=3,
+        life=2500, episode=2500, steps=375, rollouts={4: 40, 8: 40, 16: 40, 32: 40, 64: 40}, seeds=5,
         value_horizon=16,
+    ),
+    "cartpole": Case(
+        "cartpole_swingup", {}, {"value_weight": 1.0, "value_blend": 1.0}, life=1500, episode=150, steps=250,
+        rollouts={4: 20, 8: 20, 16: 20, 32: 20, 64: 20}, seeds=5, value_horizon=8,
     ),
 }  # fmt: skip

@@ -20,7 +20,7 @@ CASE = "getup-weak"
 # the planner that the value function is to help
 HORIZON = 32
 LIVES = 2
-MARKS = (1500, 3000)
+MARKS = (3000, 6000, 12000)
 # fresh start seeds, far from those of learning, and how long each has to rise and stay up
 FRESH = tuple(range(1000, 1010))
 STEPS = 400
