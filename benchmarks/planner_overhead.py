@@ -23,7 +23,7 @@ from polo_ros.learner.checkpoint import load_value
 from polo_ros.planner import Planner
 from polo_ros.tasks.task import STATE_SPEC, Task
 
-SIZES = ((120, 64), (30, 64), (30, 16))
+SIZES = ((120, 64), (30, 64), (30, 16), (16, 16))
 WARM_UP = 5
 
 
