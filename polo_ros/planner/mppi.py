@@ -145,10 +145,11 @@ class MPPI:
         count = self.config.elites
         best = np.argsort(-returns, axis=1, kind="stable")[:, :count]
         # where fewer survive than elites are wanted, the best stands in for those that diverged
-        best = np.where(np.take_along_axis(valid, best, axis=1), best, best[:, :1])
+        rows = np.arange(len(best))[:, None]
+        best = np.where(valid[rows, best], best, best[:, :1])
         return Solution(
             knots=np.where(solved[:, None, None], updated, knots),
-            elites=np.take_along_axis(samples, best[:, :, None, None], axis=1),
+            elites=samples[rows, best],
             view=view,
             valid=valid,
             weights=weights,
@@ -202,8 +203,8 @@ class MPPI:
             # equal returns have no scale: any positive temperature gives them equal weights
             temperature = np.maximum(temperature * np.sqrt(spread), 1e-12)
         weights = np.where(valid, np.exp(below / temperature), 0.0)
-        total = weights.sum(axis=1, keepdims=True)
-        normalised: Array = np.divide(weights, total, out=np.zeros_like(weights), where=total > 0)
+        # the best rollout alone weighs one, so a sum below that is the zero of no rollout left
+        normalised: Array = weights / np.maximum(weights.sum(axis=1, keepdims=True), 1.0)
         return normalised
 
 

@@ -97,7 +97,7 @@ class Rollouts:
 
     def _integration_state(self, state: Array) -> Array:
         """The full integration state of a flat state, everything else at its default."""
-        mujoco.mj_resetData(self._model, self._data)
+        # nothing else is ever written into this MjData, so all the rest is as it was made
         mujoco.mj_setState(self._model, self._data, state, STATE_SPEC)
         whole = int(mujoco.mjtState.mjSTATE_INTEGRATION)
         integration = np.empty(mujoco.mj_stateSize(self._model, whole))

@@ -177,7 +177,7 @@ class Task(ABC):
         terms = self.reward_terms(view)
         total: Array = np.zeros(view.sensordata.shape[:-1])
         for name, weight in self.weights.items():
-            total = total + weight * terms[name]
+            total += weight * terms[name]
         return total
 
     @property
