@@ -1,4 +1,4 @@
-"""What a planner shows of its plans; lines and curves cost nothing while nobody looks."""
+"""What a planner shows of its plans; it costs nothing while nobody looks."""
 
 import numpy as np
 from rclpy.node import Node
@@ -10,9 +10,12 @@ from polo_ros.nodes.messages import NANOSECONDS, pack_plan, pack_traces
 from polo_ros.nodes.robot import Robot
 from polo_ros.planner import Planner, PlanReport
 
+# what of a report goes out under which name
+NUMBERS = {"reward": "reward", "value": "value", "value_std": "value_std", "plan_time": "compute_time"}
+
 
 class Telemetry:
-    """Publishes each plan's numbers and, while subscribed, its curve and its rollouts.
+    """Publishes each plan's numbers, its curve and its rollouts, each while it is subscribed to.
 
     Args:
       node: on whose private topics.
@@ -26,15 +29,14 @@ class Telemetry:
         self._plans = node.create_publisher(JointTrajectory, "~/plan", 10)
         self._traces = node.create_publisher(MarkerArray, "~/candidate_trajectories", 10)
         self._numbers = {
-            name: node.create_publisher(Float64, f"~/{name}", 10)
-            for name in ("reward", "value", "value_std", "plan_time")
+            attribute: node.create_publisher(Float64, f"~/{name}", 10) for name, attribute in NUMBERS.items()
         }
 
     def publish(self, report: PlanReport) -> None:
         """Show the plan that was just made; called on the planning thread, before the next one."""
-        numbers = (report.reward, report.value, report.value_std, report.compute_time)
-        for publisher, number in zip(self._numbers.values(), numbers, strict=True):
-            publisher.publish(Float64(data=number))
+        for attribute, publisher in self._numbers.items():
+            if publisher.get_subscription_count():
+                publisher.publish(Float64(data=getattr(report, attribute)))
         if self._plans.get_subscription_count():
             plan, task = report.plan, self._planner.task
             knots = np.clip(plan.knots, task.control_low, task.control_high)

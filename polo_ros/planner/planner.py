@@ -2,6 +2,7 @@
 
 import time
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -18,27 +19,51 @@ from polo_ros.value import ValueEnsemble, optimistic
 class PlanReport:
     """A plan and what was seen while making it.
 
+    The reward and the value of the state planned from are computed when somebody asks: acting needs
+    neither, and they cost as much as all the rewards of a small plan.
+
     Attributes:
       plan: the curve to follow.
       view: of the state planned from, under the plan's first control.
-      reward: of that state.
-      value: the ensemble's value of that state, in reward units; 0 without an ensemble.
-      value_std: the heads' standard deviation there.
       best_return: of the best rollout, terminal value included.
       effective_sample_size: how many rollouts the plan averages.
       valid_rollouts: how many did not diverge; 0 means that `plan` is the last good one.
       compute_time: wall time spent, in s.
+      task: what the plan is for.
+      ensemble: the value function planned with, if any.
+      optimism: κ of the optimistic value.
     """
 
     plan: Plan
     view: View
-    reward: float
-    value: float
-    value_std: float
     best_return: float
     effective_sample_size: float
     valid_rollouts: int
     compute_time: float
+    task: Task
+    ensemble: ValueEnsemble | None
+    optimism: float
+
+    @cached_property
+    def reward(self) -> float:
+        """The reward of the state planned from."""
+        return float(self.task.reward(self.view))
+
+    @cached_property
+    def value(self) -> float:
+        """The ensemble's value of that state, in reward units; 0 without an ensemble."""
+        return float(optimistic(self._heads, self.optimism))
+
+    @cached_property
+    def value_std(self) -> float:
+        """The heads' standard deviation there."""
+        return float(self._heads.std())
+
+    @cached_property
+    def _heads(self) -> Array:
+        if self.ensemble is None:
+            return np.zeros(1)
+        return self.ensemble.heads(self.task.value_features(self.view))
 
 
 class Planner:
@@ -153,18 +178,14 @@ class Planner:
         # copied, since the next plan records into the same array
         sensordata = solution.view.sensordata[0, 0, 0].copy()
         here = task.view(sensordata, plan.knots[0].clip(task.control_low, task.control_high))
-        value, spread = 0.0, 0.0
-        if ensemble is not None:
-            heads = ensemble.heads(task.value_features(here))
-            value, spread = float(optimistic(heads, self.config.optimism)), float(heads.std())
         return PlanReport(
             plan=plan,
             view=here,
-            reward=float(task.reward(here)),
-            value=value,
-            value_std=spread,
             best_return=float(solution.returns[0].max()),
             effective_sample_size=float(solution.effective_sample_size[0]),
             valid_rollouts=int(solution.valid[0].sum()),
             compute_time=time.perf_counter() - began,
+            task=task,
+            ensemble=ensemble,
+            optimism=self.config.optimism,
         )
