@@ -14,7 +14,7 @@ from std_msgs.msg import Float64MultiArray
 from std_srvs.srv import SetBool, Trigger
 
 from polo_ros.arrays import Array
-from polo_ros.demo import Processes
+from polo_ros.demo import Processes, ros_arguments
 from polo_ros.monitor import EVERY_STATE, Monitor
 from polo_ros.nodes.messages import NANOSECONDS, from_stamp, unpack_command
 from polo_ros.nodes.simulator_node import RESET_GAP
@@ -33,11 +33,8 @@ class Nodes(Processes):
         self, module: str, arguments: Sequence[str], params_file: Path, overrides: Mapping[str, object]
     ) -> None:
         """Start a planner node from a module of the benchmarks, with arguments of its own."""
-        command = [sys.executable, "-m", f"benchmarks.{module}", *arguments, "--ros-args"]
-        command += ["--params-file", str(params_file)]
-        for name, value in overrides.items():
-            text = str(value).lower() if isinstance(value, bool) else str(value)
-            command += ["-p", f"planner_node:{name}:={text}"]
+        command = [sys.executable, "-m", f"benchmarks.{module}", *arguments]
+        command += ros_arguments("planner_node", params_file, overrides)
         with self.log("planner_node").open("wb") as log:
             self._running["planner_node"] = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
 

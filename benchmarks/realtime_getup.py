@@ -4,8 +4,8 @@
 
 Each run starts supine with everything connected and lasts as long as told, whatever happens. A run stands
 where the root has been above the task's height for its hold time, as in `polo_ros.score`. Rewards are the
-paper's, with default weights. `--override` gives parameters of planner and task for the torque scales other
-than 1. The listener that judges runs on the same cores.
+paper's, with default weights. `--override` gives parameters of planner and task. The listener that judges
+runs on the same cores.
 """
 
 import argparse
@@ -40,7 +40,7 @@ def main() -> None:
     parser.add_argument("--realtime-factor", type=float, default=1.0)
     parser.add_argument(
         "--override", action="append", default=[], metavar="NAME=VALUE",
-        help="a parameter in place of the file's, at torque scales other than 1",
+        help="a parameter in place of the file's",
     )  # fmt: skip
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results/realtime_getup.csv"))
     options = parser.parse_args()
@@ -54,8 +54,7 @@ def main() -> None:
         writer.writeheader()
         for seed in range(options.seeds):
             for scale in options.torque_scales:
-                overrides = given if scale != 1.0 else {}
-                row = run(seed, scale, overrides, options.seconds, options.realtime_factor)
+                row = run(seed, scale, given, options.seconds, options.realtime_factor)
                 writer.writerow(row)
                 file.flush()
                 rows.append(row)

@@ -18,6 +18,15 @@ from polo_ros.share import share_path
 STOP_TIMEOUT = 10.0  # s of wall time that a node has to end by itself
 
 
+def ros_arguments(node: str, params_file: Path, overrides: Mapping[str, object]) -> list[str]:
+    """What follows a node's own arguments: a parameter file and single parameters on top."""
+    arguments = ["--ros-args", "--params-file", str(params_file)]
+    for name, value in overrides.items():
+        # plain names yield to /**/node in the file; JSON is the YAML that ROS 2 reads, empty strings too
+        arguments += ["-p", f"{node}:{name}:={json.dumps(value)}"]
+    return arguments
+
+
 class Processes:
     """The nodes as child processes with their logs.
 
@@ -32,11 +41,8 @@ class Processes:
 
     def start(self, node: str, params_file: Path, overrides: Mapping[str, object]) -> None:
         """Start a node of this package with a parameter file and single parameters on top."""
-        command = [sys.executable, "-m", f"polo_ros.nodes.{node}", "--ros-args"]
-        command += ["--params-file", str(params_file)]
-        for name, value in overrides.items():
-            text = str(value).lower() if isinstance(value, bool) else str(value)
-            command += ["-p", f"{node}:{name}:={text}"]  # plain names yield to /**/node in the file
+        command = [sys.executable, "-m", f"polo_ros.nodes.{node}"]
+        command += ros_arguments(node, params_file, overrides)
         with self.log(node).open("wb") as log:
             self._running[node] = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
 
@@ -112,7 +118,7 @@ def run(options: argparse.Namespace) -> int:
     processes = Processes(options.out)
     monitor = Monitor(settings.task)
     overrides: dict[str, object] = {"seed": options.seed, **given}
-    value = {"weights_file": "''", "value_weight": 0.0} if options.no_value else {}
+    value = {"weights_file": "", "value_weight": 0.0} if options.no_value else {}
     outcome = ""
     began = time.monotonic()
     try:

@@ -98,7 +98,7 @@ CASES = {
         "hand_cube", {},
         {**LESSON, "hidden": (64, 64), "horizon": 16, "rollouts": 40, "target_horizon": 32,
          "target_iterations": 2, "target_states": 16},
-        life=2500, episode=2500, steps=375, rollouts={4: 40, 8: 40, 16: 40, 32: 40, 64: 40}, seeds=5,
+        life=2500, episode=250, steps=375, rollouts={4: 40, 8: 40, 16: 40, 32: 40, 64: 40}, seeds=5,
         value_horizon=16,
     ),
     "cartpole": Case(
