@@ -199,7 +199,7 @@ def episode(
     steps = []
     for index, reward in enumerate(rewards):
         value = 0.0 if values is None else values[index]
-        report = PlanReport(plan, view, 0.0, 1.0, 1, 0.001, task, None, 0.0)
+        report = PlanReport(plan, view, 0.0, 1.0, 1, 0.001, 1, 1, task, None, 0.0)
         vars(report).update(reward=reward, value=value)  # given here, not computed
         good = achieved is not None and achieved[index]
         steps.append(Step(0, index * task.timestep, state, np.zeros(1), report, good, None))

@@ -41,6 +41,19 @@ class PlannerConfig:
         "cubic", "How the plan runs between knots when the noise is on knots.", choices=INTERPOLATIONS
     )
     iterations: int = parameter(1, "Sampling rounds per plan.", low=1, high=10)
+    sigma_decay: float = parameter(
+        1.0,
+        "Factor on noise_sigma from one sampling round of a plan to the next.",
+        low=0.1,
+        high=1.0,
+    )
+    minimum_gain: float = parameter(
+        0.0,
+        "A further sampling round runs only while the best return exceeds the zero-noise plan's by more than "
+        "this many standard deviations of the returns; 0 always runs all.",
+        low=0.0,
+        high=5.0,
+    )
     elites: int = parameter(1, "Best sequences of the last plan that are tried again.", low=0, high=10)
     discount: float = parameter(0.99, "Discount γ per step.", low=0.8, high=1.0)
     value_weight: float = parameter(
@@ -71,17 +84,22 @@ class PlannerConfig:
                     f"noise_knots {self.noise_knots} exceeds horizon {self.horizon}; "
                     f"use at most one knot per step"
                 )
-            needed = self.noise_knots + 1 + self.elites
-            if self.rollouts < needed:
+            if self.rollouts < self.least_rollouts:
                 raise PoloError(
                     f"rollouts {self.rollouts} are too few for {self.noise_knots} knots; use at least "
-                    f"{needed} (the zero-noise plan, {self.elites} elites and one sample per knot)"
+                    f"{self.least_rollouts} (the zero-noise plan, {self.elites} elites and one sample per "
+                    f"knot)"
                 )
-        elif self.rollouts < 1 + self.elites + 1:
+        elif self.rollouts < self.least_rollouts:
             raise PoloError(
                 f"rollouts {self.rollouts} leave no sample beside the zero-noise plan and "
-                f"{self.elites} elites; use at least {self.elites + 2}"
+                f"{self.elites} elites; use at least {self.least_rollouts}"
             )
+
+    @property
+    def least_rollouts(self) -> int:
+        """The zero-noise plan, the elites and a sample: one for each knot where the noise is on knots."""
+        return 1 + self.elites + (self.noise_knots if self.noise == "knots" else 1)
 
     @property
     def knots(self) -> int:

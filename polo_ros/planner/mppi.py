@@ -26,6 +26,7 @@ class Solution:
       rewards: (P, K), Σ γ^t r_t over the horizon, without the terminal value.
       returns: (P, K), the same with values, blended or terminal; -inf where a rollout diverged.
       terminal_features: (P, K, features), of s_H.
+      iterations: how many were run; the other entries are the last one's.
     """
 
     knots: Array
@@ -36,6 +37,7 @@ class Solution:
     rewards: Array
     returns: Array
     terminal_features: Array
+    iterations: int = 1
 
     @property
     def effective_sample_size(self) -> Array:
@@ -104,7 +106,9 @@ class MPPI:
         elites: Array | None = None,
         value: ValueEnsemble | None = None,
     ) -> Solution:
-        """Run the configured number of iterations.
+        """Run the configured number of iterations, or fewer where `minimum_gain` is not reached.
+
+        The noise shrinks by `sigma_decay` from each to the next, as in DIAL-MPC (Xue et al. 2024).
 
         Args:
           states: (P, state_size).
@@ -113,13 +117,28 @@ class MPPI:
           value: the terminal reward of eq. (6); none without.
         """
         tried = np.empty((len(states), 0, *knots.shape[1:])) if elites is None else elites
-        for _ in range(self.config.iterations):
-            solution = self._iterate(states, knots, tried, value)
+        for iteration in range(self.config.iterations):
+            sigma = self.config.noise_sigma * self.config.sigma_decay**iteration
+            solution = self._iterate(states, knots, tried, value, sigma)
+            solution.iterations = iteration + 1
+            if not self._gains(solution):
+                break
             knots, tried = solution.knots, solution.elites
         return solution
 
-    def _iterate(self, states: Array, knots: Array, elites: Array, value: ValueEnsemble | None) -> Solution:
-        samples = self._sample(knots, elites)
+    def _gains(self, solution: Solution) -> bool:
+        """Whether sampling found enough in any problem for one more iteration."""
+        if self.config.minimum_gain == 0.0:
+            return True
+        solved = _any_valid(solution.valid)
+        returns, valid = solution.returns[solved], solution.valid[solved]
+        gain = returns.max(axis=1) - returns[:, 0]
+        return bool((gain > self.config.minimum_gain * returns.std(axis=1, where=valid)).any())
+
+    def _iterate(
+        self, states: Array, knots: Array, elites: Array, value: ValueEnsemble | None, sigma: float
+    ) -> Solution:
+        samples = self._sample(knots, elites, sigma)
         # (K, H + 1, nu) <- (H + 1, n) @ (K, n, nu): the curve is linear in its knots
         controls = np.matmul(self._interpolation, samples)
         np.clip(controls, self._low, self._high, out=controls)
@@ -158,13 +177,13 @@ class MPPI:
             terminal_features=terminal,
         )
 
-    def _sample(self, knots: Array, elites: Array) -> Array:
+    def _sample(self, knots: Array, elites: Array, sigma: float) -> Array:
         """Knots of every rollout, (P, K, knots, nu): first without noise, then elites, then noisy."""
         config = self.config
         problems, count, nu = knots.shape
         shape = (problems, config.rollouts, count, nu)
         samples = sample_noise(self.rng, shape, filtered=config.noise == "filtered")
-        samples *= config.noise_sigma * self._half_range
+        samples *= sigma * self._half_range
         samples[:, 0] = 0.0
         samples += knots[:, None]
         kept = min(elites.shape[1], config.rollouts - 1)

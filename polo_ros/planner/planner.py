@@ -29,6 +29,8 @@ class PlanReport:
       effective_sample_size: how many rollouts the plan averages.
       valid_rollouts: how many did not diverge; 0 means that `plan` is the last good one.
       compute_time: wall time spent, in s.
+      iterations: how many sampling rounds were run.
+      simulator_steps: physics steps of all rollouts of all rounds.
       task: what the plan is for.
       ensemble: the value function planned with, if any.
       optimism: κ of the optimistic value.
@@ -40,6 +42,8 @@ class PlanReport:
     effective_sample_size: float
     valid_rollouts: int
     compute_time: float
+    iterations: int
+    simulator_steps: int
     task: Task
     ensemble: ValueEnsemble | None
     optimism: float
@@ -178,6 +182,8 @@ class Planner:
         # copied, since the next plan records into the same array
         sensordata = solution.view.sensordata[0, 0, 0].copy()
         here = task.view(sensordata, plan.knots[0].clip(task.control_low, task.control_high))
+        # one step past the horizon describes the terminal state: see `Rollouts`
+        steps = solution.valid.size * (self.config.horizon * task.substeps + 1)
         return PlanReport(
             plan=plan,
             view=here,
@@ -185,6 +191,8 @@ class Planner:
             effective_sample_size=float(solution.effective_sample_size[0]),
             valid_rollouts=int(solution.valid[0].sum()),
             compute_time=time.perf_counter() - began,
+            iterations=solution.iterations,
+            simulator_steps=solution.iterations * steps,
             task=task,
             ensemble=ensemble,
             optimism=self.config.optimism,
