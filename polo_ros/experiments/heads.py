@@ -112,7 +112,5 @@ def points(rows: Sequence[Mapping[str, str]], method: str, horizon: int) -> dict
 
 def spread(rewards: Sequence[float]) -> tuple[float, float]:
     """Mean and half the 95 % interval; no interval of one seed."""
-    if len(rewards) < 2:
-        return rewards[0], 0.0
     mean, half = interval(np.array(rewards)[:, None])
     return float(mean[0]), float(half[0])

@@ -146,9 +146,4 @@ def means(
     for row in rows:
         if (row["case"], row["method"]) == (case, method):
             found.setdefault(int(row["horizon"]), []).append([float(row[name]) for name in columns])
-    return {
-        horizon: interval(np.array(values))
-        if len(values) > 1
-        else (np.array(values[0]), np.zeros(len(columns)))
-        for horizon, values in found.items()
-    }
+    return {horizon: interval(np.array(values)) for horizon, values in found.items()}
