@@ -91,7 +91,8 @@ def train(settings: Settings, steps: int, episode_steps: int, seed: int, out: Pa
       The path of the weights.
 
     Raises:
-      PoloError: nothing to do, nothing to resume from, a full disk, or exploded values.
+      PoloError: nothing to do, nothing to resume from, or a full disk.
+      ExplodedError: the values have exploded.
     """
     check_counts(steps=steps, episode=episode_steps)
     if seed < 0:

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from polo_ros.arrays import Array
-from polo_ros.errors import PoloError
+from polo_ros.errors import ExplodedError, PoloError
 from polo_ros.learner.checkpoint import Origin, encode_value, read_tensors, write_atomically
 from polo_ros.learner.config import LearnerConfig
 from polo_ros.learner.learner import Learner
@@ -334,7 +334,7 @@ def test_exploded_values_are_reported_by_name(task: Task, size: float) -> None:
     learner.update()
     with torch.no_grad():
         learner.ensemble.network["bias1"] += size
-    with pytest.raises(PoloError, match="the value function of cartpole_swingup has exploded"):
+    with pytest.raises(ExplodedError, match="the value function of cartpole_swingup has exploded"):
         learner.update()
 
 

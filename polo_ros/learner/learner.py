@@ -9,7 +9,7 @@ import numpy as np
 from safetensors.numpy import save
 
 from polo_ros.arrays import Array
-from polo_ros.errors import PoloError
+from polo_ros.errors import ExplodedError, PoloError
 from polo_ros.learner.buffer import ReplayBuffer, Ring
 from polo_ros.learner.checkpoint import (
     FORMAT,
@@ -111,7 +111,8 @@ class Learner:
         """Label states from the buffer and take the gradient steps.
 
         Raises:
-          PoloError: the buffer is empty, or the values have exploded.
+          PoloError: the buffer is empty.
+          ExplodedError: the values have exploded.
         """
         if not len(self.buffer):
             raise PoloError("the replay buffer is empty; act before learning")
@@ -153,11 +154,11 @@ class Learner:
         )
 
     def _guard(self, targets: Array, repeated: Array) -> None:
-        """Raises PoloError where targets exceed what rewards of the size seen can add up to."""
+        """Raises ExplodedError where targets exceed what rewards of the size seen can add up to."""
         bound = EXPLOSION_FACTOR * max(np.abs(repeated).max(), self.config.value_scale)
         worst = float(np.abs(targets).max())
         if not worst < bound:
-            raise PoloError(
+            raise ExplodedError(
                 f"the value function of {self.task.name} has exploded: a target reached {worst:.3g}, "
                 f"beyond {bound:.3g}; lower learning_rate or start from an earlier checkpoint"
             )
