@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from polo_ros.config import Settings
-from polo_ros.experiments.lessons import learned, settings_of
+from polo_ros.experiments.lessons import Training, learned, lived, settings_of, trained
+from polo_ros.training import Episode
 from polo_ros.value import ValueEnsemble
 
 # the paper's reward and nothing beside it
@@ -27,6 +28,8 @@ QUICK: dict[str, Any] = {
     "target_rollouts": 8, "target_horizon": 8, "target_iterations": 1,
 }  # fmt: skip
 QUICK_STEPS = 20
+# start seeds that judge what was learned, far from those of learning
+FIRST_FRESH = 1000
 
 
 @dataclass(frozen=True)
@@ -65,11 +68,29 @@ class Case:
             chosen |= {"value_weight": 1.0, "value_blend": self.lesson["value_blend"]}
         return chosen
 
+    def studying(self, quick: bool, changes: Mapping[str, Any] | None = None) -> Settings:
+        """Of learning, with further parameters on top."""
+        return self.settings({**self.lesson, **(QUICK if quick else {}), **(changes or {})})
+
     def value(self, folder: Path, quick: bool) -> ValueEnsemble:
         """The value function that Algorithm 1 learns from nothing, kept in a folder of its own; seed 0."""
-        settings = self.settings({**self.lesson, **(QUICK if quick else {})})
-        life, episode = (QUICK_STEPS, QUICK_STEPS) if quick else (self.life, self.episode)
-        return learned(settings, life, episode, 0, folder)
+        return learned(self.studying(quick), *self._size(quick), 0, folder)
+
+    def training(self, folder: Path, quick: bool, changes: Mapping[str, Any], seed: int) -> Training:
+        """A training with some parameters changed, kept in a folder of its own."""
+        return trained(self.studying(quick, changes), *self._size(quick), seed, folder)
+
+    def _size(self, quick: bool) -> tuple[int, int]:
+        """Life and episodes of learning, in control periods."""
+        return (QUICK_STEPS, QUICK_STEPS) if quick else (self.life, self.episode)
+
+
+def fresh_lives(
+    settings: Settings, value: ValueEnsemble | None, seeds: int, steps: int, quick: bool
+) -> list[Episode]:
+    """Lives without learning from start seeds that nothing was learned from; one short one if `quick`."""
+    count, length = (1, QUICK_STEPS) if quick else (seeds, steps)
+    return [lived(settings, value, FIRST_FRESH + index, length) for index in range(count)]
 
 
 GETUP_ROLLOUTS = {8: 60, 16: 60, 32: 30, 64: 30}

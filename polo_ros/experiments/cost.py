@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from polo_ros.experiments.cases import CASES, QUICK, QUICK_STEPS
+from polo_ros.experiments.cases import CASES, QUICK_STEPS, fresh_lives
 from polo_ros.experiments.experiment import Experiment, Row
-from polo_ros.experiments.lessons import lived
+from polo_ros.experiments.lessons import STANDING, longest_up
 from polo_ros.learner.checkpoint import load_value
 from polo_ros.markdown import table
 from polo_ros.score import longest_run
@@ -21,12 +21,10 @@ CASE = "getup-weak"
 HORIZON = 32
 LIVES = 2
 MARKS = (3000, 6000, 12000)
-# fresh start seeds, far from those of learning, and how long each has to rise and stay up
-FRESH = tuple(range(1000, 1010))
+# fresh start seeds, and how long each has to rise and stay up
+FRESH = 10
 STEPS = 400
 HOLD = 2.0  # s
-# of the root, in m: what the paper's reward asks for; `Task.achieved` wants an upright torso as well
-STANDING = 1.0
 ENOUGH = 9
 # of the paper: experience in s, and core-hours
 PAPER = (96.0, 24.0)
@@ -47,7 +45,7 @@ class Cost(Experiment):
     def run(self, job: Row, quick: bool, folder: Path) -> Sequence[Row]:
         """Learn, and try what was learned on fresh seeds at every mark; without learning first."""
         case = CASES[CASE]
-        studying = case.settings({**case.lesson, **(QUICK if quick else {})})
+        studying = case.studying(quick)
         acting = case.settings(case.planning(HORIZON, valued=True))
         out = folder / f"life-{job['life']}"
         shutil.rmtree(out, ignore_errors=True)  # of an interrupted job, whose computing nobody counted
@@ -58,13 +56,9 @@ class Cost(Experiment):
                 weights = train(studying, mark, case.episode, job["life"], out, resume=out.exists())
                 value, _ = load_value(str(weights), acting.task)
                 spent += time.process_time() - began
-            seeds, steps = (FRESH[:1], QUICK_STEPS) if quick else (FRESH, STEPS)
-            lives = [lived(acting, value, seed, steps) for seed in seeds]
+            lives = fresh_lives(acting, value, FRESH, STEPS, quick)
             needed = round(HOLD / acting.task.timestep)
-            up = [
-                longest_run(bool(life.task.measured(step.report.view) > STANDING) for step in life.steps)
-                for life in lives
-            ]
+            up = [longest_up(life) for life in lives]
             upright = [longest_run(step.achieved for step in life.steps) for life in lives]
             rows.append(
                 {
@@ -73,7 +67,7 @@ class Cost(Experiment):
                     "core_hours": spent / 3600.0,
                     "held": sum(run >= needed for run in up),
                     "held_upright": sum(run >= needed for run in upright),
-                    "of": len(seeds),
+                    "of": len(lives),
                     "mean_reward": float(np.mean([life.rewards.mean() for life in lives])),
                 }
             )
@@ -95,7 +89,7 @@ class Cost(Experiment):
                 chosen = [row for row in rows if row["life"] == life]
                 share = [float(row["held"]) / float(row["of"]) for row in chosen]
                 axes.plot([float(row[column]) for row in chosen], share, marker="o", label=f"life {life}")
-            axes.axhline(ENOUGH / len(FRESH), color="#7a828c", lw=1, ls="--")
+            axes.axhline(ENOUGH / FRESH, color="#7a828c", lw=1, ls="--")
             axes.set(xlabel=label, ylim=(-0.03, 1.03))
             axes.grid(alpha=0.3)
         panels[0].set_ylabel(f"share of fresh seeds that stand {HOLD:g} s")
