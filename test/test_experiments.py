@@ -263,7 +263,7 @@ def test_without_a_name_every_experiment_is_listed(capsys: pytest.CaptureFixture
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["juggling"], "there is nothing to reproduce named 'juggling'; known are bounds"),
+        (["juggling"], "there is nothing to reproduce named 'juggling'; known are ablations, bounds"),
         (["bounds", "--workers", "-1"], "workers must be at least 1, or 0 for one per core, not -1"),
     ],
 )
