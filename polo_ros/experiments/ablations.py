@@ -16,7 +16,7 @@ from polo_ros.experiments.lessons import STANDING, longest_up
 from polo_ros.markdown import table
 
 # each life, and each trial of what it taught, in control periods; the trials' seeds
-CASE = replace(CASES["getup-weak"], life=1500, steps=250, seeds=3)
+CASE = replace(CASES["getup-weak"], life=800, steps=200, seeds=3)
 HORIZONS = (32, 16)
 BASE = "base"
 # training seeds of what learns as the base does: how far apart equal learning ends

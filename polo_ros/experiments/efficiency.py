@@ -23,7 +23,7 @@ from polo_ros.world import World
 # tasks and what is changed in their parameter files: getup is judged by the paper's reward alone
 TASKS: dict[str, dict[str, Any]] = {"cartpole_swingup": {}, "hand_cube": {}, "humanoid_getup": PLAIN}
 SEEDS = 5
-PERIODS = 250
+PERIODS = 200
 QUICK_PERIODS = 4
 # shares of the rollouts that the task's file gives
 BUDGETS = (0.25, 0.5, 1.0)
