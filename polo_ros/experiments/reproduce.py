@@ -7,10 +7,12 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import torch
 from tqdm import tqdm
@@ -20,6 +22,8 @@ from polo_ros.experiments import experiment
 from polo_ros.experiments.experiment import Experiment, Row
 from polo_ros.learner.checkpoint import write_atomically
 
+# between looks for an interruption, in s
+PATIENCE = 0.5
 # what every row tells about its job, in s
 TIMES = ("wall_time", "cpu_time")
 
@@ -76,10 +80,14 @@ def complete(chosen: Experiment, quick: bool, file: Path, workers: int = 0) -> l
     # a fresh interpreter a worker: forked ones would share torch's threads
     context = multiprocessing.get_context("spawn")
     count = max(1, min(workers or len(os.sched_getaffinity(0)), len(missing)))
-    with bar, ProcessPoolExecutor(count, context, initializer=begin_worker) as pool:
+    with (
+        bar,
+        noted_interruptions() as seen,
+        ProcessPoolExecutor(count, context, initializer=begin_worker) as pool,
+    ):
         futures = [pool.submit(timed, chosen, job, quick, file.parent) for job in missing]
         try:
-            for future in as_completed(futures):
+            for future in ended(futures, seen):
                 rows += [{name: text(row[name]) for name in columns} for row in future.result()]
                 # jobs of an earlier version stay, at the end
                 rows.sort(key=lambda row: order.get(key(chosen, row), len(order)))
@@ -96,6 +104,38 @@ def complete(chosen: Experiment, quick: bool, file: Path, workers: int = 0) -> l
                 worker.terminate()
             raise
     return [row for row in rows if key(chosen, row) in order]
+
+
+@contextmanager
+def noted_interruptions() -> Iterator[list[int]]:
+    """Collect the signals of Ctrl-C instead of raising wherever they come.
+
+    An exception that comes while the pool's locks are taken would leave them so, and its end would be waited
+    for in vain.
+    """
+    seen: list[int] = []
+    if threading.current_thread() is not threading.main_thread():
+        yield seen  # signals come to the main thread only
+        return
+    before = signal.signal(signal.SIGINT, lambda number, _: seen.append(number))
+    try:
+        yield seen
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def ended(futures: Sequence[Future[Any]], seen: Sequence[int]) -> Iterator[Future[Any]]:
+    """The futures as they end.
+
+    Raises:
+      KeyboardInterrupt: a signal was seen; here no lock is taken.
+    """
+    waiting = set(futures)
+    while waiting:
+        if seen:
+            raise KeyboardInterrupt
+        done, waiting = wait(waiting, PATIENCE, FIRST_COMPLETED)
+        yield from done
 
 
 def begin_worker() -> None:
