@@ -12,7 +12,7 @@ from polo_ros.planner import Planner, PlannerConfig
 from polo_ros.planner.mppi import MPPI, Solution
 from polo_ros.tasks import Task, make_task
 
-pytestmark = pytest.mark.filterwarnings("error")
+pytestmark = pytest.mark.filterwarnings("error::RuntimeWarning")
 
 SMALL = {"horizon": 12, "rollouts": 10, "noise_knots": 4, "noise_sigma": 0.4, "elites": 1}
 # no two of ten returns are sqrt(2 · 10) = 4.47 of their standard deviations apart

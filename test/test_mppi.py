@@ -17,7 +17,7 @@ from polo_ros.tasks.cartpole_swingup import CartpoleSwingup
 from polo_ros.tasks.task import STATE_SPEC
 from polo_ros.value import Layer, ValueEnsemble, optimistic
 
-pytestmark = pytest.mark.filterwarnings("error")
+pytestmark = pytest.mark.filterwarnings("error::RuntimeWarning")
 
 SMALL = {"horizon": 12, "rollouts": 10, "noise_knots": 4, "noise_sigma": 0.4, "elites": 1}
 NOISES = ("white", "filtered", "knots")
