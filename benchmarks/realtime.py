@@ -78,7 +78,7 @@ class Listener(Monitor):
         self.reports: list[tuple[float, dict[str, str]]] = []
         self.heard: set[str] = set()
         self._ctrl = np.array(task.neutral)
-        super().__init__(task)
+        super().__init__(task, numbers=())
         self._node.create_subscription(
             Float64MultiArray, self._robot.command_topic, self._on_command, EVERY_STATE
         )

@@ -35,6 +35,7 @@ def main() -> None:
     """Run, print and write a row a seed; then what each torque scale comes to."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--seeds", type=int, default=10)
+    parser.add_argument("--first-seed", type=int, default=0, help="tune on others than those that judge")
     parser.add_argument("--seconds", type=float, default=20.0, help="simulated time a run")
     parser.add_argument("--torque-scales", type=float, nargs="+", default=[1.0, 0.2])
     parser.add_argument("--realtime-factor", type=float, default=1.0)
@@ -52,7 +53,7 @@ def main() -> None:
         file.write(f"# python -m benchmarks.realtime_getup {' '.join(sys.argv[1:])}".rstrip() + "\n")
         writer = csv.DictWriter(file, COLUMNS)
         writer.writeheader()
-        for seed in range(options.seeds):
+        for seed in range(options.first_seed, options.first_seed + options.seeds):
             for scale in options.torque_scales:
                 row = run(seed, scale, given, options.seconds, options.realtime_factor)
                 writer.writerow(row)

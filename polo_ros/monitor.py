@@ -2,6 +2,7 @@
 
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from std_msgs.msg import Float64
 
 from polo_ros.arrays import Array
 from polo_ros.errors import PoloError
+from polo_ros.nodes.lean import LeanNode
 from polo_ros.nodes.messages import NANOSECONDS, from_stamp, unpack_goal, unpack_joint_state, unpack_odometry
 from polo_ros.nodes.robot import Robot
 from polo_ros.nodes.state import GOAL, StateAssembler
@@ -33,13 +35,14 @@ class Monitor:
 
     Args:
       task: judges the states.
+      numbers: of the planner's that the status shows; the planner computes them for who listens only.
 
     Attributes:
       solved_at: when that was, in s of simulated time; None before.
       frames: (time, state) of the states seen.
     """
 
-    def __init__(self, task: Task) -> None:
+    def __init__(self, task: Task, numbers: Sequence[str] = NUMBERS) -> None:
         self._task = task
         self._robot = Robot(task.model)
         self._states = StateAssembler(task, self._robot, lockstep=True)
@@ -53,7 +56,7 @@ class Monitor:
         self.solved_at: float | None = None
         self.frames: list[tuple[float, Array]] = []
         rclpy.init(args=[], signal_handler_options=SignalHandlerOptions.NO)
-        self._node = rclpy.create_node("monitor")
+        self._node = LeanNode("monitor")
         subscribe = self._node.create_subscription
         subscribe(JointState, "joint_states", self._on_joints, EVERY_STATE)
         for topic in self._states.odometry_topics():
@@ -61,7 +64,7 @@ class Monitor:
                 Odometry, topic, lambda message, topic=topic: self._on_odometry(topic, message), EVERY_STATE
             )
         subscribe(PoseStamped, GOAL, self._on_goal, EVERY_STATE)
-        for name in NUMBERS:
+        for name in numbers:
             subscribe(
                 Float64,
                 f"planner_node/{name}",

@@ -55,18 +55,18 @@ class LearnerConfig:
         high=1.0,
         dynamic=False,
     )
-    expert_steps: int = parameter(
-        0,
-        "Control periods that an expert acts in the model to label states, planning anew at each; 0 labels "
-        "by one plan, as eq. (7) is printed.",
-        low=0,
-        high=512,
+    target_warm_start: bool = parameter(
+        True,
+        "Start a target's plan from the controls that were once executed from its state; off, from none.",
         dynamic=False,
     )
-    end_horizon: int = parameter(
-        16, "Where an expert acts: steps of the actor's rollouts whose ends it starts from.",
-        low=1, high=256, dynamic=False,
-    )  # fmt: skip
+    target_choice: int = parameter(
+        1,
+        "States drawn for each that is labelled: those whose values the heads disagree on most are. 1 labels "
+        "what is drawn.",
+        low=1,
+        high=32,
+    )
     end_fraction: float = parameter(
         0.5,
         "Share of labelled states that are ends of rollouts, not visited states.",

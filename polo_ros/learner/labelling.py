@@ -1,8 +1,7 @@
-"""Which states get labels, and how: by one plan each, or by an expert that acts."""
+"""Which states get labels, and what acting from them earned."""
 
 import json
-from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,18 +9,18 @@ from numpy.typing import NDArray
 from polo_ros.arrays import Array
 from polo_ros.learner.buffer import ReplayBuffer
 from polo_ros.learner.config import LearnerConfig
-from polo_ros.learner.expert import Expert, ends_of_rollouts
-from polo_ros.learner.targets import Labels, TargetSolver, end_settings, target_settings
+from polo_ros.learner.targets import Labels, TargetSolver, target_settings
 from polo_ros.planner.config import PlannerConfig
 from polo_ros.tasks.task import Task
 from polo_ros.value import ValueEnsemble
 
 
-class Labeller(ABC):
-    """Labels states of a replay buffer and states near them.
+class Labeller:
+    """Labels states of a replay buffer and ends of rollouts from them, by one plan each (eq. (7)).
 
     The planner asks for values at its rollouts' ends, which it never visits: labels of visited states alone
-    leave V free to be wrong exactly where it is used.
+    leave V free to be wrong exactly where it is used. The ends are those of the rollouts behind the labels
+    before.
 
     Args:
       task, config: see `Learner`.
@@ -44,87 +43,75 @@ class Labeller(ABC):
         self._config = config
         self._rng = rng
         self._solver = TargetSolver(task, target_settings(config, planner), seed, threads)
-        self._begin(planner, seed, threads)
-
-    @abstractmethod
-    def _begin(self, planner: PlannerConfig, seed: int, threads: int) -> None:
-        """Set up what only one kind needs."""
+        # ends of rollouts from visited states, and the visits (counted from the first one ever) at
+        # which the actor itself was as far
+        self._ends = np.empty((0, task.state_size))
+        self._end_visits = np.empty(0, dtype=np.int64)
 
     @property
-    @abstractmethod
     def candidates(self) -> int:
-        """The number of candidate trajectories of each label."""
+        """The candidate trajectories of each label: the rollouts, and what acting earned."""
+        return self._config.target_rollouts + 1
 
     def configure(self, config: LearnerConfig) -> None:
         """Take new dynamic settings from the next labels on."""
         self._config = config
 
-    @abstractmethod
     def label(self, buffer: ReplayBuffer, value: ValueEnsemble) -> Labels:
-        """Label as many states as are configured; fewer where every rollout diverged."""
+        """Optimise from visited states and from ends of earlier rollouts.
 
-    def dump(self) -> dict[str, Array]:
-        """What is needed to go on, beside `dump_rng`."""
-        return {}
-
-    def dump_rng(self) -> dict[str, str]:
-        """The states of the generators of sampling noise."""
-        return {"solver_rng": json.dumps(self._solver.mppi.rng.bit_generator.state)}
-
-    def restore(self, tensors: Mapping[str, Array], metadata: Mapping[str, str]) -> None:
-        """Go on from what `dump` and `dump_rng` gave."""
-        self._solver.mppi.rng.bit_generator.state = json.loads(metadata["solver_rng"])
-
-    def _split(self) -> tuple[int, int]:
-        """How many visited states and how many ends to label."""
-        ends = int(self._config.end_fraction * self._config.target_states)
-        return self._config.target_states - ends, ends
-
-
-class PlanLabeller(Labeller):
-    """One plan a label, as eq. (7) is printed, and what acting earned as one more candidate.
-
-    The ends are those of the rollouts behind the labels before.
-    """
-
-    def _begin(self, planner: PlannerConfig, seed: int, threads: int) -> None:
-        # ends of rollouts from visited states, and the visits (counted from the first one ever) at
-        # which the actor itself was as far
-        self._ends = np.empty((0, self._task.state_size))
-        self._end_visits = np.empty(0, dtype=np.int64)
-
-    @property
-    def candidates(self) -> int:
-        """The rollouts, and what acting earned."""
-        return self._config.target_rollouts + 1
-
-    def label(self, buffer: ReplayBuffer, value: ValueEnsemble) -> Labels:
-        """Optimise from visited states and from ends of earlier rollouts."""
+        Returns:
+          As many labels as are configured; fewer where every rollout diverged.
+        """
         config = self._config
-        from_ends = self._split()[1] if len(self._ends) else 0
-        visited = self._rng.integers(0, len(buffer), config.target_states - from_ends)
-        picked = self._rng.integers(0, max(len(self._ends), 1), from_ends)
+        from_ends = int(config.end_fraction * config.target_states) if len(self._ends) else 0
+        visited = self._pick(
+            config.target_states - from_ends, len(buffer), lambda drawn: buffer.rows("state", drawn), value
+        )
+        picked = self._pick(from_ends, len(self._ends), lambda drawn: self._ends[drawn], value)
         states = np.concatenate([buffer.rows("state", visited), self._ends[picked]])
-        beside = np.maximum(self._end_visits[picked] - buffer.oldest, 0)
-        # an end lies near where the actor was one horizon later, and so does a good warm start
-        warm = buffer.executed(np.concatenate([visited, beside]), config.target_horizon)
-        labels = self._solver.solve(states, warm, value)
+        solved = self._solver.solve(states, self._warm_start(buffer, visited, picked), value)
         count = len(visited)
         rewards, terminal = self._executed(buffer, visited)
         absent = np.full(from_ends, -np.inf)
-        solved = labels.valid.any(axis=1)
-        rewards = np.column_stack([np.concatenate([rewards, absent]), labels.rewards])
+        known = solved.valid.any(axis=1)
+        rewards = np.column_stack([np.concatenate([rewards, absent]), solved.rewards])
         terminal = np.concatenate([terminal, np.zeros((from_ends, self._task.feature_count))])
-        valid = labels.valid[:count]
-        self._ends = labels.ends[:count][valid]
+        valid = solved.valid[:count]
+        self._ends = solved.ends[:count][valid]
         reached = buffer.oldest + visited + config.target_horizon + 1
         self._end_visits = np.repeat(reached, valid.sum(axis=1))
         return Labels(
-            labels.features[solved],
-            rewards[solved],
-            np.concatenate([terminal[:, None], labels.terminal_features], axis=1)[solved],
-            labels.steps[solved],
+            solved.features[known],
+            rewards[known],
+            np.concatenate([terminal[:, None], solved.terminal_features], axis=1)[known],
         )
+
+    def _pick(
+        self,
+        count: int,
+        held: int,
+        states: Callable[[NDArray[np.int64]], Array],
+        value: ValueEnsemble,
+    ) -> NDArray[np.int64]:
+        """Positions, out of those held, of states to label: the least certain ones of a random draw."""
+        drawn = self._rng.integers(0, max(held, 1), count * self._config.target_choice)
+        if len(drawn) == count:
+            return drawn
+        features = self._task.value_features(self._task.observe(states(drawn)))
+        spread = np.nan_to_num(value.heads(features).std(axis=0), nan=0.0)
+        return drawn[np.argsort(spread, kind="stable")[-count:]]
+
+    def _warm_start(
+        self, buffer: ReplayBuffer, visited: NDArray[np.int64], picked: NDArray[np.int64]
+    ) -> Array:
+        """Controls that the plans start from, (states, N, nu): what was once executed there, or none."""
+        steps = self._config.target_horizon
+        if not self._config.target_warm_start:
+            return np.tile(self._task.neutral, (len(visited) + len(picked), steps, 1))
+        # an end lies near where the actor was one horizon later, and so does a good warm start
+        beside = np.maximum(self._end_visits[picked] - buffer.oldest, 0)
+        return buffer.executed(np.concatenate([visited, beside]), steps)
 
     def _executed(self, buffer: ReplayBuffer, visited: NDArray[np.int64]) -> tuple[Array, Array]:
         """What acting itself earned over N steps from visited states, and where it led.
@@ -143,50 +130,14 @@ class PlanLabeller(Labeller):
         return earned, self._task.value_features(self._task.observe(buffer.rows("state", later)))
 
     def dump(self) -> dict[str, Array]:
-        """The ends."""
+        """What is needed to go on, beside `dump_rng`: the ends."""
         return {"ends": self._ends, "end_visits": self._end_visits.astype(float)}
+
+    def dump_rng(self) -> dict[str, str]:
+        """The state of the generator of sampling noise."""
+        return {"solver_rng": json.dumps(self._solver.mppi.rng.bit_generator.state)}
 
     def restore(self, tensors: Mapping[str, Array], metadata: Mapping[str, str]) -> None:
         """Go on from what `dump` and `dump_rng` gave."""
-        super().restore(tensors, metadata)
+        self._solver.mppi.rng.bit_generator.state = json.loads(metadata["solver_rng"])
         self._ends, self._end_visits = tensors["ends"], tensors["end_visits"].astype(np.int64)
-
-
-class ExpertLabeller(Labeller):
-    """An expert acts from visited states and from ends of the actor's rollouts; all it sees gets labels."""
-
-    def _begin(self, planner: PlannerConfig, seed: int, threads: int) -> None:
-        self._expert = Expert(self._solver, self._config.expert_steps, threads)
-        self._actor = TargetSolver(self._task, end_settings(self._config, planner), seed, threads)
-
-    @property
-    def candidates(self) -> int:
-        """The expert does one thing only."""
-        return 1
-
-    def label(self, buffer: ReplayBuffer, value: ValueEnsemble) -> Labels:
-        """Let the expert act from `target_states` states."""
-        config, count = self._config, len(buffer)
-        visits, ends = self._split()
-        visited = self._rng.integers(0, count, visits)
-        origins = self._rng.integers(0, count, ends)
-        states = buffer.rows("state", visited)
-        if ends:
-            warm = buffer.executed(origins, config.end_horizon)
-            reached, solved = ends_of_rollouts(
-                self._actor, buffer.rows("state", origins), warm, value, self._rng
-            )
-            states = np.concatenate([states, reached[solved]])
-            # an end lies near where the actor was one horizon later, and so does a good warm start
-            visited = np.concatenate([visited, origins[solved] + config.end_horizon])
-        return self._expert.act(states, buffer.executed(visited, config.target_horizon), value)
-
-    def dump_rng(self) -> dict[str, str]:
-        """The states of the generators of sampling noise."""
-        actor = {"actor_rng": json.dumps(self._actor.mppi.rng.bit_generator.state)}
-        return super().dump_rng() | actor
-
-    def restore(self, tensors: Mapping[str, Array], metadata: Mapping[str, str]) -> None:
-        """Go on from what `dump_rng` gave."""
-        super().restore(tensors, metadata)
-        self._actor.mppi.rng.bit_generator.state = json.loads(metadata["actor_rng"])

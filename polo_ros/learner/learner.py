@@ -21,7 +21,7 @@ from polo_ros.learner.checkpoint import (
 )
 from polo_ros.learner.config import LearnerConfig
 from polo_ros.learner.ensemble import EnsembleTrainer
-from polo_ros.learner.labelling import ExpertLabeller, PlanLabeller
+from polo_ros.learner.labelling import Labeller
 from polo_ros.learner.targets import bootstrap
 from polo_ros.planner.config import PlannerConfig
 from polo_ros.tasks.task import Task
@@ -73,15 +73,13 @@ class Learner:
         self._standardised = False
         self.buffer = ReplayBuffer(config.buffer_capacity, task.state_size, task.model.nu, task.goal_size)
         self._rng = np.random.default_rng(seed)
-        labeller = ExpertLabeller if config.expert_steps else PlanLabeller
-        self._labeller = labeller(task, config, planner or PlannerConfig(), self._rng, seed, threads)
+        self._labeller = Labeller(task, config, planner or PlannerConfig(), self._rng, seed, threads)
         self._labels = Ring(
             config.label_capacity,
             {
                 "features": (task.feature_count,),
                 "rewards": (self._labeller.candidates,),
                 "terminal_features": (self._labeller.candidates, task.feature_count),
-                "steps": (),
             },
         )
         self.ensemble = EnsembleTrainer(task.feature_count, config, seed)
@@ -129,10 +127,10 @@ class Learner:
             value = self.value()
         features = self._labels.column("features")
         rewards = self._labels.column("rewards")
-        discounts = self.config.discount ** self._labels.column("steps")
-        targets = bootstrap(rewards, self._labels.column("terminal_features"), value, discounts)
+        discount = self.config.discount**self.config.target_horizon
+        targets = bootstrap(rewards, self._labels.column("terminal_features"), value, discount)
         # what each label's best candidate would be worth, repeated for ever
-        repeated = rewards.max(axis=1) / (1.0 - discounts)
+        repeated = rewards.max(axis=1) / (1.0 - discount)
         self._guard(targets, repeated)
         if self.config.bound_targets:
             # every endless trajectory is a chain of such pieces, none worth more than the best one
@@ -149,7 +147,6 @@ class Learner:
                 # the ring holds finite numbers only: what does not count can never be the maximum
                 "rewards": np.maximum(labels.rewards, NEVER_THE_MAXIMUM),
                 "terminal_features": labels.terminal_features,
-                "steps": labels.steps,
             }
         )
 

@@ -1,6 +1,6 @@
 """N-step targets of the paper's eq. (7) by trajectory optimisation."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -23,13 +23,11 @@ class Labels:
       features: (P, features), of the states.
       rewards: (P, C), Σ γ^t r_t of each candidate trajectory; -inf where it diverged.
       terminal_features: (P, C, features), of the candidates' ends.
-      steps: (P,), how long the candidates are.
     """
 
     features: Array
     rewards: Array
     terminal_features: Array
-    steps: Array
 
 
 @dataclass
@@ -46,7 +44,7 @@ class PlanLabels(Labels):
 
 
 def bootstrap(
-    rewards: Array, terminal_features: Array, value: ValueEnsemble, discount: Array | float
+    rewards: Array, terminal_features: Array, value: ValueEnsemble, discount: float
 ) -> Array:
     """y_k = max_j [rewards_j + γ^N V_k(s_N,j)] for every head from one set of rollouts, (heads, P).
 
@@ -57,10 +55,9 @@ def bootstrap(
       rewards: (P, C), discounted sums; hugely negative marks a candidate that does not count.
       terminal_features: (P, C, features).
       value: the ensemble.
-      discount: γ^N, of each state (P,) or of all.
+      discount: γ^N.
     """
-    factor = np.broadcast_to(discount, len(rewards))[:, None]
-    totals = rewards + factor * value.heads(terminal_features)
+    totals = rewards + discount * value.heads(terminal_features)
     best: Array = totals.max(axis=-1)
     return best
 
@@ -101,7 +98,6 @@ class TargetSolver:
             features=self.mppi.task.value_features(here),
             rewards=np.where(solution.valid, solution.rewards, -np.inf),
             terminal_features=np.where(solution.valid[..., None], solution.terminal_features, 0.0),
-            steps=np.full(len(states), float(self.mppi.config.horizon)),
             ends=ends.reshape(*solution.valid.shape, -1),
             valid=solution.valid,
         )
@@ -123,17 +119,4 @@ def target_settings(config: LearnerConfig, planner: PlannerConfig) -> PlannerCon
         elites=1,
         discount=config.discount,
         value_weight=config.target_value_weight,
-    )
-
-
-def end_settings(config: LearnerConfig, planner: PlannerConfig) -> PlannerConfig:
-    """How an actor of horizon `end_horizon` plans, whose rollouts' ends an expert is asked about."""
-    horizon = config.end_horizon
-    return replace(
-        target_settings(config, planner),
-        horizon=horizon,
-        noise="knots" if horizon > 1 else "white",
-        noise_knots=max(2, min(planner.noise_knots, horizon)),
-        iterations=1,
-        value_weight=1.0,
     )

@@ -17,13 +17,13 @@ from rcl_interfaces.msg import (
 from rclpy.clock import Clock, ClockType  # type: ignore[attr-defined]
 from rclpy.exceptions import ParameterException
 from rclpy.executors import SingleThreadedExecutor
-from rclpy.node import Node
 from rclpy.parameter import Parameter as RosParameter
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.signals import SignalHandlerOptions
 
 from polo_ros.errors import PoloError
 from polo_ros.node_config import CommonConfig, node_table
+from polo_ros.nodes.lean import LeanNode
 from polo_ros.nodes.messages import pack_diagnostics
 from polo_ros.parameters import Parameter, build, table
 from polo_ros.tasks import Task, make_task, task_class
@@ -62,7 +62,7 @@ class Stopped(Exception):
     """The process was asked to end."""
 
 
-class PoloNode(Node):
+class PoloNode(LeanNode):
     """A node with the parameters of its table, a task and a place on /diagnostics.
 
     Args:
