@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from polo_ros.errors import ExplodedError, PoloError
-from polo_ros.experiments import experiment, lessons
-from polo_ros.experiments.ablations import BASE, BASE_LIVES, CASE, HORIZONS, VARIANTS
+from polo_ros.experiments import experiment, experiments, lessons
 from polo_ros.experiments.experiment import Row
 from polo_ros.experiments.lessons import settings_of, trained
-from polo_ros.experiments.lookahead import LOOKAHEADS, curve
+from polo_ros.experiments.lookahead import CASE, LOOKAHEADS, curve
+from polo_ros.experiments.variants import BASE, HORIZONS, Comparison
 from polo_ros.learner.learner import Learner
 from polo_ros.planner import Planner
 from polo_ros.world import World
@@ -22,6 +22,9 @@ FAST: dict[str, Any] = {
     "warmup_labels": 4, "target_horizon": 4, "target_rollouts": 6, "target_iterations": 1,
     "ensemble_size": 2, "hidden": (4,),
 }  # fmt: skip
+COMPARISONS: dict[str, Comparison] = {
+    name: chosen() for name, chosen in experiments().items() if issubclass(chosen, Comparison)
+}
 SETTINGS = settings_of("cartpole_swingup", FAST)
 
 
@@ -99,29 +102,35 @@ def test_targets_of_any_lookahead_can_be_learned_from(steps: int) -> None:
     Learner(full.task, full.learner, full.planner, 0, 1)
 
 
-@pytest.mark.parametrize("name", VARIANTS)
-def test_every_variant_is_what_its_planner_and_learner_accept(name: str) -> None:
-    variant = VARIANTS[name]
+@pytest.mark.parametrize(
+    ("comparison", "name"),
+    [(name, variant) for name, chosen in COMPARISONS.items() for variant in chosen.variants],
+)
+def test_every_variant_is_what_its_planner_and_learner_accept(comparison: str, name: str) -> None:
+    chosen = COMPARISONS[comparison]
+    variant = chosen.variants[name]
     for quick in (False, True):
         if variant.lesson is not None:
-            settings = CASE.studying(quick, variant.lesson)
+            settings = chosen.case.studying(quick, variant.lesson)
             Learner(settings.task, settings.learner, settings.planner, 0, 1)
             Planner(settings.task, settings.planner, 0, 1)
             changed = {**vars(settings.planner), **vars(settings.learner)}
             assert {key: changed[key] for key in variant.lesson} == variant.lesson
     for horizon in HORIZONS:
-        acting = CASE.settings(CASE.planning(horizon, valued=True) | variant.acting)
+        acting = chosen.case.settings(chosen.case.planning(horizon, valued=True) | variant.acting)
         Planner(acting.task, acting.planner, 0, 1)
         assert acting.planner.optimism == variant.acting.get("optimism", 0.0)
 
 
-def test_no_two_variants_are_the_same_and_equal_lessons_have_equal_lives() -> None:
-    both = [str((variant.lesson, variant.acting)) for variant in VARIANTS.values()]
+@pytest.mark.parametrize("comparison", COMPARISONS)
+def test_no_two_variants_are_the_same_and_equal_lessons_have_equal_lives(comparison: str) -> None:
+    chosen = COMPARISONS[comparison]
+    both = [str((variant.lesson, variant.acting)) for variant in chosen.variants.values()]
     assert len(set(both)) == len(both)
-    jobs = experiment("ablations").jobs(quick=False)
-    lives = {name: [job["life"] for job in jobs if job["variant"] == name] for name in VARIANTS}
-    assert lives[BASE] == lives["lower envelope when judged"] == list(range(BASE_LIVES))
-    assert all(found == [0] for name, found in lives.items() if VARIANTS[name].lesson != {})
+    jobs = chosen.jobs(quick=False)
+    for name, variant in chosen.variants.items():
+        lives = [job["life"] for job in jobs if job["variant"] == name]
+        assert lives == list(range(chosen.lives if variant.lesson == {} else 1))
 
 
 def test_the_lower_envelope_judges_what_the_base_learned(tmp_path: Path) -> None:

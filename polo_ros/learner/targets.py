@@ -43,9 +43,7 @@ class PlanLabels(Labels):
     valid: Mask
 
 
-def bootstrap(
-    rewards: Array, terminal_features: Array, value: ValueEnsemble, discount: float
-) -> Array:
+def bootstrap(rewards: Array, terminal_features: Array, value: ValueEnsemble, discount: float) -> Array:
     """y_k = max_j [rewards_j + γ^N V_k(s_N,j)] for every head from one set of rollouts, (heads, P).
 
     The heads differ only in V_k(s_N), so that one optimisation serves them all; and old rollouts give
