@@ -27,11 +27,11 @@ VARIANTS = {
 
 
 class Economies(Comparison):
-    """Sharing, warm starts, choice of states, cheaper and more labels, on lives of 24 s."""
+    """Sharing, warm starts, choice of states, cheaper and more labels, on lives of 12 s."""
 
     name = "economies"
     summary = "What each idea for cheaper targets bought on getup: sharing, warm starts, choice, own rollouts"
-    case = replace(CASES["getup-weak"], life=3000, seeds=5)
+    case = replace(CASES["getup-weak"], life=1500, steps=250, seeds=3)
     lives = 2
 
     @property

@@ -312,7 +312,12 @@ class PlannerNode(PoloNode):
     # ---- what others see
 
     def _publish_experience(self, visits: list[Visit]) -> None:
-        """On the planning thread: judging states takes time that the control timer does not have."""
+        """On the planning thread: judging states takes time that the control timer does not have.
+
+        And that planning would rather have, too, where nobody listens.
+        """
+        if not self._experience.get_subscription_count():
+            return
         for visit, reward in zip(visits, rewards(self.task, visits), strict=True):
             time, state = visit.snapshot.stamp / NANOSECONDS, visit.snapshot.state
             self._experience.publish(pack_experience(time, visit.episode, state, visit.ctrl, float(reward)))

@@ -2,15 +2,18 @@
 
 from collections.abc import Callable
 
-import mujoco
 import numpy as np
 
 from polo_ros.arrays import Array
-from polo_ros.tasks.task import STATE_SPEC, Task
+from polo_ros.planner.rollouts import Rollouts
+from polo_ros.tasks.task import Task
 
 
 class Predictor:
     """One private simulation of the internal model.
+
+    All steps are one call into MuJoCo: between two of its own, a planning thread would wait for whatever
+    else this process does in Python.
 
     Args:
       task: gives the model.
@@ -18,7 +21,7 @@ class Predictor:
 
     def __init__(self, task: Task) -> None:
         self._task = task
-        self._data = mujoco.MjData(task.model)
+        self._rollouts = Rollouts(task.model, threads=1, substeps=task.substeps)
 
     def roll(self, state: Array, start: float, periods: int, control: Callable[[float], Array]) -> Array:
         """The state expected some control periods later, (state_size,).
@@ -32,11 +35,8 @@ class Predictor:
         Returns:
           The predicted state; the given one where the prediction diverges.
         """
-        task, data = self._task, self._data
-        mujoco.mj_resetData(task.model, data)
-        mujoco.mj_setState(task.model, data, state, STATE_SPEC)
-        for period in range(periods):
-            data.ctrl[:] = control(start + period * task.timestep)
-            mujoco.mj_step(task.model, data, task.substeps)
-        predicted = task.state_of(data)
-        return predicted if np.isfinite(predicted).all() else state
+        if not periods:
+            return state
+        times = start + self._task.timestep * np.arange(periods)
+        predicted = self._rollouts.follow(state, np.array([control(float(time)) for time in times]))
+        return state if predicted is None else predicted

@@ -51,11 +51,26 @@ class Rollouts:
           states: (problems, state_size), flat states.
           controls: (problems, rollouts, H + 1, nu); the last control only serves the terminal record.
         """
-        problems, rollouts, _, nu = controls.shape
         if self._substeps > 1:
             held = np.repeat(controls[:, :, :-1], self._substeps, axis=2)
             controls = np.concatenate([held, controls[:, :, -1:]], axis=2)
-        steps = controls.shape[2]
+        return self._simulate(states, controls)
+
+    def follow(self, state: Array, controls: Array) -> Array | None:
+        """Where one control sequence leads, (state_size,); None where it diverges.
+
+        Args:
+          state: (state_size,).
+          controls: (periods, nu), for a control period each.
+        """
+        held = np.repeat(controls, self._substeps, axis=0)
+        recording = self._simulate(state[None], held[None, None])
+        found = self.final_states()[0]
+        return found if recording.valid.all() and np.isfinite(found).all() else None
+
+    def _simulate(self, states: Array, controls: Array) -> Recording:
+        """As `run`, with a control for every physics step."""
+        problems, rollouts, steps, nu = controls.shape
         batch = self._batch_for(problems * rollouts, steps)
         rows = batch.state.reshape(problems, rollouts, -1)
         for problem, state in enumerate(states):
@@ -73,7 +88,7 @@ class Rollouts:
         return Recording(sensordata[:, :, :: self._substeps], valid.reshape(problems, rollouts))
 
     def final_states(self) -> Array:
-        """Where the last run's simulations are now, one physics step past the horizon.
+        """Where the last simulations are now: after `run`, one physics step past the horizon.
 
         (simulations, state_size).
 
