@@ -128,6 +128,25 @@ def test_a_rollout_that_diverges_in_its_last_record_is_flagged() -> None:
     assert Rollouts(task.model, 1).run(states, controls).valid.tolist() == [[True, False, True]] * 2
 
 
+@pytest.mark.parametrize("substeps", [1, 3])
+def test_one_sequence_is_followed_to_the_bit(task: Task, substeps: int) -> None:
+    states, controls = problem(task)
+    rollouts = Rollouts(task.model, 1, substeps)
+    for count in (4, 2):  # fewer than before, too
+        found = rollouts.follow(states[0], controls[0, 0, :count])
+        held = np.repeat(controls[0, 0, :count], substeps, axis=0)
+        np.testing.assert_array_equal(found, stepped(task, states[0], held)[1])
+
+
+def test_a_sequence_that_diverges_leads_nowhere(cartpole: Task) -> None:
+    states, controls = problem(cartpole)
+    state = states[0].copy()
+    state[cartpole.model.nq] = 1e12
+    rollouts = Rollouts(cartpole.model, 1)
+    assert rollouts.follow(state, controls[0, 0]) is None
+    assert rollouts.follow(states[0], controls[0, 0]) is not None
+
+
 def test_divergence_does_not_stick() -> None:
     task, states, controls = diverging()
     rollouts = Rollouts(task.model, 1)
