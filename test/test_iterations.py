@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from strictness import no_warnings
 
 from polo_ros.arrays import Array
 from polo_ros.parameters import build
@@ -12,7 +13,7 @@ from polo_ros.planner import Planner, PlannerConfig
 from polo_ros.planner.mppi import MPPI, Solution
 from polo_ros.tasks import Task, make_task
 
-pytestmark = pytest.mark.filterwarnings("error::RuntimeWarning")
+pytestmark = no_warnings
 
 SMALL = {"horizon": 12, "rollouts": 10, "noise_knots": 4, "noise_sigma": 0.4, "elites": 1}
 # no two of ten returns are sqrt(2 · 10) = 4.47 of their standard deviations apart

@@ -6,6 +6,7 @@ from typing import Any
 import mujoco
 import numpy as np
 import pytest
+from strictness import no_warnings
 
 from polo_ros.arrays import Array
 from polo_ros.parameters import build
@@ -17,7 +18,7 @@ from polo_ros.tasks.cartpole_swingup import CartpoleSwingup
 from polo_ros.tasks.task import STATE_SPEC
 from polo_ros.value import Layer, ValueEnsemble, optimistic
 
-pytestmark = pytest.mark.filterwarnings("error::RuntimeWarning")
+pytestmark = no_warnings
 
 SMALL = {"horizon": 12, "rollouts": 10, "noise_knots": 4, "noise_sigma": 0.4, "elites": 1}
 NOISES = ("white", "filtered", "knots")

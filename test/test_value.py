@@ -4,6 +4,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from strictness import no_warnings
 
 from polo_ros.arrays import Array
 from polo_ros.value import Layer, ValueEnsemble, evaluate, optimistic
@@ -129,7 +130,7 @@ def test_it_grows_with_kappa_from_the_least_head_to_the_greatest() -> None:
     assert (results[:3] < values.mean(axis=0)).all() and (results[4:] > values.mean(axis=0)).all()
 
 
-@pytest.mark.filterwarnings("error::RuntimeWarning")
+@no_warnings
 @pytest.mark.parametrize("kappa", [-2.0, 2.0])
 def test_large_values_do_not_overflow(kappa: float) -> None:
     values = np.array([[-1e5, 1e5, 0.0], [1e5, 1e5 + 1, 1e300], [0.0, 1e5 + 2, -1e300]])
