@@ -1,6 +1,5 @@
 """`polo reproduce ablations`: what each part of learning buys on getup, in one table."""
 
-from collections.abc import Mapping
 from dataclasses import replace
 
 from polo_ros.experiments.cases import CASES
@@ -36,8 +35,4 @@ class Ablations(Comparison):
     summary = "What each part of learning buys on getup: heads, priors, optimism, buffers, targets, noise"
     case = replace(CASES["getup-weak"], life=800, steps=200, seeds=3)
     lives = 2
-
-    @property
-    def variants(self) -> Mapping[str, Variant]:
-        """As the table has them."""
-        return VARIANTS
+    variants = VARIANTS

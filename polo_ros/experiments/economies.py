@@ -1,6 +1,5 @@
 """`polo reproduce economies`: what each idea for cheaper targets bought on getup, in one table."""
 
-from collections.abc import Mapping
 from dataclasses import replace
 
 from polo_ros.experiments.cases import CASES
@@ -33,8 +32,4 @@ class Economies(Comparison):
     summary = "What each idea for cheaper targets bought on getup: sharing, warm starts, choice, own rollouts"
     case = replace(CASES["getup-weak"], life=1500, steps=250, seeds=3)
     lives = 2
-
-    @property
-    def variants(self) -> Mapping[str, Variant]:
-        """As the table has them."""
-        return VARIANTS
+    variants = VARIANTS
