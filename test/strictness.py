@@ -2,5 +2,8 @@
 
 import pytest
 
-# what other libraries of earlier tests left open is warned of whenever Python collects it
-no_warnings = pytest.mark.filterwarnings("error", "ignore::ResourceWarning")
+# What other libraries of earlier tests left open is told of whenever Python collects it, and what fails
+# then is told of in the test that runs by chance: both are shown, and fail no test.
+no_warnings = pytest.mark.filterwarnings(
+    "error", "default::ResourceWarning", "default::pytest.PytestUnraisableExceptionWarning"
+)
