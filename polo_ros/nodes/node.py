@@ -87,7 +87,7 @@ class PoloNode(LeanNode):
         common = self.config(CommonConfig)
         self.task: Task = make_task(common.task, common.model_path, common.torque_scale)
         self.seed = common.seed
-        self.stop_wanted = threading.Event()
+        self.stops: list[int] = []
         self._changed = threading.Event()
         self.add_on_set_parameters_callback(self._validate)
         self.add_post_set_parameters_callback(lambda _: self._changed.set())
@@ -145,7 +145,7 @@ class PoloNode(LeanNode):
         """End threads and save what must be saved; publishing still works here."""
 
     def _check(self) -> None:
-        if self.stop_wanted.is_set():
+        if self.stops:
             raise Stopped
         self.check()
 
@@ -169,12 +169,19 @@ class PoloNode(LeanNode):
 def run_node(make: Callable[[], PoloNode]) -> int:
     """Spin a node until it is told to stop; 0, or 1 after bad input, which is one sentence in the log.
 
-    Signals only set a flag, so that the node ends itself with its context still valid: the planner
-    leaves the robot with its safe action and the learner saves, however often it is interrupted.
+    The first signal is only noted, so that the node ends itself with its context still valid: the planner
+    leaves the robot with its safe action and the learner saves. Later ones are ignored.
     """
-    stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
+    stops: list[int] = []  # no Event: a second signal within its `set` would wait for the first for ever
+    endings = (signal.SIGINT, signal.SIGTERM)
+
+    def note(number: int, _: object) -> None:
+        stops.append(number)
+        for ending in endings:
+            signal.signal(ending, signal.SIG_IGN)
+
+    for ending in endings:
+        signal.signal(ending, note)
     node = None
     try:
         try:
@@ -182,7 +189,7 @@ def run_node(make: Callable[[], PoloNode]) -> int:
         except RuntimeError as error:  # a parameter file that is missing or no YAML, an unknown option
             raise PoloError(" ".join(str(error).split())) from None
         node = make()
-        node.stop_wanted = stop
+        node.stops = stops
         executor = SingleThreadedExecutor()
         executor.add_node(node)
         executor.spin()

@@ -1,5 +1,6 @@
 """Real time: simulator and planner run by the clock, and each survives the other."""
 
+import signal
 from collections.abc import Generator
 from typing import Any
 
@@ -104,6 +105,9 @@ def test_a_killed_planner_leaves_the_robot_safe_and_its_successor_goes_on(loop: 
 
 
 def test_an_interrupted_planner_ends_with_its_safe_action(loop: Loop) -> None:
+    """However often: impatient people press Ctrl-C again, and launch interrupts what they interrupted."""
+    for _ in range(20_000):
+        loop.graph.children["planner_node"].send_signal(signal.SIGINT)
     assert loop.graph.end("planner_node") == 0
     loop.graph.wait_says("simulator_node", "no command for 0.1 s: safe action")
     assert set(loop.commands[-1].data) == {0.0}
