@@ -3,19 +3,24 @@
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from diagnostic_msgs.msg import DiagnosticArray
+from rclpy.qos import QoSProfile, ReliabilityPolicy
+from rclpy.serialization import deserialize_message
+from rclpy.subscription import Subscription
+from sensor_msgs.msg import JointState
 from std_msgs.msg import Float64MultiArray
 from std_srvs.srv import SetBool, Trigger
 
 from polo_ros.arrays import Array
 from polo_ros.demo import Processes, ros_arguments
-from polo_ros.monitor import EVERY_STATE, Monitor
+from polo_ros.monitor import Monitor
+from polo_ros.nodes.lean import LeanNode
 from polo_ros.nodes.messages import NANOSECONDS, from_stamp, unpack_command
 from polo_ros.nodes.simulator_node import RESET_GAP
 from polo_ros.tasks.task import Task
@@ -24,6 +29,9 @@ from polo_ros.tasks.task import Task
 PATIENCE = 60.0
 # wall time that nodes which know the listener have to find each other, in s
 ACQUAINTANCE = 1.0
+# how often messages are taken, in s of wall time, and how many may wait for that
+LOOK_PERIOD = 0.05
+QUEUE = QoSProfile(depth=1000, reliability=ReliabilityPolicy.RELIABLE)
 
 
 class Nodes(Processes):
@@ -63,12 +71,14 @@ class Keeping:
 class Listener(Monitor):
     """Keeps every state, the control that acted from it, and the planner's diagnostics.
 
+    It runs on the cores that it judges, so that messages are taken as bytes, many at a time, and wait to be
+    understood until the run is over.
+
     Args:
       task: whose states they are.
 
     Attributes:
-      acted: (nu,) for each of `frames` but the last: the newest command heard when the next state came,
-        which is the one that acted, but for what a message's way takes.
+      acted: (nu,) for each of `frames` but the last: the newest command sent when the next state was.
       reports: (stamp in s, values by name) of the planner's diagnostics.
       heard: names of the nodes that were on /diagnostics.
     """
@@ -78,10 +88,38 @@ class Listener(Monitor):
         self.reports: list[tuple[float, dict[str, str]]] = []
         self.heard: set[str] = set()
         self._ctrl = np.array(task.neutral)
+        self._topics: list[tuple[Subscription[Any], type[Any], Callable[[Any], object]]] = []
+        self._taken: list[tuple[int, int, bytes]] = []
+        self._heard_states = 0
         super().__init__(task, numbers=())
-        self._node.create_subscription(
-            Float64MultiArray, self._robot.command_topic, self._on_command, EVERY_STATE
-        )
+        self.subscribe(Float64MultiArray, self._robot.command_topic, self._on_command, QUEUE)
+        # services are called through a node of their own, or their executor would take the messages
+        self._executor.remove_node(self._node)
+        self._caller = LeanNode("caller")
+        self._executor.add_node(self._caller)
+
+    def subscribe(
+        self, kind: type[Any], topic: str, callback: Callable[[Any], object], qos: QoSProfile | int
+    ) -> None:
+        """Keep a topic's messages as bytes; the queue lasts from one look to the next."""
+        subscription = self._node.create_subscription(kind, topic, callback, QUEUE, raw=True)
+        self._topics.append((subscription, kind, callback))
+
+    def _take(self) -> None:
+        """Take what has come."""
+        for index, (subscription, kind, _) in enumerate(self._topics):
+            with subscription.handle:
+                while (taken := subscription.handle.take_message(kind, True)) is not None:
+                    message, info = taken
+                    self._taken.append((info["source_timestamp"], index, message))
+                    self._heard_states += kind is JointState
+
+    def _understand(self) -> None:
+        """Hand what was taken to the callbacks, in the order in which it was sent."""
+        for _, index, message in sorted(self._taken):
+            _, kind, callback = self._topics[index]
+            callback(deserialize_message(message, kind))
+        self._taken.clear()
 
     def _on_command(self, message: Float64MultiArray) -> None:
         self._ctrl = self._robot.ctrl(unpack_command(message)[0])
@@ -105,7 +143,7 @@ class Listener(Monitor):
         Raises:
           RuntimeError: there is none, or it is a refusal.
         """
-        client: Any = self._node.create_client(kind, f"simulator_node/{service}")
+        client: Any = self._caller.create_client(kind, f"simulator_node/{service}")
         if not client.wait_for_service(timeout_sec=PATIENCE):
             raise RuntimeError(f"no service {service}")
         future = client.call_async(kind.Request(**fields))
@@ -113,20 +151,34 @@ class Listener(Monitor):
         if not future.done() or not future.result().success:
             raise RuntimeError(f"{service} was not answered or refused")
 
-    def wait(self, condition: Any, processes: Processes, what: str) -> None:
-        """Listen until a condition holds.
+    def wait(self, condition: Callable[[], object], processes: Processes, what: str) -> None:
+        """Listen until a condition on what was understood holds.
 
         Raises:
-          RuntimeError: a node ended, or nothing new came for long.
+          RuntimeError: a node ended, or no state came for long.
         """
-        heard, known = time.monotonic(), len(self.frames)
+
+        def understood() -> object:
+            self._understand()
+            return condition()
+
+        self._wait(understood, processes, what)
+
+    def _wait(self, condition: Callable[[], object], processes: Processes, what: str) -> None:
+        heard, known = time.monotonic(), self._heard_states
         while not condition():
-            self._executor.spin_once(timeout_sec=0.5)
-            if len(self.frames) > known:
-                heard, known = time.monotonic(), len(self.frames)
+            time.sleep(LOOK_PERIOD)
+            self._take()
+            if self._heard_states > known:
+                heard, known = time.monotonic(), self._heard_states
             dead = processes.dead()
             if dead or time.monotonic() - heard > PATIENCE:
                 raise RuntimeError(f"{dead or 'nobody'} ended while waiting for {what}")
+
+    def close(self) -> None:
+        """Leave the graph."""
+        self._caller.destroy_node()
+        super().close()
 
     def run_from_rest(self, nodes: Nodes, planner_and_learner: Any, names: set[str], periods: int) -> None:
         """Let a new simulator's world stand still until everybody is there, then go on for some periods.
@@ -144,7 +196,7 @@ class Listener(Monitor):
         self.call(SetBool, "set_pause", data=True)
         planner_and_learner()
         self.wait(lambda: names <= self.heard, nodes, f"{', '.join(sorted(names))}")
-        self.spin(ACQUAINTANCE)
+        time.sleep(ACQUAINTANCE)
         start = self._now + round(0.5 * RESET_GAP * NANOSECONDS)
         self.call(Trigger, "reset_world")
         self.wait(lambda: self._now > start, nodes, "the reset")
@@ -154,6 +206,8 @@ class Listener(Monitor):
         del self.frames[:-1], self.acted[:], self.reports[:-1]
         self.held, self.solved_at, self._held_since = 0.0, None, None
         self.call(SetBool, "set_pause", data=False)
+        wanted = self._heard_states + periods
+        self._wait(lambda: self._heard_states > wanted, nodes, f"{periods} control periods")
         self.wait(lambda: len(self.frames) > periods, nodes, f"{periods} control periods")
         reports = len(self.reports)
         self.wait(lambda: len(self.reports) > reports, nodes, "the last diagnostics")

@@ -2,8 +2,10 @@
 
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import rclpy
@@ -57,23 +59,22 @@ class Monitor:
         self.frames: list[tuple[float, Array]] = []
         rclpy.init(args=[], signal_handler_options=SignalHandlerOptions.NO)
         self._node = LeanNode("monitor")
-        subscribe = self._node.create_subscription
+        subscribe = self.subscribe
         subscribe(JointState, "joint_states", self._on_joints, EVERY_STATE)
         for topic in self._states.odometry_topics():
-            subscribe(
-                Odometry, topic, lambda message, topic=topic: self._on_odometry(topic, message), EVERY_STATE
-            )
+            subscribe(Odometry, topic, partial(self._on_odometry, topic), EVERY_STATE)
         subscribe(PoseStamped, GOAL, self._on_goal, EVERY_STATE)
         for name in numbers:
-            subscribe(
-                Float64,
-                f"planner_node/{name}",
-                lambda message, name=name: self._numbers.update({name: message.data}),
-                10,
-            )
+            subscribe(Float64, f"planner_node/{name}", partial(self._on_number, name), 10)
         subscribe(DiagnosticArray, "/diagnostics", self._on_diagnostics, 10)
         self._executor = SingleThreadedExecutor()
         self._executor.add_node(self._node)
+
+    def subscribe(
+        self, kind: type[Any], topic: str, callback: Callable[[Any], object], qos: QoSProfile | int
+    ) -> None:
+        """Hear a topic."""
+        self._node.create_subscription(kind, topic, callback, qos)
 
     @property
     def sim_time(self) -> float:
@@ -99,6 +100,9 @@ class Monitor:
     def _on_goal(self, message: PoseStamped) -> None:
         self._states.set_goal(*unpack_goal(message))
         self._judge()
+
+    def _on_number(self, name: str, message: Float64) -> None:
+        self._numbers[name] = message.data
 
     def _judge(self) -> None:
         snapshot = self._states.snapshot()

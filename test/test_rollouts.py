@@ -1,5 +1,6 @@
 """Rollouts against plain MuJoCo steps."""
 
+import copy
 from pathlib import Path
 
 import mujoco
@@ -8,8 +9,8 @@ import pytest
 
 from polo_ros.arrays import Array
 from polo_ros.planner.rollouts import Rollouts
-from polo_ros.tasks import Task, make_task
-from polo_ros.tasks.task import STATE_SPEC
+from polo_ros.tasks import Task, make_task, task_classes
+from polo_ros.tasks.task import STATE_SPEC, for_rollouts
 
 STEPS = 12
 
@@ -51,6 +52,46 @@ def test_records_equal_plain_steps_to_the_bit(task: Task, threads: int) -> None:
         expected, final = stepped(task, states[where[0]], controls[where])
         np.testing.assert_array_equal(recording.sensordata[where], expected)
         np.testing.assert_array_equal(finals[where], final)
+
+
+@pytest.mark.parametrize("name", sorted(task_classes()))
+def test_shortcuts_of_rollouts_are_accurate(name: str) -> None:
+    """One step from states along random motions, against a solver that iterates until nothing changes.
+
+    MuJoCo's own may stop early in a few of ten thousand states, with the shortcuts and without.
+    """
+    task = make_task(name)
+    exact = copy.deepcopy(task.model)
+    exact.opt.tolerance, exact.opt.iterations = 0.0, 500
+    exact.opt.ls_tolerance, exact.opt.ls_iterations = 1e-6, 200
+    states, controls = problem(task, problems=20, rollouts=1)
+    shortcut, slow = Rollouts(task.rollout_model, 2), Rollouts(exact, 2)
+    off = []
+    for step in range(STEPS):
+        ends = []
+        for rollouts in (shortcut, slow):
+            rollouts.run(states, controls[:, :, step : step + 1])
+            ends.append(rollouts.final_states())
+        off.append(np.abs(ends[0] - ends[1]).max(axis=1))
+        states = ends[1]
+    assert np.percentile(off, 99) < 1e-9
+
+
+@pytest.mark.parametrize(
+    ("solver", "bodies", "warm", "islands"),
+    [("Newton", 1, False, False), ("Newton", 2, False, True), ("CG", 1, True, False), ("PGS", 2, True, True)],
+)
+def test_shortcuts_are_taken_where_they_change_nothing(
+    solver: str, bodies: int, warm: bool, islands: bool
+) -> None:
+    body = "<body><freejoint/><geom size='0.1'/></body>"
+    model = mujoco.MjModel.from_xml_string(
+        f"<mujoco><option solver='{solver}'/><worldbody>{body * bodies}</worldbody></mujoco>"
+    )
+    flags = for_rollouts(model).opt.disableflags
+    assert bool(flags & mujoco.mjtDisableBit.mjDSBL_WARMSTART) != warm
+    assert bool(flags & mujoco.mjtDisableBit.mjDSBL_ISLAND) != islands
+    assert model.opt.disableflags == 0
 
 
 def test_the_first_record_describes_the_given_state(task: Task) -> None:

@@ -67,7 +67,7 @@ class MPPI:
     def __init__(self, task: Task, config: PlannerConfig, seed: int, threads: int = 0) -> None:
         self.task = task
         self.rng = np.random.default_rng(seed)
-        self.rollouts = Rollouts(task.model, threads, task.substeps)
+        self.rollouts = Rollouts(task.rollout_model, threads, task.substeps)
         self._low = task.control_low
         self._high = task.control_high
         self._half_range = 0.5 * (self._high - self._low)

@@ -21,7 +21,7 @@ class Predictor:
 
     def __init__(self, task: Task) -> None:
         self._task = task
-        self._rollouts = Rollouts(task.model, threads=1, substeps=task.substeps)
+        self._rollouts = Rollouts(task.rollout_model, threads=1, substeps=task.substeps)
 
     def roll(self, state: Array, start: float, periods: int, control: Callable[[float], Array]) -> Array:
         """The state expected some control periods later, (state_size,).

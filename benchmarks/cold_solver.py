@@ -1,0 +1,115 @@
+"""What the solver's shortcuts in rollouts gain in time and lose in accuracy.
+
+    python -m benchmarks.cold_solver
+
+Rollouts from start states under wandering controls with the model as it is ("warm") and as rollouts simulate
+it ("cold", `for_rollouts`), in turns. Accuracy is the largest difference of a velocity, after one step from
+each of many states along them, from a solver that iterates until nothing changes any more.
+"""
+
+import argparse
+import copy
+import csv
+import statistics
+import time
+from pathlib import Path
+
+import mujoco
+import numpy as np
+from mujoco.batch import Batch
+
+from polo_ros.arrays import Array
+from polo_ros.tasks import make_task, task_classes
+from polo_ros.tasks.task import STATE_SPEC, Task
+
+SIMULATIONS = 240
+# velocities further off than this are counted
+ACCURATE = 1e-9
+# states along a rollout are looked at every so many steps
+STRIDE = 4
+# of a control's range, from one step to the next
+SIGMA = 0.1
+COLUMNS = (
+    "task", "time_ratio", "states", "warm_off", "cold_off", "warm_p99", "cold_p99", "warm_largest",
+    "cold_largest",
+)  # fmt: skip
+
+
+def main() -> None:
+    """Measure, print, and write a row a task."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--steps", type=int, default=128, help="physics steps a rollout")
+    parser.add_argument("--pairs", type=int, default=20)
+    parser.add_argument("--out", type=Path, default=Path("benchmarks/results/cold_solver.csv"))
+    options = parser.parse_args()
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    with options.out.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(COLUMNS)
+        for name in task_classes():
+            task = make_task(name)
+            ratio = time_ratio(task, options.steps, options.pairs)
+            errors = one_step_errors(task, options.steps)
+            row = (
+                name, f"{ratio:.3f}", errors.shape[1], *(errors > ACCURATE).sum(axis=1),
+                *(f"{error:.1e}" for error in np.percentile(errors, 99, axis=1)),
+                *(f"{error:.1e}" for error in errors.max(axis=1)),
+            )  # fmt: skip
+            writer.writerow(row)
+            file.flush()
+            print(dict(zip(COLUMNS, map(str, row), strict=True)), flush=True)
+
+
+def wandering(task: Task, steps: int) -> tuple[Array, Array]:
+    """Integration states of starts, (SIMULATIONS, size), and controls, (SIMULATIONS, steps, nu)."""
+    rng = np.random.default_rng(0)
+    whole = int(mujoco.mjtState.mjSTATE_INTEGRATION)
+    rows = np.empty((SIMULATIONS, mujoco.mj_stateSize(task.model, whole)))
+    for row in rows:
+        data = mujoco.MjData(task.model)
+        mujoco.mj_setState(task.model, data, task.start_state(rng), STATE_SPEC)
+        mujoco.mj_getState(task.model, data, row, whole)
+    half_range = 0.5 * (task.control_high - task.control_low)
+    steered = SIGMA * half_range * rng.standard_normal((SIMULATIONS, steps, task.model.nu)).cumsum(axis=1)
+    return rows, np.clip(task.neutral + steered, task.control_low, task.control_high)
+
+
+def time_ratio(task: Task, steps: int, pairs: int) -> float:
+    """The median of cold over warm times."""
+    rows, controls = wandering(task, steps)
+    batches = [Batch(model, SIMULATIONS) for model in (task.model, task.rollout_model)]
+
+    def spent(batch: Batch) -> float:
+        batch.state[:] = rows
+        began = time.perf_counter()
+        batch.rollout(steps, controls)
+        return time.perf_counter() - began
+
+    times = [[spent(batch) for batch in batches] for _ in range(pairs)]
+    return statistics.median(cold / warm for warm, cold in times)
+
+
+def one_step_errors(task: Task, steps: int) -> Array:
+    """How far warm and cold are off after one step from each state along warm rollouts, (2, states)."""
+    rows, controls = wandering(task, steps)
+    whole = int(mujoco.mjtState.mjSTATE_INTEGRATION)
+    along = Batch(task.model, SIMULATIONS)
+    along.state[:] = rows
+    # what is recorded holds the solver's warm start, too
+    states = along.rollout(steps - 1, controls[:, :-1], record=(whole,))[whole]
+    states = states[:, ::STRIDE].reshape(-1, rows.shape[1])
+    following = controls[:, 1::STRIDE].reshape(len(states), 1, -1)
+    exact = copy.deepcopy(task.rollout_model)
+    exact.opt.tolerance, exact.opt.iterations = 0.0, 500
+    exact.opt.ls_tolerance, exact.opt.ls_iterations = 1e-6, 200
+    ends = []
+    for model in (task.model, task.rollout_model, exact):
+        batch = Batch(model, len(states))
+        batch.state[:] = states
+        ends.append(batch.rollout(1, following, record=("qvel",))["qvel"][:, 0])
+    errors: Array = np.abs(np.array(ends[:2]) - ends[2]).max(axis=2)
+    return errors[:, np.isfinite(errors).all(axis=0)]
+
+
+if __name__ == "__main__":
+    main()
