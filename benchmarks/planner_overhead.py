@@ -2,9 +2,10 @@
 
     python -m benchmarks.planner_overhead
 
-The bare call is `mujoco.batch.Batch.rollout` with the same model, K, H, threads, state and controls, and
-records the same sensors into a buffer that is there already. It is taken with H substeps, and with the
-H + 1 that the planner takes so that it knows the terminal state.
+The bare call is `mujoco.batch.Batch.rollout` with the same K, H, threads, state and controls, and records the
+same sensors into a buffer that is there already. It is taken with H substeps and with the H + 1 that the
+planner takes so that it knows the terminal state, both by the planner's own copy of the model
+(`polo_ros.tasks.task.for_rollouts`), and with H substeps of the model as it is.
 """
 
 import argparse
@@ -21,42 +22,45 @@ from mujoco.batch import Batch
 from polo_ros.config import settings_for
 from polo_ros.learner.checkpoint import load_value
 from polo_ros.planner import Planner
-from polo_ros.tasks.task import STATE_SPEC, Task
+from polo_ros.tasks.task import STATE_SPEC
 
 SIZES = ((120, 64), (30, 64), (30, 16), (16, 16))
 WARM_UP = 5
+# which model the bare rollouts simulate, and how many substeps more than H
+BARE = (("planner's", 0), ("planner's", 1), ("as it is", 0))
 
 
 class BareRollouts:
     """The simulation alone: K copies of one state under given controls."""
 
-    def __init__(self, task: Task, rollouts: int, horizon: int, threads: int) -> None:
-        self._task = task
+    def __init__(self, model: mujoco.MjModel, rollouts: int, horizon: int, threads: int) -> None:
+        self._model = model
         self._horizon = horizon
-        self._batch = Batch(task.model, rollouts, threads)
-        self._out = {"sensordata": np.empty((rollouts, horizon, task.model.nsensordata))}
-        self._data = mujoco.MjData(task.model)
+        self._batch = Batch(model, rollouts, threads)
+        self._out = {"sensordata": np.empty((rollouts, horizon, model.nsensordata))}
+        self._data = mujoco.MjData(model)
 
     def run(self, state: np.ndarray, controls: np.ndarray) -> float:
         """Roll out and return the wall time, in s."""
-        mujoco.mj_setState(self._task.model, self._data, state, STATE_SPEC)
+        mujoco.mj_setState(self._model, self._data, state, STATE_SPEC)
         whole = int(mujoco.mjtState.mjSTATE_INTEGRATION)
         row = np.empty(self._batch.nstate)
-        mujoco.mj_getState(self._task.model, self._data, row, whole)
+        mujoco.mj_getState(self._model, self._data, row, whole)
         self._batch.state[:] = row
         began = time.perf_counter()
         self._batch.rollout(self._horizon, controls, record=("sensordata",), out=self._out)
         return time.perf_counter() - began
 
 
-def measure(rollouts: int, horizon: int, pairs: int, threads: int) -> list[tuple[float, float, float]]:
-    """(plan, bare with H, bare with H + 1 substeps) times in s, taken in turns while rising."""
+def measure(rollouts: int, horizon: int, pairs: int, threads: int) -> list[tuple[float, ...]]:
+    """Times in s of a plan and of each of `BARE`, taken in turns while rising."""
     settings = settings_for("humanoid_getup")
     task = settings.task
     config = replace(settings.planner, rollouts=rollouts, horizon=horizon)
     planner = Planner(task, config, seed=0, threads=threads)
     planner.value, _ = load_value(settings.planner_node.weights_file, task)
-    bares = [BareRollouts(task, rollouts, steps, threads) for steps in (horizon, horizon + 1)]
+    models = {"planner's": task.rollout_model, "as it is": task.model}
+    bares = [BareRollouts(models[model], rollouts, horizon + extra, threads) for model, extra in BARE]
     data = mujoco.MjData(task.model)
     task.start(data, np.random.default_rng(0))
     times = []
@@ -65,12 +69,12 @@ def measure(rollouts: int, horizon: int, pairs: int, threads: int) -> list[tuple
         report = planner.plan(state, data.time)
         # the very controls of the planner's rollouts, so that both simulate the same contacts
         controls = planner.last_controls()
-        shorter, longer = (
+        alone = [
             bare.run(state, np.ascontiguousarray(controls[:, : horizon + extra]))
-            for extra, bare in enumerate(bares)
-        )
+            for bare, (_, extra) in zip(bares, BARE, strict=True)
+        ]
         if step >= WARM_UP:
-            times.append((report.compute_time, shorter, longer))
+            times.append((report.compute_time, *alone))
         data.ctrl[:] = planner.control(report.plan, data.time)
         mujoco.mj_step(task.model, data)
     return times
@@ -90,17 +94,17 @@ def main() -> None:
         )
         writer = csv.writer(file)
         writer.writerow(
-            ("rollouts", "horizon", "substeps", "ratio", "quartile_low", "quartile_high", "plan_ms")
+            ("rollouts", "horizon", "model", "substeps", "ratio", "quartile_low", "quartile_high", "plan_ms")
         )
         for rollouts, horizon in SIZES:
             times = measure(rollouts, horizon, options.pairs, options.threads)
-            plan_ms = 1e3 * statistics.median(plan for plan, _, _ in times)
-            for extra in (0, 1):
-                low, median, high = statistics.quantiles([row[0] / row[1 + extra] for row in times], n=4)
+            plan_ms = 1e3 * statistics.median(row[0] for row in times)
+            for index, (model, extra) in enumerate(BARE, start=1):
+                low, median, high = statistics.quantiles([row[0] / row[index] for row in times], n=4)
                 ratios = [f"{ratio:.3f}" for ratio in (median, low, high)]
-                row = (rollouts, horizon, horizon + extra, *ratios, f"{plan_ms:.1f}")
+                row = (rollouts, horizon, model, horizon + extra, *ratios, f"{plan_ms:.1f}")
                 writer.writerow(row)
-                print("K={} H={}: plan / bare rollouts of {} substeps {} ({} to {}), plan {} ms".format(*row))
+                print("K={} H={}: plan / bare, model {}, {} substeps: {} ({} to {}), plan {} ms".format(*row))
 
 
 if __name__ == "__main__":

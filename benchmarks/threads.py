@@ -35,7 +35,7 @@ def measure(rollouts: int, horizon: int, pairs: int) -> dict[str, list[tuple[flo
     task = settings.task
     config = replace(settings.planner, rollouts=rollouts, horizon=horizon)
     planners = [Planner(task, config, seed=0, threads=threads) for threads in THREADS]
-    bares = [BareRollouts(task, rollouts, horizon + 1, threads) for threads in THREADS]
+    bares = [BareRollouts(task.rollout_model, rollouts, horizon + 1, threads) for threads in THREADS]
     for planner in planners:
         planner.value, _ = load_value(settings.planner_node.weights_file, task)
     world = World(task, np.random.default_rng(0))
