@@ -8,7 +8,6 @@ each of many states along them, from a solver that iterates until nothing change
 """
 
 import argparse
-import copy
 import csv
 import statistics
 import time
@@ -19,6 +18,7 @@ import numpy as np
 from mujoco.batch import Batch
 
 from polo_ros.arrays import Array
+from polo_ros.planner.rollouts import for_rollouts
 from polo_ros.tasks import make_task, task_classes
 from polo_ros.tasks.task import STATE_SPEC, Task
 
@@ -77,7 +77,7 @@ def wandering(task: Task, steps: int) -> tuple[Array, Array]:
 def time_ratio(task: Task, steps: int, pairs: int) -> float:
     """The median of cold over warm times."""
     rows, controls = wandering(task, steps)
-    batches = [Batch(model, SIMULATIONS) for model in (task.model, task.rollout_model)]
+    batches = [Batch(model, SIMULATIONS) for model in (task.model, for_rollouts(task.model))]
 
     def spent(batch: Batch) -> float:
         batch.state[:] = rows
@@ -99,11 +99,11 @@ def one_step_errors(task: Task, steps: int) -> Array:
     states = along.rollout(steps - 1, controls[:, :-1], record=(whole,))[whole]
     states = states[:, ::STRIDE].reshape(-1, rows.shape[1])
     following = controls[:, 1::STRIDE].reshape(len(states), 1, -1)
-    exact = copy.deepcopy(task.rollout_model)
+    exact = for_rollouts(task.model)
     exact.opt.tolerance, exact.opt.iterations = 0.0, 500
     exact.opt.ls_tolerance, exact.opt.ls_iterations = 1e-6, 200
     ends = []
-    for model in (task.model, task.rollout_model, exact):
+    for model in (task.model, for_rollouts(task.model), exact):
         batch = Batch(model, len(states))
         batch.state[:] = states
         ends.append(batch.rollout(1, following, record=("qvel",))["qvel"][:, 0])

@@ -5,7 +5,7 @@
 The bare call is `mujoco.batch.Batch.rollout` with the same K, H, threads, state and controls, and records the
 same sensors into a buffer that is there already. It is taken with H substeps and with the H + 1 that the
 planner takes so that it knows the terminal state, both by the planner's own copy of the model
-(`polo_ros.tasks.task.for_rollouts`), and with H substeps of the model as it is.
+(`polo_ros.planner.rollouts.for_rollouts`), and with H substeps of the model as it is.
 """
 
 import argparse
@@ -22,6 +22,7 @@ from mujoco.batch import Batch
 from polo_ros.config import settings_for
 from polo_ros.learner.checkpoint import load_value
 from polo_ros.planner import Planner
+from polo_ros.planner.rollouts import for_rollouts
 from polo_ros.tasks.task import STATE_SPEC
 
 SIZES = ((120, 64), (30, 64), (30, 16), (16, 16))
@@ -59,7 +60,7 @@ def measure(rollouts: int, horizon: int, pairs: int, threads: int) -> list[tuple
     config = replace(settings.planner, rollouts=rollouts, horizon=horizon)
     planner = Planner(task, config, seed=0, threads=threads)
     planner.value, _ = load_value(settings.planner_node.weights_file, task)
-    models = {"planner's": task.rollout_model, "as it is": task.model}
+    models = {"planner's": for_rollouts(task.model), "as it is": task.model}
     bares = [BareRollouts(models[model], rollouts, horizon + extra, threads) for model, extra in BARE]
     data = mujoco.MjData(task.model)
     task.start(data, np.random.default_rng(0))

@@ -19,6 +19,7 @@ from benchmarks.planner_overhead import SIZES, WARM_UP, BareRollouts
 from polo_ros.config import settings_for
 from polo_ros.learner.checkpoint import load_value
 from polo_ros.planner import Planner
+from polo_ros.planner.rollouts import for_rollouts
 from polo_ros.world import World
 
 TASK = "humanoid_getup"
@@ -35,7 +36,7 @@ def measure(rollouts: int, horizon: int, pairs: int) -> dict[str, list[tuple[flo
     task = settings.task
     config = replace(settings.planner, rollouts=rollouts, horizon=horizon)
     planners = [Planner(task, config, seed=0, threads=threads) for threads in THREADS]
-    bares = [BareRollouts(task.rollout_model, rollouts, horizon + 1, threads) for threads in THREADS]
+    bares = [BareRollouts(for_rollouts(task.model), rollouts, horizon + 1, threads) for threads in THREADS]
     for planner in planners:
         planner.value, _ = load_value(settings.planner_node.weights_file, task)
     world = World(task, np.random.default_rng(0))

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from polo_ros.arrays import Array
-from polo_ros.planner.rollouts import Rollouts
+from polo_ros.planner.rollouts import Rollouts, for_rollouts
 from polo_ros.tasks import Task, make_task, task_classes
-from polo_ros.tasks.task import STATE_SPEC, for_rollouts
+from polo_ros.tasks.task import STATE_SPEC
 
 STEPS = 12
 
@@ -65,7 +65,7 @@ def test_shortcuts_of_rollouts_are_accurate(name: str) -> None:
     exact.opt.tolerance, exact.opt.iterations = 0.0, 500
     exact.opt.ls_tolerance, exact.opt.ls_iterations = 1e-6, 200
     states, controls = problem(task, problems=20, rollouts=1)
-    shortcut, slow = Rollouts(task.rollout_model, 2), Rollouts(exact, 2)
+    shortcut, slow = Rollouts(for_rollouts(task.model), 2), Rollouts(exact, 2)
     off = []
     for step in range(STEPS):
         ends = []

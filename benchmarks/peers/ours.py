@@ -8,7 +8,7 @@ from benchmarks.peers.problems import Problem
 from polo_ros.arrays import Array
 from polo_ros.learner.checkpoint import load_value
 from polo_ros.planner import Planner
-from polo_ros.planner.rollouts import Rollouts
+from polo_ros.planner.rollouts import Rollouts, for_rollouts
 
 
 class Ours(Peer):
@@ -29,7 +29,7 @@ class Ours(Peer):
         self._planner = Planner(self.task, config, seed, size.threads)
         if self.with_value and problem.weights_file:
             self._planner.value, _ = load_value(problem.weights_file, self.task)
-        self._rollouts = Rollouts(self.task.rollout_model, size.threads, self.task.substeps)
+        self._rollouts = Rollouts(for_rollouts(self.task.model), size.threads, self.task.substeps)
 
     def plan(self, state: Array, now: float) -> Array:
         """One plan."""

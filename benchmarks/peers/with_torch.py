@@ -13,7 +13,7 @@ from pytorch_mppi.mppi import RBFKernel
 from benchmarks.peers.peer import Peer, Sampler, Size, half_range
 from benchmarks.peers.problems import Problem
 from polo_ros.arrays import Array
-from polo_ros.planner.rollouts import Rollouts
+from polo_ros.planner.rollouts import Rollouts, for_rollouts
 from polo_ros.tasks.task import STATE_SPEC
 
 # width of the kernel in knot spacings: that of the example in pytorch_mppi's README, 2 at five points on
@@ -51,7 +51,7 @@ class Torch(Peer):
 
     def __init__(self, problem: Problem, size: Size, seed: int, sampler: Sampler) -> None:
         super().__init__(problem, size, seed, sampler)
-        self._rollouts = Rollouts(self.task.rollout_model, size.threads, self.task.substeps)
+        self._rollouts = Rollouts(for_rollouts(self.task.model), size.threads, self.task.substeps)
         self._state = np.empty(0)
         torch.manual_seed(seed)  # it draws from torch's global generator
         # its tensors are small, and idle OpenMP threads would spin through the rollouts that come next
@@ -122,7 +122,7 @@ class TorchStepwise(TorchKnots):
     kind: ClassVar[type[MPPI]] = KMPPI
 
     def _callbacks(self) -> tuple[Any, Any, int]:
-        model = self.task.rollout_model
+        model = for_rollouts(self.task.model)
         self._batch = Batch(model, self.size.rollouts, self.size.threads)
         self._data = mujoco.MjData(model)
         self._sensordata = np.empty((self.size.rollouts, 1, model.nsensordata))

@@ -8,7 +8,7 @@ from polo_ros.arrays import Array, Mask
 from polo_ros.planner.config import PlannerConfig
 from polo_ros.planner.noise import sample_noise
 from polo_ros.planner.plan import interpolation_matrix
-from polo_ros.planner.rollouts import Rollouts
+from polo_ros.planner.rollouts import Rollouts, for_rollouts
 from polo_ros.tasks.task import Task, View
 from polo_ros.value import ValueEnsemble, optimistic
 
@@ -67,7 +67,7 @@ class MPPI:
     def __init__(self, task: Task, config: PlannerConfig, seed: int, threads: int = 0) -> None:
         self.task = task
         self.rng = np.random.default_rng(seed)
-        self.rollouts = Rollouts(task.rollout_model, threads, task.substeps)
+        self.rollouts = Rollouts(for_rollouts(task.model), threads, task.substeps)
         self._low = task.control_low
         self._high = task.control_high
         self._half_range = 0.5 * (self._high - self._low)

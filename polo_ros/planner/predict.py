@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 
 from polo_ros.arrays import Array
-from polo_ros.planner.rollouts import Rollouts
+from polo_ros.planner.rollouts import Rollouts, for_rollouts
 from polo_ros.tasks.task import Task
 
 
@@ -21,7 +21,7 @@ class Predictor:
 
     def __init__(self, task: Task) -> None:
         self._task = task
-        self._rollouts = Rollouts(task.rollout_model, threads=1, substeps=task.substeps)
+        self._rollouts = Rollouts(for_rollouts(task.model), threads=1, substeps=task.substeps)
 
     def roll(self, state: Array, start: float, periods: int, control: Callable[[float], Array]) -> Array:
         """The state expected some control periods later, (state_size,).

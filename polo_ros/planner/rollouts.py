@@ -1,5 +1,6 @@
 """Many simulations of one model from given states, through `mujoco.batch`."""
 
+import copy
 from dataclasses import dataclass
 
 import mujoco
@@ -118,6 +119,20 @@ class Rollouts:
         integration = np.empty(mujoco.mj_stateSize(self._model, whole))
         mujoco.mj_getState(self._model, self._data, integration, whole)
         return integration
+
+
+def for_rollouts(model: mujoco.MjModel) -> mujoco.MjModel:
+    """A copy without what costs rollouts time and gains them nothing.
+
+    Newton's method finds the same accelerations from nothing as from the last step's, and one kinematic tree
+    cannot fall into islands; `benchmarks.cold_solver` measures both against exact solutions.
+    """
+    fast = copy.deepcopy(model)
+    if model.opt.solver == mujoco.mjtSolver.mjSOL_NEWTON:
+        fast.opt.disableflags |= int(mujoco.mjtDisableBit.mjDSBL_WARMSTART)
+    if model.ntree == 1:
+        fast.opt.disableflags |= int(mujoco.mjtDisableBit.mjDSBL_ISLAND)
+    return fast
 
 
 def _silence_divergence_log() -> None:

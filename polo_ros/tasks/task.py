@@ -1,6 +1,5 @@
 """What to solve: a model, named reward terms, value features, start states and a goal."""
 
-import copy
 import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -100,10 +99,6 @@ class Task(ABC):
       model_path: an MJCF file in place of the task's own.
       torque_scale: factor on every actuator's gear.
 
-    Attributes:
-      model: the world.
-      rollout_model: the same world, simulated faster: see `for_rollouts`.
-
     Raises:
       PoloError: the model is missing, broken, or lacks a sensor or a control range that is needed.
     """
@@ -128,7 +123,6 @@ class Task(ABC):
         path = Path(model_path) if model_path else share_path("models", self.model_file)
         self.model = load_model(path)
         self.model.actuator_gear[:] *= torque_scale
-        self.rollout_model = for_rollouts(self.model)
         unlimited = np.flatnonzero(~self.model.actuator_ctrllimited.astype(bool))
         if unlimited.size:
             name = self.model.actuator(int(unlimited[0])).name
@@ -274,20 +268,6 @@ class Task(ABC):
             text = " ".join(f"{number + 0.0:.6g}" for number in np.ravel(array))
             digest.update(text.encode())
         return digest.hexdigest()[:16]
-
-
-def for_rollouts(model: mujoco.MjModel) -> mujoco.MjModel:
-    """A copy without what costs rollouts time and gains them nothing.
-
-    Newton's method finds the same accelerations from nothing as from the last step's, and one kinematic tree
-    cannot fall into islands; `benchmarks.cold_solver` measures both against exact solutions.
-    """
-    fast = copy.deepcopy(model)
-    if model.opt.solver == mujoco.mjtSolver.mjSOL_NEWTON:
-        fast.opt.disableflags |= int(mujoco.mjtDisableBit.mjDSBL_WARMSTART)
-    if model.ntree == 1:
-        fast.opt.disableflags |= int(mujoco.mjtDisableBit.mjDSBL_ISLAND)
-    return fast
 
 
 def load_model(path: Path) -> mujoco.MjModel:
