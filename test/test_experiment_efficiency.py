@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from polo_ros.config import Settings
+from polo_ros.experiments.adaptive import Recalling, SureHorizon
 from polo_ros.experiments.efficiency import BUDGETS, TASKS, Efficiency, budgeted, driven, planner_of
 from polo_ros.experiments.efficiency_figure import difference, report
 from polo_ros.experiments.experiment import Row
@@ -13,6 +14,7 @@ from polo_ros.experiments.ideas import RECOMMENDED, ideas
 from polo_ros.experiments.lessons import lived, settings_of
 from polo_ros.parameters import build, values_of
 from polo_ros.planner import Planner, PlannerConfig
+from polo_ros.world import World
 
 
 @pytest.fixture(scope="module")
@@ -112,6 +114,59 @@ def test_values_serve_the_variants_on_values_alone(
 def test_getup_is_judged_by_the_papers_reward(settings: dict[str, Settings]) -> None:
     weights = settings["humanoid_getup"].task.weights
     assert (weights["upright"], weights["motion"], weights["height"]) == (0.0, 0.0, 1.0)
+
+
+def test_what_was_done_after_the_nearest_state_is_proposed(settings: dict[str, Settings]) -> None:
+    acting = planner(settings, "cartpole_swingup", "proposals from 3 episodes")
+    assert isinstance(acting, Recalling)
+    task, config = settings["cartpole_swingup"].task, acting.config
+    plan = acting.plan(task.start_state(np.random.default_rng(0)), 0.0).plan
+    # an episode that follows one curve of knots from its tenth period on
+    periods = config.horizon + 20
+    ctrl = np.zeros((periods, task.model.nu))
+    ctrl[10:] = plan.sample(task.timestep * np.arange(periods - 10))
+    world = World(task, np.random.default_rng(1))
+    states = []
+    for control in ctrl:
+        states.append(world.state)
+        world.step(control)
+    acting.remember(np.array(states), ctrl)
+    features = task.value_features(task.observe(states[10]))
+    np.testing.assert_allclose(acting.recalled(features), plan.knots[None], atol=1e-9)
+    # from there on it is one of the rollouts, untouched
+    acting.reset()
+    acting.plan(states[10], 0.0)
+    tried = acting.last_controls()
+    assert np.abs(tried[:, : config.horizon] - ctrl[10 : 10 + config.horizon]).max(axis=(1, 2)).min() < 1e-9
+
+
+def test_more_rollouts_where_few_of_them_counted(settings: dict[str, Settings]) -> None:
+    acting = planner(settings, "cartpole_swingup", "rollouts by sample size")
+    world = World(settings["cartpole_swingup"].task, np.random.default_rng(0))
+    seen = []
+    for _ in range(12):
+        used = acting.config.rollouts
+        report = acting.plan(world.state, float(world.data.time))
+        seen.append((report.effective_sample_size / used, acting.config.rollouts))
+        world.step(acting.control(report.plan, float(world.data.time)))
+    assert len({rollouts for _, rollouts in seen}) > 1
+    low, high = min(seen[1:]), max(seen[1:])
+    assert low[1] > high[1]
+
+
+def test_a_sure_ensemble_shortens_the_horizon(settings: dict[str, Settings]) -> None:
+    acting = planner(settings, "humanoid_getup", "horizon by the values' spread")
+    assert isinstance(acting, SureHorizon)
+    state = settings["humanoid_getup"].task.start_state(np.random.default_rng(0))
+    given = acting.config
+    for sure, horizon, rollouts in (
+        (np.inf, given.horizon // 4, 4 * given.rollouts),
+        (0.0, given.horizon, given.rollouts),
+    ):
+        acting.SURE = sure  # type: ignore[misc]
+        acting.configure(given)
+        acting.plan(state, 0.0)
+        assert (acting.config.horizon, acting.config.rollouts) == (horizon, rollouts)
 
 
 def rows(variant: str, rewards: Sequence[float]) -> list[dict[str, str]]:

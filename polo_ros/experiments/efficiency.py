@@ -9,6 +9,7 @@ import numpy as np
 
 from polo_ros.arrays import Array
 from polo_ros.config import Settings
+from polo_ros.experiments.adaptive import Recalling
 from polo_ros.experiments.cases import PLAIN
 from polo_ros.experiments.efficiency_figure import draw, report
 from polo_ros.experiments.experiment import Experiment, Row
@@ -31,6 +32,8 @@ QUICK_BUDGETS = (0.5,)
 # with all rollouts only the recommended planner runs where variants would take half an hour more
 WHOLE = ("cartpole_swingup",)
 LEAST_ROLLOUTS = 8
+# start seeds of the episodes before the one that counts; its own seed is among none
+FIRST_REHEARSAL = 500
 
 
 class Efficiency(Experiment):
@@ -62,6 +65,11 @@ class Efficiency(Experiment):
         idea = ideas(settings.planner)[job["variant"]]
         planner = planner_of(settings, idea, job["budget"], job["seed"])
         periods = QUICK_PERIODS if quick else PERIODS
+        for rehearsal in range(idea.rehearsals):
+            past = driven(settings.task, planner, idea.every, FIRST_REHEARSAL + rehearsal, periods)
+            if isinstance(planner, Recalling):
+                planner.remember(*past[:2])
+            planner.reset()
         states, ctrl, spent = driven(settings.task, planner, idea.every, job["seed"], periods)
         rewards = settings.task.reward(settings.task.observe(states, ctrl))
         return [
@@ -111,7 +119,7 @@ def planner_of(settings: Settings, idea: Idea, budget: float, seed: int) -> Plan
     if idea.coarse > 1:
         task = settings_of(task.name, TASKS[task.name]).task
         task.model.opt.timestep *= idea.coarse
-    planner = Planner(task, config, seed, threads=1)
+    planner = idea.planner(task, config, seed, threads=1)
     if idea.valued:
         planner.value, _ = load_value(settings.planner_node.weights_file, task)
     return planner

@@ -18,7 +18,7 @@ from polo_ros.planner import PlannerConfig
 COLOURS = {
     "recommended": "#000000", "noise": "#d6542a", "curve": "#c79a1b", "knots": "#6f9b2f",
     "elites": "#1f9e89", "temperature": "#7a828c", "iterations": "#2a78d6", "time": "#8a4fbf",
-    "values": "#d44a8e",
+    "adapting": "#8c564b", "values": "#d44a8e",
 }  # fmt: skip
 # ideas of one knob differ in these
 MARKERS = "osv"

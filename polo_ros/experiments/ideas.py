@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from polo_ros.planner import PlannerConfig
+from polo_ros.experiments.adaptive import Recalling, SampleSized, SureHorizon
+from polo_ros.planner import Planner, PlannerConfig
 
 
 @dataclass(frozen=True)
@@ -19,6 +20,8 @@ class Idea:
       every: control periods from plan to plan.
       coarse: physics steps of the world that are one of the planner's.
       valued: whether the planner has the task's shipped value function.
+      planner: its class.
+      rehearsals: episodes before the one that counts.
     """
 
     knob: str
@@ -27,6 +30,8 @@ class Idea:
     every: int = 1
     coarse: int = 1
     valued: bool = False
+    planner: type[Planner] = Planner
+    rehearsals: int = 0
 
     def config(self, recommended: PlannerConfig, rollouts: int) -> PlannerConfig:
         """The planner's settings; `PlannerConfig.check` has yet to allow them.
@@ -66,6 +71,11 @@ def ideas(recommended: PlannerConfig) -> dict[str, Idea]:
         "2 iterations if gaining": Idea("iterations", {**HALVES, "minimum_gain": 1.0}, share=0.5),
         "plan every 2nd period": Idea("time", share=2.0, every=2),
         "steps twice as long": Idea("time", share=2.0, coarse=2),
+        "proposals from 3 episodes": Idea("adapting", planner=Recalling, rehearsals=3),
+        "rollouts by sample size": Idea("adapting", planner=SampleSized),
+        "horizon by the values' spread": Idea(
+            "adapting", {"value_weight": 1.0}, valued=True, planner=SureHorizon
+        ),
         "value at the end, shipped weight": Idea("values", valued=True),
         "value at the end, full weight": Idea("values", {"value_weight": 1.0}, valued=True),
         "values along the rollout": Idea("values", {"value_weight": 1.0, "value_blend": 0.95}, valued=True),

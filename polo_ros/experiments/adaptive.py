@@ -1,0 +1,123 @@
+"""Planners that adapt as they go; `polo reproduce efficiency` weighs them, and none of them ships."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from polo_ros.arrays import Array
+from polo_ros.planner import Planner, PlannerConfig, PlanReport
+from polo_ros.planner.plan import interpolation_matrix
+from polo_ros.tasks.task import Task
+
+
+class Recalling(Planner):
+    """Tries, beside its samples, what was done after the most similar states of the past.
+
+    A proposal is the curve of knots nearest to the controls of a whole horizon, one from each past episode.
+
+    Attributes:
+      past: features (n, features) and controls (n, nu) of whole episodes, the oldest first.
+    """
+
+    def __init__(self, task: Task, config: PlannerConfig, seed: int = 0, threads: int = 0) -> None:
+        super().__init__(task, config, seed, threads)
+        self.past: list[tuple[Array, Array]] = []
+        self._here = np.empty(0)
+
+    def remember(self, states: Array, ctrl: Array) -> None:
+        """Keep an episode's states (n, state_size) and what acted from each, (n, nu)."""
+        self.past.append((self.task.value_features(self.task.observe(states)), ctrl))
+
+    def plan(self, state: Array, now: float) -> PlanReport:
+        """As ever, with proposals among the rollouts."""
+        self._here = self.task.value_features(self.task.observe(state))
+        return super().plan(state, now)
+
+    def _warm_start(self, knot_times: Array) -> tuple[Array, Array | None]:
+        knots, elites = super()._warm_start(knot_times)
+        recalled = self.recalled(self._here)
+        if not len(recalled):
+            return knots, elites
+        return knots, recalled[None] if elites is None else np.concatenate([elites, recalled[None]], axis=1)
+
+    def recalled(self, features: Array) -> Array:
+        """Knots (episodes, knots, nu) of what followed the nearest state of each episode."""
+        config, horizon = self.config, self.config.horizon
+        episodes = [episode for episode in self.past if len(episode[1]) >= horizon]
+        if not episodes:
+            return np.empty((0, config.knots, self.task.model.nu))
+        spread = np.concatenate([seen for seen, _ in episodes]).std(axis=0)
+        scale = np.where(spread > 0.0, spread, 1.0)
+        curve = interpolation_matrix(
+            np.arange(horizon) / max((horizon - 1) / max(config.knots - 1, 1), 1e-9),
+            config.knots,
+            config.curve,
+        )
+        to_knots = np.linalg.pinv(curve)
+        found = []
+        for seen, ctrl in episodes:
+            whole = len(ctrl) - horizon + 1
+            begin = int((((seen[:whole] - features) / scale) ** 2).sum(axis=1).argmin())
+            found.append(to_knots @ ctrl[begin : begin + horizon])
+        return np.array(found)
+
+
+class Adapting(Planner):
+    """Spends the same steps a plan as its configuration, but shared out anew after each."""
+
+    def __init__(self, task: Task, config: PlannerConfig, seed: int = 0, threads: int = 0) -> None:
+        super().__init__(task, config, seed, threads)
+        self._given = config
+
+    def spend(self, rollouts: float, horizon: int) -> None:
+        """What the next plan has, within half and four times the rollouts that the planner was given."""
+        given = self._given
+        allowed = np.clip(round(rollouts), max(given.rollouts // 2, given.least_rollouts), 4 * given.rollouts)
+        self.configure(replace(given, rollouts=int(allowed), horizon=horizon))
+
+
+class SampleSized(Adapting):
+    """As many rollouts as the last plan's effective sample size tells: more where fewer of them counted."""
+
+    # how quickly the usual share of effective rollouts is learned
+    MEMORY = 0.9
+
+    def __init__(self, task: Task, config: PlannerConfig, seed: int = 0, threads: int = 0) -> None:
+        super().__init__(task, config, seed, threads)
+        self._usual: float | None = None
+
+    def plan(self, state: Array, now: float) -> PlanReport:
+        """As ever."""
+        report = super().plan(state, now)
+        share = max(report.effective_sample_size, 1.0) / self.config.rollouts
+        usual = share if self._usual is None else self.MEMORY * self._usual + (1.0 - self.MEMORY) * share
+        self._usual = usual
+        self.spend(self._given.rollouts * usual / share, self._given.horizon)
+        return report
+
+
+class SureHorizon(Adapting):
+    """Looks no further than to where the ensemble is sure, and spends what that saves on rollouts."""
+
+    # the heads' standard deviation, as a share of their mean, below which they are sure
+    SURE = 0.015
+    # of the given horizon, at least
+    SHORTEST = 0.25
+
+    def plan(self, state: Array, now: float) -> PlanReport:
+        """As ever."""
+        report = super().plan(state, now)
+        assert self._solution is not None
+        if self.value is not None and report.valid_rollouts:
+            best = int(self._solution.returns[0].argmax())
+            view = self._solution.view
+            along = self.task.view(view.sensordata[0, best], view.ctrl[0, best])
+            heads = self.value.heads(self.task.value_features(along))
+            sure = heads.std(axis=0) < self.SURE * np.abs(heads.mean(axis=0))
+            whole = self._given.horizon
+            least = max(round(self.SHORTEST * whole), self._given.knots)
+            # beyond what the last plan saw nothing is known: a step further than it went is allowed
+            known = [step for step in range(least, len(sure)) if sure[step]]
+            horizon = min(known[0] if known else 2 * self.config.horizon, whole)
+            self.spend(self._given.rollouts * whole / horizon, horizon)
+        return report
