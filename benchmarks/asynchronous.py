@@ -29,8 +29,8 @@ from benchmarks.tasks import judged
 from polo_ros.config import settings_for
 from polo_ros.share import share_path
 
-# control periods a run: 10 s of cart-pole, 25 s of point mass, 8 s of getting up
-STEPS = {"cartpole_swingup": 500, "pointmass_box": 500, "humanoid_getup": 1000}
+# control periods a run: 8 s of cart-pole, 15 s of point mass, 3.2 s of getting up
+STEPS = {"cartpole_swingup": 400, "pointmass_box": 300, "humanoid_getup": 400}
 DELAYS = (0.0, 10.0, 30.0, 100.0)
 # a state's plan shall be made in this share of the wall time to the next state
 MARGIN = 0.6
