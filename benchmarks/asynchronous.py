@@ -107,7 +107,7 @@ def run(
         Path("runs/asynchronous") / f"{name}-{seed}-{mode.replace(' ', '_')}-{delay:g}-{compensation}"
     )
     listener = Listener(settings.task)
-    common: dict[str, Any] = {"seed": seed, "lockstep": mode == "lockstep"}
+    common: dict[str, Any] = {"seed": int(seed), "lockstep": mode == "lockstep"}
     planner: dict[str, Any] = {
         **common, "use_sim_time": True, "autostart": True, "latency_compensation": bool(compensation),
     }  # fmt: skip
@@ -120,7 +120,7 @@ def run(
             wall_delay = 1e-3 * delay / factor
             nodes.start_own("slow_planner", ("--delay", str(wall_delay)), file, planner)
         if learns:
-            nodes.start("learner_node", file, {"seed": seed, "use_sim_time": True})
+            nodes.start("learner_node", file, {"seed": int(seed), "use_sim_time": True})
 
     names = {"planner_node"} | ({"learner_node"} if learns else set())
     try:
