@@ -4,8 +4,8 @@
 
 Each run starts supine with everything connected and lasts as long as told, whatever happens. A run stands
 where the root has been above the task's height for its hold time, as in `polo_ros.score`. Rewards are the
-paper's, with default weights. `--override` gives parameters of planner and task. The listener that judges
-runs on the same cores.
+paper's, with default weights. `--override` gives parameters of planner and task on top of `--config`. The
+listener that judges runs on the same cores.
 """
 
 import argparse
@@ -39,6 +39,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=20.0, help="simulated time a run")
     parser.add_argument("--torque-scales", type=float, nargs="+", default=[1.0, 0.2])
     parser.add_argument("--realtime-factor", type=float, default=1.0)
+    parser.add_argument("--config", type=Path, default=share_path("config", f"{TASK}_realtime.yaml"))
     parser.add_argument(
         "--override", action="append", default=[], metavar="NAME=VALUE",
         help="a parameter in place of the file's",
@@ -55,7 +56,7 @@ def main() -> None:
         writer.writeheader()
         for seed in range(options.first_seed, options.first_seed + options.seeds):
             for scale in options.torque_scales:
-                row = run(seed, scale, given, options.seconds, options.realtime_factor)
+                row = run(seed, scale, options.config, given, options.seconds, options.realtime_factor)
                 writer.writerow(row)
                 file.flush()
                 rows.append(row)
@@ -69,12 +70,13 @@ def main() -> None:
         )
 
 
-def run(seed: int, scale: float, given: dict[str, Any], seconds: float, factor: float) -> dict[str, Any]:
+def run(
+    seed: int, scale: float, file: Path, given: dict[str, Any], seconds: float, factor: float
+) -> dict[str, Any]:
     """One run as a row."""
     began = time.monotonic()
     overrides: dict[str, Any] = {**given, "torque_scale": scale}
-    task = settings_for(TASK, overrides=overrides).task
-    file = share_path("config", f"{TASK}.yaml")
+    task = settings_for(TASK, file, overrides).task
     common: dict[str, Any] = {"seed": seed, "lockstep": False}
     nodes = Nodes(Path("runs/realtime_getup") / f"{scale:g}-{seed}")
     listener = Listener(task)

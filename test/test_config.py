@@ -1,5 +1,6 @@
 """ROS 2 parameter files read without ROS."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +70,15 @@ def test_the_settings_of_the_paper() -> None:
     assert (planner.noise, planner.noise_sigma) == ("white", 0.2)
     assert (planner.temperature_mode, planner.temperature) == ("absolute", 1.25)
     assert (planner.iterations, planner.elites) == (1, 0)
+
+
+def test_real_time_plans_less_and_is_otherwise_as_recommended() -> None:
+    file = share_path("config", "humanoid_getup_realtime.yaml")
+    real_time, recommended = settings_for("humanoid_getup", file), settings_for("humanoid_getup")
+    changed = {"horizon": 48, "rollouts": 12, "noise_sigma": 0.4}
+    assert real_time.planner == replace(recommended.planner, **changed)
+    assert (real_time.planner_node.lockstep, real_time.planner_node.threads) == (False, 2)
+    assert real_time.task.weights == recommended.task.weights
 
 
 def test_own_values_override_those_for_all_nodes(tmp_path: Path) -> None:
