@@ -52,6 +52,9 @@ def main() -> None:
         "--delays", type=float, nargs="+", default=list(DELAYS), help="in ms of simulated time"
     )
     parser.add_argument("--steps", type=int, help="control periods a run (default: the task's own)")
+    parser.add_argument(
+        "--realtime-factor", type=float, default=0.0, help="0: what the round trips of plans without V afford"
+    )
     parser.add_argument("--trips", type=int, default=50, help="round trips that the factor is found from")
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results/asynchronous.csv"))
     options = parser.parse_args()
@@ -72,8 +75,8 @@ def main() -> None:
         jobs = [job for job in jobs if tuple(map(text, job)) not in done]
         if not jobs:
             continue
-        factor = next((float(row["realtime_factor"]) for row in rows if row["task"] == task), 0.0)
-        factor = factor or affordable(task, options.trips)
+        before = next((float(row["realtime_factor"]) for row in rows if row["task"] == task), 0.0)
+        factor = before or options.realtime_factor or affordable(task, options.trips)
         for job in jobs:
             row = run(*job, factor=factor, steps=options.steps or STEPS[task])
             with options.out.open("a", newline="") as file:
