@@ -4,7 +4,6 @@ import shutil
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -18,11 +17,6 @@ from polo_ros.score import longest_run
 from polo_ros.training import train
 
 CASE = "getup-weak"
-# what a label is: the figures' plan, and a rougher one from more states, which `economies` found to pay
-RECIPES: dict[str, dict[str, Any]] = {
-    "5 iterations, 24 states": {},
-    "2 iterations, 60 states": {"target_iterations": 2, "target_states": 60},
-}
 # the planner that the value function is to help
 HORIZON = 32
 LIVES = 2
@@ -41,22 +35,19 @@ class Cost(Experiment):
 
     name = "cost"
     summary = "Experience and core-hours until getup is learned from nothing, beside the paper's"
-    settings = ("recipe", "life")
+    settings = ("life",)
     results = ("steps", "experience", "core_hours", "held", "held_upright", "of", "mean_reward")
 
     def jobs(self, quick: bool) -> Sequence[Row]:
-        """One a recipe and life."""
-        return [
-            {"recipe": recipe, "life": life} for recipe in RECIPES for life in range(1 if quick else LIVES)
-        ]
+        """One a life."""
+        return [{"life": life} for life in range(1 if quick else LIVES)]
 
     def run(self, job: Row, quick: bool, folder: Path) -> Sequence[Row]:
         """Learn, and try what was learned on fresh seeds at every mark; without learning first."""
         case = CASES[CASE]
-        recipe = RECIPES[job["recipe"]]
-        studying = case.studying(quick, {} if quick else recipe)
+        studying = case.studying(quick)
         acting = case.settings(case.planning(HORIZON, valued=True))
-        out = folder / f"{job['recipe'].replace(',', '').replace(' ', '-')}-{job['life']}"
+        out = folder / f"life-{job['life']}"
         shutil.rmtree(out, ignore_errors=True)  # of an interrupted job, whose computing nobody counted
         spent, rows, value = 0.0, [], None
         for mark in (0, *((QUICK_STEPS,) if quick else MARKS)):
@@ -85,7 +76,7 @@ class Cost(Experiment):
     def fixed(self, quick: bool) -> str:
         """What is learned and how it is judged."""
         judged = f"root above {STANDING:g} m for {HOLD:g} s on end within {STEPS} steps at horizon {HORIZON}"
-        return f"held: {judged}; marks {MARKS}; recipes {RECIPES}; {CASE}: {CASES[CASE]}"
+        return f"held: {judged}; {CASE}: {CASES[CASE]}"
 
     def draw(self, rows: Sequence[Mapping[str, str]], folder: Path) -> None:
         """Fresh seeds that stand, against experience and against computing."""
@@ -94,13 +85,10 @@ class Cost(Experiment):
         for axes, column, label in zip(
             panels, ("experience", "core_hours"), ("experience, in s", "CPU core-hours"), strict=True
         ):
-            for recipe, life in dict.fromkeys((row["recipe"], row["life"]) for row in rows):
-                chosen = [row for row in rows if (row["recipe"], row["life"]) == (recipe, life)]
+            for life in dict.fromkeys(row["life"] for row in rows):
+                chosen = [row for row in rows if row["life"] == life]
                 share = [float(row["held"]) / float(row["of"]) for row in chosen]
-                axes.plot(
-                    [float(row[column]) for row in chosen], share, label=f"{recipe}; life {life}",
-                    marker="o", color=f"C{list(RECIPES).index(recipe)}", ls=("-", "--")[int(life) % 2],
-                )  # fmt: skip
+                axes.plot([float(row[column]) for row in chosen], share, marker="o", label=f"life {life}")
             axes.axhline(ENOUGH / FRESH, color="#7a828c", lw=1, ls="--")
             axes.set(xlabel=label, ylim=(-0.03, 1.03))
             axes.grid(alpha=0.3)
@@ -111,7 +99,6 @@ class Cost(Experiment):
     def report(self, rows: Sequence[Mapping[str, str]]) -> list[str]:
         """Every mark of every life, and the paper's figures."""
         columns = (
-            "targets",
             "life",
             "experience, in s",
             "CPU core-hours",
@@ -121,15 +108,10 @@ class Cost(Experiment):
         )
         lines = [
             (
-                row["recipe"],
-                row["life"],
-                f"{float(row['experience']):g}",
-                f"{float(row['core_hours']):.2f}",
-                f"{row['held']} of {row['of']}",
-                row["held_upright"],
-                f"{float(row['mean_reward']):.3f}",
+                row["life"], f"{float(row['experience']):g}", f"{float(row['core_hours']):.2f}",
+                f"{row['held']} of {row['of']}", row["held_upright"], f"{float(row['mean_reward']):.3f}",
             )
             for row in rows
-        ]
+        ]  # fmt: skip
         experience, hours = PAPER
-        return table(columns, [*lines, ("the paper's", "-", f"{experience:g}", f"{hours:g}", "-", "-", "-")])
+        return table(columns, [*lines, ("the paper's", f"{experience:g}", f"{hours:g}", "-", "-", "-")])
