@@ -35,10 +35,8 @@ class Recalling(Planner):
 
     def _warm_start(self, knot_times: Array) -> tuple[Array, Array | None]:
         knots, elites = super()._warm_start(knot_times)
-        recalled = self.recalled(self._here)
-        if not len(recalled):
-            return knots, elites
-        return knots, recalled[None] if elites is None else np.concatenate([elites, recalled[None]], axis=1)
+        recalled = self.recalled(self._here)[None]
+        return knots, recalled if elites is None else np.concatenate([elites, recalled], axis=1)
 
     def recalled(self, features: Array) -> Array:
         """Knots (episodes, knots, nu) of what followed the nearest state of each episode."""
@@ -48,11 +46,8 @@ class Recalling(Planner):
             return np.empty((0, config.knots, self.task.model.nu))
         spread = np.concatenate([seen for seen, _ in episodes]).std(axis=0)
         scale = np.where(spread > 0.0, spread, 1.0)
-        curve = interpolation_matrix(
-            np.arange(horizon) / max((horizon - 1) / max(config.knots - 1, 1), 1e-9),
-            config.knots,
-            config.curve,
-        )
+        positions = np.arange(horizon) / self._mppi.knot_spacing
+        curve = interpolation_matrix(positions, config.knots, config.curve)
         to_knots = np.linalg.pinv(curve)
         found = []
         for seen, ctrl in episodes:
