@@ -38,6 +38,12 @@ class Life:
         """Set the world in motion; until then the simulator repeats its first state."""
         self.graph.start("planner_node", **self._options, autostart=True, threads=1, weights_file="")
 
+    def end(self) -> None:
+        """Stop the nodes, with what was heard until now: a planner leaves its safe action, at any moment."""
+        self._joints, self._odometry = list(self._joints), list(self._odometry)
+        self.commands = list(self.commands)
+        self.graph.__exit__(None, None, None)
+
     def states(self) -> dict[int, tuple[object, ...]]:
         """Everything that was published about each state, to the bit, by stamp."""
         bases = {
@@ -62,8 +68,8 @@ def live(folder: Path, steps: int, seeds: tuple[int, ...], config: Path = CARTPO
             life.plan()
         wait(lambda: all(len(life.states()) > steps for life in lives), f"{steps} steps", *graphs)
     finally:
-        for graph in graphs:
-            graph.__exit__(None, None, None)
+        for life in lives:
+            life.end()
     return lives
 
 
