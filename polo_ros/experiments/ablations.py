@@ -18,6 +18,7 @@ VARIANTS = {
     "white noise": Variant({"noise": "white"}, {"noise": "white"}),
     "filtered noise": Variant({"noise": "filtered"}, {"noise": "filtered"}),
     "labels of visited states only": Variant({"end_fraction": 0.0}),
+    "targets of 16 steps": Variant({"target_horizon": 16}),
     "labels of two iterations": Variant({"target_iterations": 2}),
     "labels as the actor plans": Variant(
         {"target_horizon": 32, "target_rollouts": 30, "target_iterations": 1}
@@ -29,10 +30,10 @@ VARIANTS = {
 
 
 class Ablations(Comparison):
-    """Heads, priors, optimism, buffers, targets and noise, on lives that are short."""
+    """Heads, priors, optimism, buffers, targets and noise, on lives of 24 s."""
 
     name = "ablations"
     summary = "What each part of learning buys on getup: heads, priors, optimism, buffers, targets, noise"
-    case = replace(CASES["getup-weak"], life=800, steps=200, seeds=3)
+    case = replace(CASES["getup-weak"], life=3000, steps=250, seeds=3)
     lives = 2
     variants = VARIANTS

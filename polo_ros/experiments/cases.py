@@ -1,7 +1,7 @@
 """The tasks and settings that experiments on learning share."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -99,10 +99,18 @@ PAPER: dict[str, Any] = {
     **PLAIN, "noise": "white", "noise_sigma": 0.2, "temperature_mode": "absolute", "temperature": 1.25,
     "elites": 0,
 }  # fmt: skip
+GETUP_WEAK = Case(
+    "humanoid_getup", WEAK, LESSON, life=12000, episode=200, steps=300, rollouts=GETUP_ROLLOUTS, seeds=5,
+    value_horizon=64,
+)  # fmt: skip
 CASES = {
-    "getup-weak": Case(
-        "humanoid_getup", WEAK, LESSON, life=12000, episode=200, steps=300, rollouts=GETUP_ROLLOUTS, seeds=5,
-        value_horizon=64,
+    "getup-weak": GETUP_WEAK,
+    # the same labels of what a planner visits that needs no values: it sees the whole movement
+    "getup-weak-taught": replace(
+        GETUP_WEAK,
+        lesson={**LESSON, "horizon": 64, "value_weight": 0.0},
+        rollouts={16: 60, 32: 30},
+        value_horizon=32,
     ),
     "getup": Case(
         "humanoid_getup", PLAIN, {**LESSON, "target_sigma": 0.4}, life=3000, episode=200, steps=300,

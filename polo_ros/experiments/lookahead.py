@@ -14,7 +14,7 @@ from polo_ros.markdown import table
 from polo_ros.training import TRAIN_COLUMNS
 
 # each life, and each trial of what it taught, in control periods; the trials' seeds
-CASE = replace(CASES["getup-weak"], life=1200, steps=250, seeds=3)
+CASE = replace(CASES["getup-weak"], life=3000, steps=250, seeds=3)
 LOOKAHEADS = {1: "#7a828c", 4: "#d6a02a", 16: "#2a78d6", 64: "#d6542a"}
 LIVES = 2
 # the planner that acts after learning, as the one that acts meanwhile
