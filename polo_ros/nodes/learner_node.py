@@ -43,7 +43,7 @@ class LearnerNode(PoloNode):
         self._paused = False
         # as much as the buffer holds: while learning is paused, the oldest leave
         self._pending: deque[dict[str, Array]] = deque(maxlen=self._learner.buffer.capacity)
-        # held while the learner works: services that save or load wait for the update at hand
+        # held while the learner works: services wait for the update at hand; taken before `_condition`
         self._busy = threading.Lock()
         # experience waits for its schema: without one nobody knows which model it is of
         self._schema_known = False
@@ -120,9 +120,12 @@ class LearnerNode(PoloNode):
                 self._condition.wait_for(lambda: not self._running or self._due())
                 if not self._running:
                     return
-                pending = list(self._pending)
-                self._pending.clear()
             with self._busy:
+                with self._condition:
+                    if not self._due():  # paused in between: whoever was told so sees no further update
+                        continue
+                    pending = list(self._pending)
+                    self._pending.clear()
                 for rows in pending:
                     self._learner.add(rows["state"], rows["ctrl"], rows["reward"], rows["episode"])
                 self._update()
@@ -166,7 +169,7 @@ class LearnerNode(PoloNode):
         return f"saved update {self._learner.sequence} to {self._checkpoint}"
 
     def _on_pause(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
-        with self._condition:
+        with self._busy, self._condition:
             self._paused = request.data
             self._learning_fault = ""
             self._condition.notify()
