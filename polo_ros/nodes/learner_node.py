@@ -43,7 +43,7 @@ class LearnerNode(PoloNode):
         self._paused = False
         # as much as the buffer holds: while learning is paused, the oldest leave
         self._pending: deque[dict[str, Array]] = deque(maxlen=self._learner.buffer.capacity)
-        # held while the learner works: services wait for the update at hand; taken before `_condition`
+        # held while the learner works: services that save or load wait for the update at hand
         self._busy = threading.Lock()
         # experience waits for its schema: without one nobody knows which model it is of
         self._schema_known = False
@@ -69,6 +69,8 @@ class LearnerNode(PoloNode):
     def status(self) -> tuple[int, str, dict[str, object]]:
         """How learning goes."""
         learner = self._learner
+        # asked before anything is read: an update at hand is finished first, and counts
+        resting = self._paused and not self._busy.locked()
         values: dict[str, object] = {"weights_sequence": learner.sequence, "buffer": len(learner.buffer)}
         if self._last is not None:
             values |= {
@@ -81,7 +83,7 @@ class LearnerNode(PoloNode):
         fault = self._schema_fault or self._experience_fault
         if fault:
             return WARN, fault, values
-        return OK, "paused" if self._paused else "learning", values
+        return OK, "paused" if resting else "learning", values
 
     def _on_schema(self, message: String) -> None:
         try:
@@ -122,7 +124,7 @@ class LearnerNode(PoloNode):
                     return
             with self._busy:
                 with self._condition:
-                    if not self._due():  # paused in between: whoever was told so sees no further update
+                    if not self._due():  # paused in between: whoever heard so sees no further update
                         continue
                     pending = list(self._pending)
                     self._pending.clear()
@@ -169,7 +171,7 @@ class LearnerNode(PoloNode):
         return f"saved update {self._learner.sequence} to {self._checkpoint}"
 
     def _on_pause(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
-        with self._busy, self._condition:
+        with self._condition:
             self._paused = request.data
             self._learning_fault = ""
             self._condition.notify()
