@@ -22,14 +22,14 @@ help:
 install: $(INSTALLED)
 
 demo: $(INSTALLED)
-	@$(BIN)/python -m polo_ros.demo $(if $(VIEW),--viewer) $(if $(SEED),--seed $(SEED)) $(ARGS)
+	@$(BIN)/python -m polo_ros.nodes.demo $(if $(VIEW),--viewer) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
 # Two workers: the nodes under test mostly start up and wait. A sourced ROS 2 has pytest plug-ins of its
 # own, for other versions of pytest.
 test: $(INSTALLED)
 	$(BIN)/python -m ruff check .
 	$(BIN)/python -m ruff format --check .
-	$(BIN)/python -m mypy polo_ros
+	$(BIN)/python -m mypy polo_ros experiments
 	PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 $(BIN)/python -m pytest -p xdist.plugin -n 2 --dist loadfile $(ARGS)
 
 clean:

@@ -26,8 +26,8 @@ from matplotlib.figure import Figure
 from benchmarks.realtime import Listener, Nodes
 from benchmarks.round_trip import measure
 from benchmarks.tasks import judged
-from polo_ros.config import settings_for
-from polo_ros.share import share_path
+from polo_ros.files import share_path
+from polo_ros.parameters.settings import settings_for
 
 # control periods a run: 8 s of cart-pole, 15 s of point mass, 3.2 s of getting up
 STEPS = {"cartpole_swingup": 400, "pointmass_box": 300, "humanoid_getup": 400}

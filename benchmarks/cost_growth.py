@@ -24,7 +24,7 @@ from matplotlib.ticker import FormatStrFormatter, NullFormatter
 
 from benchmarks.cost_cases import Case, buffer_case, label_case, plan_case, regression_case
 from polo_ros.arrays import Array
-from polo_ros.config import settings_for
+from polo_ros.parameters.settings import settings_for
 
 HUMANOID = "humanoid_getup"
 TASKS = ("cartpole_swingup", "pointmass_box", "humanoid_getup", "hand_cube", "humanoid_box")

@@ -13,7 +13,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from polo_ros.share import share_path
+from polo_ros.files import share_path
 
 SETTINGS: dict[str, tuple[str, ...]] = {
     "shipped": (),
@@ -47,7 +47,7 @@ def main() -> None:
 def run(setting: str, seed: int, bound: float) -> tuple[object, ...]:
     """One demo."""
     out = Path("runs/getup_seeds") / f"{setting.replace(' ', '_')}-{seed}"
-    command = [sys.executable, "-m", "polo_ros.demo", "--seed", str(seed), "--bound", str(bound)]
+    command = [sys.executable, "-m", "polo_ros.nodes.demo", "--seed", str(seed), "--bound", str(bound)]
     command += ["--out", str(out), *SETTINGS[setting]]
     ended = subprocess.run(command, stdout=subprocess.DEVNULL, check=False)
     found = json.loads((out / "outcome.json").read_text())

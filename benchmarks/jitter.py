@@ -28,14 +28,14 @@ from rclpy.signals import SignalHandlerOptions
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Float64MultiArray
 
-from benchmarks.realtime import PATIENCE, Nodes
+from benchmarks.realtime import POLL_PERIOD, Nodes
 from polo_ros.arrays import Array
-from polo_ros.config import settings_for
-from polo_ros.monitor import EVERY_STATE
+from polo_ros.control.joints import JointMapping
+from polo_ros.files import share_path
 from polo_ros.nodes.messages import pack_joint_state, pack_odometry
 from polo_ros.nodes.node import RELIABLE
-from polo_ros.nodes.robot import Robot
-from polo_ros.share import share_path
+from polo_ros.nodes.status_monitor import EVERY_STATE
+from polo_ros.parameters.settings import settings_for
 
 CLOCKS, CORES = ("wall", "simulated"), ("idle", "busy")
 COLUMNS = (
@@ -89,7 +89,7 @@ def measure(name: str, clock: str, busy: bool, seconds: float) -> tuple[dict[str
     file = share_path("config", f"{name}.yaml")
     nodes = Nodes(Path("runs/jitter"))
     stamps = Path("runs/jitter/stamps.npy")
-    robot = Robot(settings_for(name).task.model)
+    robot = JointMapping(settings_for(name).task.model)
     received: list[int] = []
     planner: dict[str, str] = {}
     rclpy.init(args=[], signal_handler_options=SignalHandlerOptions.NO)
@@ -119,7 +119,7 @@ def measure(name: str, clock: str, busy: bool, seconds: float) -> tuple[dict[str
         )  # fmt: skip
         if busy:
             spinner = subprocess.Popen([sys.executable, "-c", "while True: pass"])
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + POLL_PERIOD
         while not int(planner.get("plans", "0")):
             executor.spin_once(timeout_sec=0.1)
             if nodes.dead() or time.monotonic() > deadline:
@@ -147,7 +147,7 @@ def measure(name: str, clock: str, busy: bool, seconds: float) -> tuple[dict[str
 def drive(node: Any, name: str) -> None:
     """A stand-in driver: a robot that stays in its start state, stated at the control rate."""
     task = settings_for(name).task
-    robot = Robot(task.model)
+    robot = JointMapping(task.model)
     state = task.start_state(np.random.default_rng(0))
     qpos, qvel = state[: task.model.nq], state[task.model.nq : task.model.nq + task.model.nv]
     joints = node.create_publisher(JointState, "joint_states", RELIABLE)

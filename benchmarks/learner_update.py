@@ -24,7 +24,7 @@ from torch import nn
 from polo_ros.arrays import Array
 from polo_ros.learner.config import LearnerConfig
 from polo_ros.learner.ensemble import EnsembleTrainer, Tensors
-from polo_ros.value import Layer
+from polo_ros.planner.value import Layer
 
 # value features of the humanoid's getup, and labelled states to learn from
 INPUTS, LABELS = 34, 2000

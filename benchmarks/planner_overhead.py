@@ -19,8 +19,8 @@ import mujoco
 import numpy as np
 from mujoco.batch import Batch
 
-from polo_ros.config import settings_for
 from polo_ros.learner.checkpoint import load_value
+from polo_ros.parameters.settings import settings_for
 from polo_ros.planner import Planner
 from polo_ros.planner.rollouts import for_rollouts
 from polo_ros.tasks.task import STATE_SPEC

@@ -18,15 +18,15 @@ from std_msgs.msg import Float64MultiArray
 from std_srvs.srv import SetBool, Trigger
 
 from polo_ros.arrays import Array
-from polo_ros.demo import Processes, ros_arguments
-from polo_ros.monitor import Monitor
-from polo_ros.nodes.lean import LeanNode
+from polo_ros.nodes.demo import Processes, ros_arguments
+from polo_ros.nodes.lightweight_node import LightweightNode
 from polo_ros.nodes.messages import NANOSECONDS, from_stamp, unpack_command
 from polo_ros.nodes.simulator_node import RESET_GAP
+from polo_ros.nodes.status_monitor import StatusMonitor
 from polo_ros.tasks.task import Task
 
 # wall time without news after which a run has failed, in s
-PATIENCE = 60.0
+POLL_PERIOD = 60.0
 # wall time that nodes which know the listener have to find each other, in s
 ACQUAINTANCE = 1.0
 # how often messages are taken, in s of wall time, and how many may wait for that
@@ -68,7 +68,7 @@ class Keeping:
     safe_fraction: float
 
 
-class Listener(Monitor):
+class Listener(StatusMonitor):
     """Keeps every state, the control that acted from it, and the planner's diagnostics.
 
     It runs on the cores that it judges, so that messages are taken as bytes, many at a time, and wait to be
@@ -95,7 +95,7 @@ class Listener(Monitor):
         self.subscribe(Float64MultiArray, self._robot.command_topic, self._on_command, QUEUE)
         # services are called through a node of their own, or their executor would take the messages
         self._executor.remove_node(self._node)
-        self._caller = LeanNode("caller")
+        self._caller = LightweightNode("caller")
         self._executor.add_node(self._caller)
 
     def subscribe(
@@ -144,10 +144,10 @@ class Listener(Monitor):
           RuntimeError: there is none, or it is a refusal.
         """
         client: Any = self._caller.create_client(kind, f"simulator_node/{service}")
-        if not client.wait_for_service(timeout_sec=PATIENCE):
+        if not client.wait_for_service(timeout_sec=POLL_PERIOD):
             raise RuntimeError(f"no service {service}")
         future = client.call_async(kind.Request(**fields))
-        self._executor.spin_until_future_complete(future, timeout_sec=PATIENCE)
+        self._executor.spin_until_future_complete(future, timeout_sec=POLL_PERIOD)
         if not future.done() or not future.result().success:
             raise RuntimeError(f"{service} was not answered or refused")
 
@@ -172,7 +172,7 @@ class Listener(Monitor):
             if self._heard_states > known:
                 heard, known = time.monotonic(), self._heard_states
             dead = processes.dead()
-            if dead or time.monotonic() - heard > PATIENCE:
+            if dead or time.monotonic() - heard > POLL_PERIOD:
                 raise RuntimeError(f"{dead or 'nobody'} ended while waiting for {what}")
 
     def close(self) -> None:

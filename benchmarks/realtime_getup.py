@@ -3,9 +3,9 @@
     python -m benchmarks.realtime_getup
 
 Each run starts supine with everything connected and lasts as long as told, whatever happens. A run stands
-where the root has been above the task's height for its hold time, as in `polo_ros.score`. Rewards are the
-paper's, with default weights. `--override` gives parameters of planner and task on top of `--config`. The
-listener that judges runs on the same cores.
+where the root has been above the task's height for its hold time, as in `polo_ros.agent.scores`. Rewards
+are the paper's, with default weights. `--override` gives parameters of planner and task on top of
+`--config`. The listener that judges runs on the same cores.
 """
 
 import argparse
@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.realtime import Keeping, Listener, Nodes
-from polo_ros.config import parse_override, settings_for
-from polo_ros.score import score
-from polo_ros.share import share_path
+from polo_ros.agent.scores import score
+from polo_ros.files import share_path
+from polo_ros.parameters.settings import parse_override, settings_for
 from polo_ros.tasks import make_task
 
 TASK = "humanoid_getup"

@@ -17,7 +17,7 @@ from polo_ros.tasks.task import Task
 
 EVERYTHING = QoSProfile(depth=1000, reliability=ReliabilityPolicy.RELIABLE)
 # wall time without anything new after which a run has failed, in s
-PATIENCE = 120.0
+POLL_PERIOD = 120.0
 
 
 class Recorder:
@@ -51,7 +51,7 @@ class Recorder:
         while not self._node.count_publishers("experience"):
             self._executor.spin_once(timeout_sec=0.1)
             ended = dead()
-            if ended or time.monotonic() - began > PATIENCE:
+            if ended or time.monotonic() - began > POLL_PERIOD:
                 raise RuntimeError(f"{ended or 'no planner'} ended or did not come")
 
     def record(self, steps: int, dead: Callable[[], str | None]) -> tuple[Array, Array]:
@@ -70,7 +70,7 @@ class Recorder:
             if len(self._rows) > known:
                 heard, known = time.monotonic(), len(self._rows)
             ended = dead()
-            if ended or time.monotonic() - heard > PATIENCE:
+            if ended or time.monotonic() - heard > POLL_PERIOD:
                 raise RuntimeError(f"{ended or 'nothing'} was last heard of after {known} of {steps} steps")
         rows = self._rows[:steps]
         times = np.array([row["time"][0] for row in rows])

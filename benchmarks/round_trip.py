@@ -15,9 +15,9 @@ from pathlib import Path
 
 import numpy as np
 
-from polo_ros.config import settings_for
-from polo_ros.demo import Processes
-from polo_ros.share import share_path
+from polo_ros.files import share_path
+from polo_ros.nodes.demo import Processes
+from polo_ros.parameters.settings import settings_for
 
 START_TIMEOUT = 60.0
 
@@ -53,12 +53,12 @@ def measure(task_name: str, count: int) -> list[tuple[float, float]]:
     from sensor_msgs.msg import JointState
     from std_msgs.msg import Float64, Float64MultiArray
 
+    from polo_ros.control.joints import JointMapping
     from polo_ros.nodes.messages import pack_joint_state, pack_odometry, unpack_command
     from polo_ros.nodes.node import RELIABLE
-    from polo_ros.nodes.robot import Robot
 
     task = settings_for(task_name).task
-    robot = Robot(task.model)
+    robot = JointMapping(task.model)
     state = task.start_state(np.random.default_rng(0))
     qpos, qvel = state[: task.model.nq], state[task.model.nq : task.model.nq + task.model.nv]
     answers: dict[int, float] = {}

@@ -19,20 +19,20 @@ from pathlib import Path
 import mujoco
 import numpy as np
 
-from polo_ros import markdown
+from experiments.occupancy import OccupancyGrid
+from polo_ros.agent.scores import EpisodeScore, score
+from polo_ros.agent.world import World
 from polo_ros.arrays import Array
-from polo_ros.config import settings_for
-from polo_ros.demo import Processes
-from polo_ros.occupancy import OccupancyGrid
-from polo_ros.score import Score, score
-from polo_ros.share import share_path
+from polo_ros.files import share_path
+from polo_ros.nodes.demo import Processes
+from polo_ros.parameters import markdown
+from polo_ros.parameters.settings import settings_for
 from polo_ros.tasks import Task, make_task, task_classes
 from polo_ros.tasks.task import STATE_SPEC
-from polo_ros.world import World
 
 COLUMNS = (
     "task", "seed", "setting", "steps", "mean_reward", "first_reward", "last_reward", "coverage", "down",
-    *(field.name for field in fields(Score)), "diverged_plans", "wall_time",
+    *(field.name for field in fields(EpisodeScore)), "diverged_plans", "wall_time",
 )  # fmt: skip
 # what the tasks' own measures need: 6 s of walking, ten goals of the hand
 STEPS = {"humanoid_walk": 750, "humanoid_box": 1000, "hand_cube": 750}

@@ -1,18 +1,21 @@
 """The command `polo`: everything that needs no ROS."""
 
 import argparse
+import os
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
-from polo_ros.config import parse_override, settings_for
+from polo_ros.agent.training import evaluate, train
 from polo_ros.errors import PoloError
-from polo_ros.experiments import experiments
-from polo_ros.experiments.reproduce import reproduce
 from polo_ros.learner.checkpoint import load_value
-from polo_ros.pages import parameters_markdown, tasks_markdown, write_pictures
+from polo_ros.parameters.documentation import parameters_markdown, tasks_markdown
+from polo_ros.parameters.settings import parse_override, settings_for
 from polo_ros.tasks import task_classes
-from polo_ros.training import evaluate, train
+from polo_ros.viewer.task_pictures import write_pictures
+
+REPOSITORY = Path(__file__).resolve().parents[1]
 
 
 def parser() -> argparse.ArgumentParser:
@@ -49,13 +52,10 @@ def parser() -> argparse.ArgumentParser:
     evaluation.add_argument("--steps", type=int, default=500, help="control periods a seed")
     evaluation.add_argument("--out", type=Path, help="folder for results (default: runs/TASK-evaluation)")
 
-    reproduction = commands.add_parser("reproduce", help="measure a figure or table of the paper anew")
-    reproduction.add_argument("name", nargs="?", help="of the experiment; without it, list them all")
-    reproduction.add_argument("--quick", action="store_true", help="a size that takes minutes")
-    reproduction.add_argument(
-        "--out", type=Path, help="folder for results (default: results/NAME; if quick runs/NAME-quick)"
+    reproduction = commands.add_parser(
+        "reproduce", help="measure a figure or table of the paper anew", add_help=False
     )
-    reproduction.add_argument("--workers", type=int, default=0, help="processes (default: one per core)")
+    reproduction.add_argument("arguments", nargs=argparse.REMAINDER, help="of `python -m experiments`")
     return top
 
 
@@ -118,11 +118,12 @@ def run_tasks(options: argparse.Namespace) -> int:
 
 
 def run_reproduce(options: argparse.Namespace) -> int:
-    """Reproduce an experiment and print its report, or list them all."""
-    if options.name is None:
-        for name, found in experiments().items():
-            print(f"{name:24}{found.summary}")
-        return 0
-    out = Path("runs") / f"{options.name}-quick" if options.quick else Path("results") / options.name
-    print("\n".join(reproduce(options.name, options.quick, options.out or out, options.workers)))
-    return 0
+    """Run `python -m experiments`, which this package does not import."""
+    if not (REPOSITORY / "experiments").is_dir():
+        raise PoloError(
+            "polo reproduce runs the folder experiments/ of the repository, which is not installed; "
+            "clone the repository and run it there"
+        )
+    command = [sys.executable, "-m", "experiments", *options.arguments]
+    paths = [str(REPOSITORY), *filter(None, [os.environ.get("PYTHONPATH")])]
+    return subprocess.call(command, env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)})

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from benchmarks.peers.cylinder_push import CylinderPush
-from polo_ros.config import settings_for
+from polo_ros.parameters.settings import settings_for
 from polo_ros.planner import PlannerConfig
 from polo_ros.tasks.task import Task
 

@@ -26,10 +26,10 @@ from benchmarks.peers.peer import Sampler, Size
 from benchmarks.peers.problems import PROBLEMS
 from benchmarks.peers.returns_figure import draw
 from benchmarks.peers.roster import PEERS
-from polo_ros.experiments.experiment import Row
-from polo_ros.experiments.reproduce import begin_worker, read_rows, text, write_rows
-from polo_ros.score import score
-from polo_ros.world import World
+from experiments.experiment import Row
+from experiments.reproduce import begin_worker, read_rows, text, write_rows
+from polo_ros.agent.scores import score
+from polo_ros.agent.world import World
 
 METHODS = ("polo_ros", "polo_ros, no value", "judo, our threads", "pytorch_mppi", "pytorch_mppi, knots")
 # judo's default, pytorch_mppi's default and its documentation's advice (0.01) are among them

@@ -1,8 +1,6 @@
 """Weights and checkpoints as safetensors: no pickle, whole or not at all."""
 
-import contextlib
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,9 +13,9 @@ from safetensors.numpy import load, save
 
 from polo_ros.arrays import Array
 from polo_ros.errors import PoloError
-from polo_ros.share import share_path
+from polo_ros.files import share_path
+from polo_ros.planner.value import Layer, ValueEnsemble
 from polo_ros.tasks.task import Task
-from polo_ros.value import Layer, ValueEnsemble
 
 FORMAT = "polo_ros/1"
 
@@ -168,28 +166,6 @@ def check_origin(metadata: Mapping[str, str], task: Task, what: str) -> Origin:
             f"use the model and torque_scale they were trained with"
         )
     return origin
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file so that a reader, a crash or a full disk finds the old one or the new one whole.
-
-    Raises:
-      PoloError: the file could not be written; the old one is untouched.
-    """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
-        raise PoloError(
-            f"{path} could not be written ({error.strerror}); the previous file is untouched"
-        ) from None
 
 
 def read_tensors(path: Path, what: str) -> tuple[dict[str, Array], dict[str, str]]:

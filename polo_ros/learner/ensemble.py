@@ -9,7 +9,7 @@ import torch
 from polo_ros.arrays import Array
 from polo_ros.errors import PoloError
 from polo_ros.learner.config import LearnerConfig
-from polo_ros.value import Layer, ValueEnsemble
+from polo_ros.planner.value import Layer, ValueEnsemble
 
 Tensors = dict[str, torch.Tensor]
 # the learned part starts near zero, so that fresh heads differ by their priors alone

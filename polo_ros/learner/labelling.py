@@ -11,8 +11,8 @@ from polo_ros.learner.buffer import ReplayBuffer
 from polo_ros.learner.config import LearnerConfig
 from polo_ros.learner.targets import Labels, TargetSolver, target_settings
 from polo_ros.planner.config import PlannerConfig
+from polo_ros.planner.value import ValueEnsemble
 from polo_ros.tasks.task import Task
-from polo_ros.value import ValueEnsemble
 
 
 class Labeller:

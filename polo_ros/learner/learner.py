@@ -10,26 +10,20 @@ from safetensors.numpy import save
 
 from polo_ros.arrays import Array
 from polo_ros.errors import ExplodedError, PoloError
+from polo_ros.files import write_atomically
 from polo_ros.learner.buffer import ReplayBuffer, Ring
-from polo_ros.learner.checkpoint import (
-    FORMAT,
-    check_origin,
-    read_tensors,
-    value_from_tensors,
-    value_tensors,
-    write_atomically,
-)
+from polo_ros.learner.checkpoint import FORMAT, check_origin, read_tensors, value_from_tensors, value_tensors
 from polo_ros.learner.config import LearnerConfig
 from polo_ros.learner.ensemble import EnsembleTrainer
 from polo_ros.learner.labelling import Labeller
 from polo_ros.learner.targets import bootstrap
 from polo_ros.planner.config import PlannerConfig
+from polo_ros.planner.value import ValueEnsemble
 from polo_ros.tasks.task import Task
-from polo_ros.value import ValueEnsemble
 
 # values further out than any discounted sum of the rewards seen could be, by this factor, mean divergence
 EXPLOSION_FACTOR = 10.0
-NEVER_THE_MAXIMUM = -1e12
+EXCLUDED_REWARD = -1e12
 
 
 @dataclass(frozen=True)
@@ -145,7 +139,7 @@ class Learner:
             {
                 "features": labels.features,
                 # the ring holds finite numbers only: what does not count can never be the maximum
-                "rewards": np.maximum(labels.rewards, NEVER_THE_MAXIMUM),
+                "rewards": np.maximum(labels.rewards, EXCLUDED_REWARD),
                 "terminal_features": labels.terminal_features,
             }
         )

@@ -9,8 +9,8 @@ from polo_ros.learner.config import LearnerConfig
 from polo_ros.planner.config import PlannerConfig
 from polo_ros.planner.mppi import MPPI
 from polo_ros.planner.plan import interpolation_matrix
+from polo_ros.planner.value import ValueEnsemble
 from polo_ros.tasks.task import Task
-from polo_ros.value import ValueEnsemble
 
 KNOT_SPACING = 21  # steps between knots of a target's plan: four knots over 64 steps
 

@@ -14,9 +14,9 @@ from polo_ros.errors import PoloError
 from polo_ros.learner.checkpoint import Origin, encode_value, package_file
 from polo_ros.learner.config import LearnerConfig
 from polo_ros.learner.learner import Learner, UpdateReport
-from polo_ros.node_config import LearnerNodeConfig
 from polo_ros.nodes.messages import check_schema, pack_bytes, unpack_experience
 from polo_ros.nodes.node import ERROR, LATCHED, OK, WARN, PoloNode, exit_with
+from polo_ros.parameters.node_tables import LearnerNodeConfig
 
 
 class LearnerNode(PoloNode):

@@ -16,8 +16,8 @@ from transforms3d.quaternions import quat2mat
 from visualization_msgs.msg import Marker, MarkerArray
 
 from polo_ros.arrays import Array
+from polo_ros.control.joints import FreeBody, JointMapping, check_names
 from polo_ros.errors import PoloError
-from polo_ros.nodes.robot import FreeBody, Robot, check_names
 from polo_ros.planner import Plan
 from polo_ros.tasks.task import Task
 
@@ -36,7 +36,7 @@ def from_stamp(stamp: Time) -> int:
     return int(stamp.sec) * NANOSECONDS + int(stamp.nanosec)
 
 
-def pack_joint_state(robot: Robot, qpos: Array, qvel: Array, stamp: int) -> JointState:
+def pack_joint_state(robot: JointMapping, qpos: Array, qvel: Array, stamp: int) -> JointState:
     """Positions and velocities of hinges and slides, by name."""
     message = JointState()
     message.header.stamp = to_stamp(stamp)
@@ -46,7 +46,7 @@ def pack_joint_state(robot: Robot, qpos: Array, qvel: Array, stamp: int) -> Join
     return message
 
 
-def unpack_joint_state(robot: Robot, message: JointState) -> tuple[Array, Array]:
+def unpack_joint_state(robot: JointMapping, message: JointState) -> tuple[Array, Array]:
     """Positions and velocities in the order of `robot.joint_names`.
 
     Raises:
@@ -271,7 +271,7 @@ def unpack_bytes(message: UInt8MultiArray) -> bytes:
     return bytes(message.data)
 
 
-def pack_plan(robot: Robot, plan: Plan, ctrl: Array) -> JointTrajectory:
+def pack_plan(robot: JointMapping, plan: Plan, ctrl: Array) -> JointTrajectory:
     """A plan's knots as commands in absolute time.
 
     Args:

@@ -21,11 +21,12 @@ from rclpy.parameter import Parameter as RosParameter
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.signals import SignalHandlerOptions
 
+from polo_ros.control.config import CommonConfig
 from polo_ros.errors import PoloError
-from polo_ros.node_config import CommonConfig, node_table
-from polo_ros.nodes.lean import LeanNode
+from polo_ros.nodes.lightweight_node import LightweightNode
 from polo_ros.nodes.messages import pack_diagnostics
-from polo_ros.parameters import Parameter, build, table
+from polo_ros.parameters.node_tables import node_table
+from polo_ros.parameters.schema import Parameter, build, table
 from polo_ros.tasks import Task, make_task, task_class
 
 C = TypeVar("C")
@@ -62,7 +63,7 @@ class Stopped(Exception):
     """The process was asked to end."""
 
 
-class PoloNode(LeanNode):
+class PoloNode(LightweightNode):
     """A node with the parameters of its table, a task and a place on /diagnostics.
 
     Args:

@@ -12,11 +12,18 @@ from std_msgs.msg import Bool, Float64MultiArray, String, UInt8MultiArray
 from std_srvs.srv import SetBool, Trigger
 
 from polo_ros.arrays import Array
+from polo_ros.control.command_history import Command, Transition, rewards
+from polo_ros.control.commander import Commander
+from polo_ros.control.config import PlannerNodeConfig
+from polo_ros.control.joints import JointMapping
+from polo_ros.control.latency import LatencyEstimate
+from polo_ros.control.safety import SafetyGate
+from polo_ros.control.schedule import RUN_OUT, why_unfollowed
+from polo_ros.control.state import GOAL, Snapshot, StateAssembler
+from polo_ros.control.timing import Timing
+from polo_ros.control.worker import Worker
 from polo_ros.errors import PoloError
 from polo_ros.learner.checkpoint import Origin, decode_value, load_value
-from polo_ros.node_config import PlannerNodeConfig
-from polo_ros.nodes.commander import Commander
-from polo_ros.nodes.history import Command, Visit, rewards
 from polo_ros.nodes.messages import (
     NANOSECONDS,
     experience_schema,
@@ -29,10 +36,6 @@ from polo_ros.nodes.messages import (
     unpack_odometry,
 )
 from polo_ros.nodes.node import ERROR, LATCHED, OK, RELIABLE, SENSOR, WARN, PoloNode, exit_with
-from polo_ros.nodes.planning import RUN_OUT, LookAhead, Timing, Worker, why_unfollowed
-from polo_ros.nodes.robot import Robot
-from polo_ros.nodes.safety import SafetyGate
-from polo_ros.nodes.state import GOAL, Snapshot, StateAssembler
 from polo_ros.nodes.telemetry import Telemetry
 from polo_ros.planner import Planner, PlannerConfig, PlanReport
 
@@ -41,7 +44,7 @@ EPISODE_GAP = 20
 # and so is this gap in s however slow the control, as long as it is more than one period
 LONGEST_GAP = 0.5
 # what readers are given to take the last command, in s
-FAREWELL = 0.2
+FINAL_COMMAND_WAIT = 0.2
 
 
 class PlannerNode(PoloNode):
@@ -57,7 +60,7 @@ class PlannerNode(PoloNode):
                 f"{1.0 / self.task.timestep:g} control periods per second; set it to that, or the timestep "
                 f"in the MJCF to 1 / (control_rate · {self.task.substeps})"
             )
-        self._robot = Robot(self.task.model, settings.joints)
+        self._robot = JointMapping(self.task.model, settings.joints)
         self._planner = Planner(self.task, self.config(PlannerConfig), self.seed, settings.rollout_threads)
         self.apply_reward_weights()
         self._states = StateAssembler(self.task, self._robot, settings.lockstep)
@@ -66,7 +69,7 @@ class PlannerNode(PoloNode):
         self._lock = threading.Lock()
         self._period = round(NANOSECONDS / settings.control_rate)
         simulated = bool(self.get_parameter("use_sim_time").value)
-        self._look_ahead = LookAhead(self._period, self._period if simulated else 0)
+        self._look_ahead = LatencyEstimate(self._period, self._period if simulated else 0)
         self._newest: PlanReport | None = None
         self._latest: Snapshot | None = None
         self._origin: Origin | None = None
@@ -197,7 +200,7 @@ class PlannerNode(PoloNode):
         if not self._settings.lockstep:
             with self._lock:
                 episode = self._episode + self._reset_wanted
-            self._commander.history.heard(snapshot, episode)
+            self._commander.history.add_state(snapshot, episode)
         reason = self._why_safe(self.get_clock().now().nanoseconds)
         if not reason:
             self._worker.submit((snapshot, time.monotonic_ns()))
@@ -240,7 +243,7 @@ class PlannerNode(PoloNode):
         state, start = snapshot.state, snapshot.stamp
         if self._compensates():
             periods = self._look_ahead.periods(now - start, wall - heard)
-            state, start = self._commander.foresee(snapshot, periods), start + periods * self._period
+            state, start = self._commander.predict(snapshot, periods), start + periods * self._period
         report = self._planner.plan(state, start / NANOSECONDS)
         self._look_ahead.end(time.monotonic_ns())
         self._counts["plans"] += 1
@@ -254,13 +257,13 @@ class PlannerNode(PoloNode):
         if not self._settings.lockstep:
             self._latency = start - snapshot.stamp
             self._counts["late_plans"] += self._compensates() and now >= start
-            self._publish_experience(self._commander.history.take())
+            self._publish_experience(self._commander.history.pop_transitions())
         elif self._why_safe(snapshot.stamp):  # stopped or disabled while this was planned
             self._command_safely(snapshot)
         else:
             ctrl = self._commander.ctrl(report.plan, start / NANOSECONDS)
             self._send(ctrl, snapshot.stamp)
-            self._publish_experience([Visit(snapshot, self._episode, ctrl)])
+            self._publish_experience([Transition(snapshot, self._episode, ctrl)])
         self._telemetry.publish(report)
 
     def _compensates(self) -> bool:
@@ -300,7 +303,7 @@ class PlannerNode(PoloNode):
             return
         ctrl = self._commander.ctrl(acting.plan if acting else None, now / NANOSECONDS)
         self._send(ctrl, state)
-        self._commander.history.sent(Command(now, ctrl, planned=acting is not None))
+        self._commander.history.add_command(Command(now, ctrl, planned=acting is not None))
 
     def _command_safely(self, snapshot: Snapshot) -> None:
         self._send(self._commander.ctrl(None, snapshot.stamp / NANOSECONDS), snapshot.stamp)
@@ -311,7 +314,7 @@ class PlannerNode(PoloNode):
 
     # ---- what others see
 
-    def _publish_experience(self, visits: list[Visit]) -> None:
+    def _publish_experience(self, visits: list[Transition]) -> None:
         """On the planning thread: judging states takes time that the control timer does not have.
 
         And that planning would rather have, too, where nobody listens.
@@ -364,12 +367,12 @@ class PlannerNode(PoloNode):
     def close(self) -> None:
         """Let the last plan finish, and leave the robot with its safe action."""
         self._worker.close()
-        self._publish_experience(self._commander.history.take())
+        self._publish_experience(self._commander.history.pop_transitions())
         if self._latest is not None:
             self._command_safely(self._latest)
             # readers drop what they have not taken when its publisher goes
             self._commands.wait_for_all_acked(Duration(seconds=1.0))
-            time.sleep(FAREWELL)
+            time.sleep(FINAL_COMMAND_WAIT)
 
 
 def main() -> None:

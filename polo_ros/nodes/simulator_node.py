@@ -17,9 +17,14 @@ from sensor_msgs.msg import JointState
 from std_msgs.msg import Float64MultiArray
 from std_srvs.srv import SetBool, Trigger
 
+from polo_ros.agent.world import World
 from polo_ros.arrays import Array
+from polo_ros.control.config import SimulatorNodeConfig
+from polo_ros.control.joints import JointMapping
+from polo_ros.control.safety import safe_action
+from polo_ros.control.simulated_clock import SimulatedClock
+from polo_ros.control.state import GOAL, ODOM, object_topic
 from polo_ros.errors import PoloError
-from polo_ros.node_config import SimulatorNodeConfig
 from polo_ros.nodes.messages import (
     NANOSECONDS,
     pack_goal,
@@ -30,11 +35,6 @@ from polo_ros.nodes.messages import (
     unpack_goal,
 )
 from polo_ros.nodes.node import LATCHED, OK, RELIABLE, WARN, PoloNode, exit_with
-from polo_ros.nodes.pace import Pace
-from polo_ros.nodes.robot import Robot
-from polo_ros.nodes.safety import safe_action
-from polo_ros.nodes.state import GOAL, ODOM, object_topic
-from polo_ros.world import World
 
 # another simulator is looked for this long before the first state is published, in s
 DISCOVERY_TIME = 1.0
@@ -65,7 +65,7 @@ class SimulatorNode(PoloNode):
         settings = self.config(SimulatorNodeConfig)
         self._settings = settings
         model = self.task.model
-        self._robot = Robot(model)
+        self._robot = JointMapping(model)
         self._world = World(self.task, np.random.default_rng(self.seed))
         self._noise_rng = np.random.default_rng([self.seed, 1])
         physics = model.opt.timestep
@@ -110,7 +110,7 @@ class SimulatorNode(PoloNode):
         self.create_service(Trigger, "~/reset_world", self._on_reset_world)
         self.create_service(Trigger, "~/step_simulation", self._on_step_simulation)
         self._waiting_since = time.monotonic()
-        self._pace = Pace(self._period)
+        self._pace = SimulatedClock(self._period)
         if settings.lockstep:
             self.every(REPEAT_PERIOD, self._repeat_state)
         else:

@@ -6,8 +6,8 @@ from std_msgs.msg import Float64
 from trajectory_msgs.msg import JointTrajectory
 from visualization_msgs.msg import MarkerArray
 
+from polo_ros.control.joints import JointMapping
 from polo_ros.nodes.messages import NANOSECONDS, pack_plan, pack_traces
-from polo_ros.nodes.robot import Robot
 from polo_ros.planner import Planner, PlanReport
 
 # what of a report goes out under which name
@@ -23,7 +23,7 @@ class Telemetry:
       planner: whose plans.
     """
 
-    def __init__(self, node: Node, robot: Robot, planner: Planner) -> None:
+    def __init__(self, node: Node, robot: JointMapping, planner: Planner) -> None:
         self._robot = robot
         self._planner = planner
         self._plans = node.create_publisher(JointTrajectory, "~/plan", 10)

@@ -7,8 +7,9 @@ from sensor_msgs.msg import JointState
 from visualization_msgs.msg import MarkerArray
 
 from polo_ros.arrays import Array
+from polo_ros.control.joints import JointMapping
+from polo_ros.control.state import GOAL, StateAssembler
 from polo_ros.errors import PoloError
-from polo_ros.node_config import ViewerNodeConfig
 from polo_ros.nodes.messages import (
     best_trace,
     from_stamp,
@@ -17,9 +18,8 @@ from polo_ros.nodes.messages import (
     unpack_odometry,
 )
 from polo_ros.nodes.node import LATCHED, OK, SENSOR, WARN, PoloNode, exit_with
-from polo_ros.nodes.robot import Robot
-from polo_ros.nodes.state import GOAL, StateAssembler
-from polo_ros.studio import StudioViewer
+from polo_ros.parameters.node_tables import ViewerNodeConfig
+from polo_ros.viewer.browser import BrowserViewer
 
 
 class ViewerNode(PoloNode):
@@ -28,12 +28,12 @@ class ViewerNode(PoloNode):
     def __init__(self) -> None:
         super().__init__("viewer_node")
         settings = self.config(ViewerNodeConfig)
-        self._robot = Robot(self.task.model)
+        self._robot = JointMapping(self.task.model)
         self._states = StateAssembler(self.task, self._robot, lockstep=False)
         self._line: Array = np.empty((0, 3))
         self._fault = ""
         base = self._robot.base
-        self._viewer = StudioViewer(self.task.model, settings.port, base.name if base else None)
+        self._viewer = BrowserViewer(self.task.model, settings.port, base.name if base else None)
         self.create_subscription(JointState, "joint_states", self._on_joints, SENSOR)
         for topic in self._states.odometry_topics():
             self.create_subscription(

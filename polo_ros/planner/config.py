@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from polo_ros.errors import PoloError
-from polo_ros.parameters import parameter
+from polo_ros.parameters.schema import parameter
 
 NOISES = ("white", "filtered", "knots")
 INTERPOLATIONS = ("zero", "linear", "cubic")

@@ -9,8 +9,8 @@ from polo_ros.planner.config import PlannerConfig
 from polo_ros.planner.noise import sample_noise
 from polo_ros.planner.plan import interpolation_matrix
 from polo_ros.planner.rollouts import Rollouts, for_rollouts
+from polo_ros.planner.value import ValueEnsemble, optimistic
 from polo_ros.tasks.task import Task, View
-from polo_ros.value import ValueEnsemble, optimistic
 
 
 @dataclass

@@ -11,8 +11,8 @@ from polo_ros.errors import PoloError
 from polo_ros.planner.config import PlannerConfig
 from polo_ros.planner.mppi import MPPI, Solution
 from polo_ros.planner.plan import Plan
+from polo_ros.planner.value import ValueEnsemble, optimistic
 from polo_ros.tasks.task import Task, View
-from polo_ros.value import ValueEnsemble, optimistic
 
 
 @dataclass(frozen=True)

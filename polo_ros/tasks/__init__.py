@@ -9,8 +9,8 @@ import sys
 from importlib.metadata import entry_points
 from pathlib import Path
 
-from polo_ros.discovery import concrete_classes
 from polo_ros.errors import PoloError
+from polo_ros.tasks.discovery import concrete_classes
 from polo_ros.tasks.task import Feature, Measure, RewardTerm, Task, View
 
 ENTRY_POINT_GROUP = "polo_ros.tasks"

@@ -23,7 +23,7 @@ class PointmassBox(Task):
     """A ball of 1 kg that two motors push over an empty floor between walls, and no reward at all.
 
     What moves it is the value function's optimism about states that it has not seen;
-    `polo_ros.occupancy.OccupancyGrid` measures how much of the world it has been to.
+    `experiments.occupancy.OccupancyGrid` measures how much of the world it has been to.
     """
 
     name: ClassVar[str] = "pointmass_box"

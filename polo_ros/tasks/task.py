@@ -12,7 +12,7 @@ import numpy as np
 
 from polo_ros.arrays import Array, Mask
 from polo_ros.errors import PoloError
-from polo_ros.share import share_path
+from polo_ros.files import share_path
 
 # What a rollout, a replay and a bag need to know of a world; goals travel in the mocap bodies.
 STATE_SPEC = int(

@@ -4,8 +4,7 @@ from collections.abc import Generator
 from pathlib import Path
 
 import pytest
-
-from .harness import Graph
+from harness import Graph
 
 
 @pytest.hookimpl(wrapper=True)

@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hardware import Hardware
+from harness import EVERYTHING, LATCHED, Graph, stamps
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Float64MultiArray, MultiArrayDimension, UInt8MultiArray
 
@@ -13,11 +15,8 @@ from polo_ros.learner.checkpoint import Origin, encode_value
 from polo_ros.learner.config import LearnerConfig
 from polo_ros.learner.learner import Learner
 from polo_ros.nodes.messages import pack_bytes, pack_command
+from polo_ros.planner.value import Layer, ValueEnsemble
 from polo_ros.tasks import make_task
-from polo_ros.value import Layer, ValueEnsemble
-
-from .hardware import Hardware
-from .harness import EVERYTHING, LATCHED, Graph, stamps
 
 # node and parameters of a start that must fail, and what the sentence must contain
 REFUSED_STARTS: dict[str, tuple[str, dict[str, Any], str]] = {

@@ -6,15 +6,15 @@ import signal
 import sys
 from pathlib import Path
 
-from polo_ros.share import share_path
+from harness import Graph
 
-from .harness import Graph
+from polo_ros.files import share_path
 
 
 def start(graph: Graph, *options: str) -> Path:
     """Start the demo on the cart-pole and return its output folder."""
     out = graph.folder / "out"
-    command = [sys.executable, "-m", "polo_ros.demo", "--task", "cartpole_swingup", "--out", str(out)]
+    command = [sys.executable, "-m", "polo_ros.nodes.demo", "--task", "cartpole_swingup", "--out", str(out)]
     graph.run("demo", [*command, *options])
     return out
 
@@ -82,7 +82,7 @@ def test_a_bound_ends_the_demo(graph: Graph) -> None:
 
 
 def test_an_unknown_task_is_one_sentence(graph: Graph) -> None:
-    graph.run("demo", [sys.executable, "-m", "polo_ros.demo", "--task", "juggling"])
+    graph.run("demo", [sys.executable, "-m", "polo_ros.nodes.demo", "--task", "juggling"])
     assert graph.exit_code("demo") == 1
     assert "Traceback" not in graph.log("demo")
     assert len(graph.log("demo").strip().splitlines()) == 1

@@ -5,16 +5,15 @@ from collections.abc import Generator
 import numpy as np
 import pytest
 from geometry_msgs.msg import PoseStamped
+from harness import EVERYTHING, Graph, stamps
 from nav_msgs.msg import Odometry
 from std_msgs.msg import Float64MultiArray
 from std_srvs.srv import Trigger
 
 from polo_ros.arrays import Array
+from polo_ros.files import share_path
 from polo_ros.nodes.messages import pack_goal, unpack_experience, unpack_goal
-from polo_ros.share import share_path
 from polo_ros.tasks import make_task
-
-from .harness import EVERYTHING, Graph, stamps
 
 BOX = share_path("config", "humanoid_box.yaml")
 OWN = np.array([2.5, 0.0, 0.45, 1.0, 0.0, 0.0, 0.0])

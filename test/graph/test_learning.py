@@ -6,14 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from harness import LATCHED, Graph
 from std_msgs.msg import Float64MultiArray, UInt8MultiArray
 from std_srvs.srv import SetBool, Trigger
 
 from polo_ros.learner.checkpoint import Origin, decode_value
 from polo_ros.nodes.messages import unpack_bytes
 from polo_ros.tasks import make_task
-
-from .harness import LATCHED, Graph
 
 # small updates, so that many of them pass
 SMALL: dict[str, Any] = {

@@ -6,17 +6,16 @@ from typing import Any
 
 import numpy as np
 import pytest
+from harness import CARTPOLE, EVERYTHING, Graph, stamps, wait
 from nav_msgs.msg import Odometry
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Float64MultiArray
 from std_srvs.srv import SetBool, Trigger
 
-from polo_ros.config import settings_for
+from polo_ros.files import share_path
 from polo_ros.nodes.messages import from_stamp, pack_command, unpack_command
-from polo_ros.share import share_path
-
-from .harness import CARTPOLE, EVERYTHING, Graph, stamps, wait
+from polo_ros.parameters.settings import settings_for
 
 PERIOD = 20_000_000  # ns, of the cart-pole
 HUMANOID = share_path("config", "humanoid_getup.yaml")

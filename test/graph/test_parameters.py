@@ -1,31 +1,23 @@
 """Parameters and names of all nodes, in a namespace: described, ranged, and changed while planning."""
 
-import socket
 from collections.abc import Generator
 from functools import partial
 from typing import Any
 
 import pytest
+from harness import Graph
+from ports import free_port
 from std_msgs.msg import Float64, Float64MultiArray
 from trajectory_msgs.msg import JointTrajectory
 from visualization_msgs.msg import MarkerArray
 
-from polo_ros.config import settings_for
-from polo_ros.node_config import NODES, node_table
 from polo_ros.nodes.messages import best_trace
+from polo_ros.parameters.node_tables import NODES, node_table
+from polo_ros.parameters.settings import settings_for
 from polo_ros.tasks import task_class
-
-from .harness import Graph
 
 TASK = task_class("cartpole_swingup")
 ABSOLUTE = {"/clock", "/diagnostics", "/parameter_events", "/rosout"}  # the last two are ROS 2's own
-
-
-def free_port() -> int:
-    """A port of localhost that nobody uses."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
 
 
 class Robot1:

@@ -7,15 +7,14 @@ from typing import Any
 import mujoco
 import numpy as np
 import pytest
+from hardware import Driver
+from harness import Graph
 from std_msgs.msg import Float64MultiArray
 
+from polo_ros.control.timing import Timing
 from polo_ros.nodes.messages import unpack_experience
-from polo_ros.nodes.planning import Timing
 from polo_ros.tasks import make_task
 from polo_ros.tasks.task import STATE_SPEC
-
-from .hardware import Driver
-from .harness import Graph
 
 
 class Loop:

@@ -6,14 +6,13 @@ from collections.abc import Generator
 import mujoco
 import numpy as np
 import pytest
+from hardware import Hardware
+from harness import EVERYTHING, LATCHED, Graph, stamps
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Bool, Float64MultiArray
 
 from polo_ros.nodes.messages import pack_command
 from polo_ros.tasks import make_task
-
-from .hardware import Hardware
-from .harness import EVERYTHING, LATCHED, Graph, stamps
 
 FORCE = 10.0  # N, the cart's motor
 PERIOD = 20_000_000  # ns

@@ -4,21 +4,20 @@ import mujoco
 import numpy as np
 import pytest
 from geometry_msgs.msg import PoseStamped
+from harness import EVERYTHING, Graph
 from nav_msgs.msg import Odometry
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Float64MultiArray
 from trajectory_msgs.msg import JointTrajectory
 from visualization_msgs.msg import MarkerArray
 
-from polo_ros.agent import Agent
-from polo_ros.config import settings_for
+from polo_ros.agent.agent import Agent
+from polo_ros.control.joints import JointMapping
+from polo_ros.control.state import GOAL, ODOM, object_topic
+from polo_ros.files import share_path
 from polo_ros.nodes.messages import best_trace, pack_goal, pack_joint_state, pack_odometry, unpack_command
-from polo_ros.nodes.robot import Robot
-from polo_ros.nodes.state import GOAL, ODOM, object_topic
+from polo_ros.parameters.settings import settings_for
 from polo_ros.planner import Planner
-from polo_ros.share import share_path
-
-from .harness import EVERYTHING, Graph
 
 
 def moving_world(model: mujoco.MjModel) -> mujoco.MjData:
@@ -38,7 +37,7 @@ def moving_world(model: mujoco.MjModel) -> mujoco.MjData:
 def test_one_state_gives_one_plan(graph: Graph, task_name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     config = share_path("config", f"{task_name}.yaml")
     settings = settings_for(task_name)
-    task, robot = settings.task, Robot(settings.task.model)
+    task, robot = settings.task, JointMapping(settings.task.model)
     world = moving_world(task.model)
     qpos, qvel = world.qpos, world.qvel
     bodies = [(ODOM, robot.base)] if robot.base else []

@@ -4,15 +4,14 @@ import math
 from itertools import pairwise
 
 import pytest
+from harness import Graph
 from std_msgs.msg import Float64MultiArray
 
-from polo_ros.config import settings_for
+from polo_ros.control.joints import JointMapping
+from polo_ros.files import share_path
 from polo_ros.nodes.messages import unpack_experience
-from polo_ros.nodes.robot import Robot
-from polo_ros.share import share_path
+from polo_ros.parameters.settings import settings_for
 from polo_ros.tasks import task_classes
-
-from .harness import Graph
 
 STEPS = 20
 # so that two busy cores keep up; what a task plans with is measured elsewhere
@@ -37,7 +36,7 @@ def test_in_lockstep(graph: Graph, name: str) -> None:
 @pytest.mark.parametrize("name", sorted(task_classes()))
 def test_in_real_time(graph: Graph, name: str) -> None:
     config = share_path("config", f"{name}.yaml")
-    commands = graph.record(Float64MultiArray, Robot(settings_for(name).task.model).command_topic)
+    commands = graph.record(Float64MultiArray, JointMapping(settings_for(name).task.model).command_topic)
     graph.start("simulator_node", config=config, lockstep=False, realtime_factor=0.2)
     graph.start(
         "planner_node", config=config, lockstep=False, use_sim_time=True, autostart=True, **LIGHT,

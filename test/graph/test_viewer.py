@@ -2,9 +2,9 @@
 
 import urllib.request
 
-from .hardware import Driver
-from .harness import Graph
-from .test_parameters import free_port
+from hardware import Driver
+from harness import Graph
+from ports import free_port
 
 
 def test_the_page_is_served_and_follows_the_states(graph: Graph) -> None:

@@ -1,0 +1,39 @@
+"""`python -m experiments`, which `polo reproduce` runs: the paper's figures and the baselines."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from experiments import experiments
+from experiments.reproduce import reproduce
+from polo_ros.errors import PoloError
+
+
+def main() -> int:
+    """List the experiments, or reproduce one and print its report."""
+    parser = argparse.ArgumentParser(prog="polo reproduce", description=__doc__)
+    parser.add_argument("name", nargs="?", help="of the experiment; without it, list them all")
+    parser.add_argument("--quick", action="store_true", help="a size that takes minutes")
+    parser.add_argument(
+        "--out", type=Path, help="folder for results (default: results/NAME; if quick runs/NAME-quick)"
+    )
+    parser.add_argument("--workers", type=int, default=0, help="processes (default: one per core)")
+    options = parser.parse_args()
+    if options.name is None:
+        for name, found in experiments().items():
+            print(f"{name:24}{found.summary}")
+        return 0
+    out = Path("runs") / f"{options.name}-quick" if options.quick else Path("results") / options.name
+    try:
+        print("\n".join(reproduce(options.name, options.quick, options.out or out, options.workers)))
+    except PoloError as error:
+        print(f"polo: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("polo: interrupted; what was written stays", file=sys.stderr)
+        return 130
+    return 0
+
+
+if __name__ == "__main__":  # worker processes import this module
+    sys.exit(main())

@@ -1,0 +1,39 @@
+"""`polo reproduce ablations`: what each part of learning buys on getup, in one table."""
+
+from dataclasses import replace
+
+from experiments.comparison import BASE, Comparison, Variant
+from experiments.configurations import CASES
+
+# noise is the actor's, of the same sigma; the plans behind labels have theirs on knots throughout
+VARIANTS = {
+    BASE: Variant(),
+    "one head": Variant({"ensemble_size": 1}),
+    "three heads": Variant({"ensemble_size": 3}),
+    "no priors": Variant({"prior_scale": 0.0}),
+    "optimism 0.05 while learning": Variant({"optimism": 0.05}),
+    "optimism 0.5 while learning": Variant({"optimism": 0.5}),
+    "lower envelope when judged": Variant(acting={"optimism": -0.25}),
+    "buffer of 400 states": Variant({"buffer_capacity": 400}),
+    "white noise": Variant({"noise": "white"}, {"noise": "white"}),
+    "filtered noise": Variant({"noise": "filtered"}, {"noise": "filtered"}),
+    "labels of visited states only": Variant({"end_fraction": 0.0}),
+    "targets of 16 steps": Variant({"target_horizon": 16}),
+    "labels of two iterations": Variant({"target_iterations": 2}),
+    "labels as the actor plans": Variant(
+        {"target_horizon": 32, "target_rollouts": 30, "target_iterations": 1}
+    ),
+    "unbounded targets": Variant({"bound_targets": False}),
+    "planner alone": Variant(None),
+    "planner alone, white noise": Variant(None, {"noise": "white"}),
+}
+
+
+class Ablations(Comparison):
+    """Heads, priors, optimism, buffers, targets and noise, on lives of 24 s."""
+
+    name = "ablations"
+    summary = "What each part of learning buys on getup: heads, priors, optimism, buffers, targets, noise"
+    case = replace(CASES["getup-weak"], life=3000, steps=250, seeds=3)
+    lives = 2
+    variants = VARIANTS

@@ -1,0 +1,151 @@
+"""`polo reproduce efficiency`: what each idea for needing fewer rollouts is worth."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from experiments.adaptive_planners import Recalling
+from experiments.configurations import PLAIN
+from experiments.efficiency_figure import draw, report
+from experiments.experiment import Experiment, Row
+from experiments.planner_variants import RECOMMENDED, PlannerVariant, planner_variants
+from experiments.training_cache import settings_of
+from polo_ros.agent.scores import score
+from polo_ros.agent.world import World
+from polo_ros.arrays import Array
+from polo_ros.learner.checkpoint import load_value
+from polo_ros.parameters.settings import Settings
+from polo_ros.planner import Planner
+from polo_ros.tasks.task import Task
+
+# tasks and what is changed in their parameter files: getup is judged by the paper's reward alone
+TASKS: dict[str, dict[str, Any]] = {"cartpole_swingup": {}, "hand_cube": {}, "humanoid_getup": PLAIN}
+SEEDS = 5
+PERIODS = 200
+QUICK_PERIODS = 4
+# shares of the rollouts that the task's file gives
+BUDGETS = (0.25, 0.5, 1.0)
+QUICK_BUDGETS = (0.5,)
+# with all rollouts only the recommended planner runs where variants would take half an hour more
+WHOLE = ("cartpole_swingup",)
+LEAST_ROLLOUTS = 8
+# start seeds of the episodes before the one that counts; its own seed is among none
+FIRST_REHEARSAL = 500
+
+
+class Efficiency(Experiment):
+    """Reward against the simulator steps that planning spends, for variants of the recommended planner."""
+
+    name = "efficiency"
+    summary = "What each idea for needing fewer rollouts is worth: reward against simulator steps"
+    settings = ("task", "variant", "budget", "seed")
+    results = ("rollouts", "mean_reward", "last_reward", "longest_hold", "steps_per_period")
+
+    def jobs(self, quick: bool) -> Sequence[Row]:
+        """Every variant at every budget at which it has the rollouts and value function that it needs."""
+        jobs: list[Row] = []
+        for task in TASKS:
+            settings = settings_of(task, TASKS[task])
+            for budget in QUICK_BUDGETS if quick else BUDGETS:
+                for variant, idea in planner_variants(settings.planner).items():
+                    compared = variant == RECOMMENDED or budget < 1.0 or task in WHOLE
+                    if compared and possible(settings, idea, budget):
+                        jobs += [
+                            {"task": task, "variant": variant, "budget": budget, "seed": seed}
+                            for seed in range(1 if quick else SEEDS)
+                        ]
+        return jobs
+
+    def run(self, job: Row, quick: bool, folder: Path) -> Sequence[Row]:
+        """One episode, judged by the task's reward as its file weighs it."""
+        settings = settings_of(job["task"], TASKS[job["task"]])
+        idea = planner_variants(settings.planner)[job["variant"]]
+        planner = planner_of(settings, idea, job["budget"], job["seed"])
+        periods = QUICK_PERIODS if quick else PERIODS
+        for rehearsal in range(idea.rehearsals):
+            past = driven(settings.task, planner, idea.every, FIRST_REHEARSAL + rehearsal, periods)
+            if isinstance(planner, Recalling):
+                planner.remember(*past[:2])
+            planner.reset()
+        states, ctrl, spent = driven(settings.task, planner, idea.every, job["seed"], periods)
+        rewards = settings.task.reward(settings.task.observe(states, ctrl))
+        return [
+            {
+                "rollouts": planner.config.rollouts,
+                "mean_reward": float(rewards.mean()),
+                "last_reward": float(rewards[-len(rewards) // 4 :].mean()),
+                "longest_hold": score(settings.task, states).longest_hold,
+                "steps_per_period": spent / periods,
+            }
+        ]
+
+    def fixed(self, quick: bool) -> str:
+        """The length of a run and what is changed in the tasks' files."""
+        periods = QUICK_PERIODS if quick else PERIODS
+        return f"{periods} control periods; value_weight 0 but for the variants on values; {TASKS}"
+
+    def draw(self, rows: Sequence[Mapping[str, str]], folder: Path) -> None:
+        """Reward against steps, and the differences to the recommended planner."""
+        draw(rows, folder / f"{self.name}.png")
+
+    def report(self, rows: Sequence[Mapping[str, str]]) -> list[str]:
+        """A table a budget: variants by tasks."""
+        return report(rows)
+
+
+def budgeted(settings: Settings, budget: float) -> int:
+    """The rollouts that a share of the task file's is, not less than any recommended planner needs."""
+    recommended = settings.planner
+    return max(round(budget * recommended.rollouts), LEAST_ROLLOUTS, recommended.least_rollouts)
+
+
+def possible(settings: Settings, idea: PlannerVariant, budget: float) -> bool:
+    """Whether an idea's planner has the rollouts, and the shipped value function, that it needs."""
+    config = idea.config(settings.planner, budgeted(settings, budget))
+    fits = config.noise != "knots" or config.noise_knots <= config.horizon
+    has_value = bool(settings.planner_node.weights_file)
+    return fits and config.rollouts >= config.least_rollouts and (has_value or not idea.valued)
+
+
+def planner_of(settings: Settings, idea: PlannerVariant, budget: float, seed: int) -> Planner:
+    """The idea's planner, with a model of its own if it steps more coarsely than the world."""
+    config = idea.config(settings.planner, budgeted(settings, budget))
+    if not idea.valued:
+        config = replace(config, value_weight=0.0)
+    task = settings.task
+    if idea.coarse > 1:
+        task = settings_of(task.name, TASKS[task.name]).task
+        task.model.opt.timestep *= idea.coarse
+    planner = idea.planner(task, config, seed, threads=1)
+    if idea.valued:
+        planner.value, _ = load_value(settings.planner_node.weights_file, task)
+    return planner
+
+
+def driven(task: Task, planner: Planner, every: int, seed: int, periods: int) -> tuple[Array, Array, int]:
+    """One episode in which a new plan is made every so many control periods and followed meanwhile.
+
+    Args:
+      task: of the world; the planner may have another.
+      planner: acts.
+      every: control periods from plan to plan.
+      seed: of the start state.
+      periods: how long, in control periods.
+
+    Returns:
+      The states (periods, state_size), the controls (periods, nu) and the planner's physics steps.
+    """
+    world = World(task, np.random.default_rng(seed))
+    states, ctrl, spent = [], [], 0
+    for period in range(periods):
+        state, now = world.state, float(world.data.time)
+        if period % every == 0:
+            report = planner.plan(state, now)
+            spent += report.simulator_steps
+        states.append(state)
+        ctrl.append(planner.control(report.plan, now))
+        world.step(ctrl[-1])
+    return np.array(states), np.array(ctrl), spent

@@ -1,0 +1,1 @@
+"""Algorithm 1 in one process: agent, world, training, evaluation, scores."""

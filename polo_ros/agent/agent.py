@@ -1,0 +1,112 @@
+"""Algorithm 1 of the paper in one process: plan, act, remember, learn."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from polo_ros.agent.world import World
+from polo_ros.arrays import Array
+from polo_ros.learner.learner import Learner, UpdateReport
+from polo_ros.planner import Planner, PlanReport
+from polo_ros.tasks.task import Task
+
+
+@dataclass(frozen=True)
+class Step:
+    """One control period of the agent's life.
+
+    Attributes:
+      episode, time: which episode, and the simulated time within it, in s.
+      state: (state_size,), where the plan began.
+      ctrl: (nu,), what was applied.
+      report: of the plan.
+      achieved: whether the state is one that the task wants.
+      update: of the learner, where it learned in this step.
+    """
+
+    episode: int
+    time: float
+    state: Array
+    ctrl: Array
+    report: PlanReport
+    achieved: bool
+    update: UpdateReport | None
+
+
+class Agent:
+    """A planner, its world and, if it is to learn, a learner.
+
+    The world is the planner's own model, exact as in the paper.
+
+    Args:
+      task: the world and what is wanted in it.
+      planner: acts.
+      learner: learns, every `update_period` steps; None to act only.
+      seed: of the start states.
+    """
+
+    def __init__(self, task: Task, planner: Planner, learner: Learner | None = None, seed: int = 0) -> None:
+        self.task = task
+        self.planner = planner
+        self.learner = learner
+        self.steps = 0
+        self.episode = -1
+        self.world = World(task, np.random.default_rng(seed))
+        self._begin_episode()
+
+    def reset(self) -> None:
+        """Begin a new episode from a start state."""
+        self.world.reset()
+        self._begin_episode()
+
+    def _begin_episode(self) -> None:
+        self.episode += 1
+        self.planner.reset()
+
+    def counters(self) -> dict[str, str]:
+        """What a checkpoint at the end of an episode must hold beside the learner, for `resume`."""
+        return {
+            "agent_steps": str(self.steps),
+            "agent_episode": str(self.episode),
+            "agent_rng": json.dumps(self.world.rng.bit_generator.state),
+            "planner_rng": json.dumps(self.planner.rng.bit_generator.state),
+        }
+
+    def resume(self, counters: Mapping[str, str]) -> None:
+        """Go on from saved counters with the next episode, as if never interrupted.
+
+        The learner is restored by its own `load`.
+        """
+        self.steps = int(counters["agent_steps"])
+        self.episode = int(counters["agent_episode"])
+        self.world.rng.bit_generator.state = json.loads(counters["agent_rng"])
+        self.planner.rng.bit_generator.state = json.loads(counters["planner_rng"])
+        assert self.learner is not None
+        if self.learner.sequence:
+            self.planner.value = self.learner.value()
+        self.reset()
+
+    def step(self) -> Step:
+        """Plan, act for one control period, remember and, when it is time, learn."""
+        state, now = self.world.state, float(self.world.data.time)
+        report = self.planner.plan(state, now)
+        ctrl = self.planner.control(report.plan, now)
+        self.world.step(ctrl)
+        self.steps += 1
+        update = self._learn(state, ctrl, report.reward)
+        achieved = bool(self.task.achieved(report.view))
+        return Step(self.episode, now, state, ctrl, report, achieved, update)
+
+    def _learn(self, state: Array, ctrl: Array, reward: float) -> UpdateReport | None:
+        learner = self.learner
+        if learner is None:
+            return None
+        episode = float(self.episode)
+        learner.add(state[None], ctrl[None], np.array([reward]), np.array([episode]))
+        if self.steps % learner.config.update_period:
+            return None
+        update = learner.update()
+        self.planner.value = learner.value()
+        return update

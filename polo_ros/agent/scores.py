@@ -1,0 +1,67 @@
+"""What a run amounts to, whoever ran it: holds, goals reached, and how the task's measure went."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+
+from polo_ros.arrays import Array
+from polo_ros.tasks.task import Task
+
+
+@dataclass(frozen=True)
+class EpisodeScore:
+    """A run of one task, judged.
+
+    Attributes:
+      longest_hold: the longest time on end in states that the task wants, in s.
+      measure_first, measure_last, measure_low, measure_high: of the task's measure, in its unit.
+      lowest: the least height of what the task traces, in m: tells a fall.
+      goals, goals_reached: how many goals stood until a new one came, and in how many of them the task
+        was achieved at some moment; the last goal counts where none came after it only if it stood as
+        long as the task's goals do.
+    """
+
+    longest_hold: float
+    measure_first: float
+    measure_last: float
+    measure_low: float
+    measure_high: float
+    lowest: float
+    goals: int
+    goals_reached: int
+
+
+def score(task: Task, states: Array) -> EpisodeScore:
+    """Judge the states of consecutive control periods, (n, state_size)."""
+    view = task.observe(states)
+    achieved, measured = task.achieved(view), task.measured(view)
+    runs = goal_runs(task.goal_of(states))
+    whole = [run for run in runs if run.stop < len(states) or len(states) - run.start >= task.goal_period > 0]
+    return EpisodeScore(
+        longest_hold=longest_run(achieved) * task.timestep,
+        measure_first=float(measured[0]),
+        measure_last=float(measured[-1]),
+        measure_low=float(measured.min()),
+        measure_high=float(measured.max()),
+        lowest=float(view.sensor(task.trace_sensor)[:, 2].min()),
+        goals=len(whole),
+        goals_reached=sum(bool(achieved[run].any()) for run in whole),
+    )
+
+
+def goal_runs(goals: Array) -> list[slice]:
+    """The runs of states with one goal, from the goals (n, goal_size) of consecutive states."""
+    changes = np.flatnonzero((goals[1:] != goals[:-1]).any(axis=1)) + 1
+    edges = [0, *changes.tolist(), len(goals)]
+    return [slice(start, stop) for start, stop in pairwise(edges)]
+
+
+def longest_run(flags: Iterable[bool]) -> int:
+    """Length of the longest run of true flags."""
+    best, run = 0, 0
+    for flag in flags:
+        run = run + 1 if flag else 0
+        best = max(best, run)
+    return best

@@ -1,0 +1,109 @@
+"""The parameters of the planner and simulator nodes beside those of planning itself."""
+
+import os
+from dataclasses import dataclass
+
+from polo_ros.parameters.schema import parameter
+
+SAFE_ACTIONS = ("zero", "damping", "hold")
+
+
+@dataclass(frozen=True)
+class CommonConfig:
+    """What planner, learner and simulator must agree on."""
+
+    task: str = parameter("humanoid_getup", "Name of the task.", dynamic=False)
+    model_path: str = parameter("", "An MJCF file in place of the task's own.", dynamic=False)
+    torque_scale: float = parameter(
+        1.0, "Factor on every actuator's gear.", low=0.01, high=10.0, dynamic=False
+    )
+    seed: int = parameter(0, "Seed of everything random in the node.", low=0, high=2**31 - 1, dynamic=False)
+
+
+@dataclass(frozen=True)
+class PlannerNodeConfig(CommonConfig):
+    """The planner node, beside `PlannerConfig` and the reward's weights."""
+
+    lockstep: bool = parameter(
+        True, "Answer each state with one command, as the simulator in lockstep awaits.", dynamic=False
+    )
+    joints: tuple[str, ...] = parameter(
+        (), "Order of the joints in commands; empty for the model's actuators'.", dynamic=False
+    )
+    control_rate: float = parameter(
+        125.0, "Commands per second; the planner steps its model at this rate.",
+        low=1.0, high=1000.0, dynamic=False,
+    )  # fmt: skip
+    threads: int = parameter(
+        0, "Rollout threads; 0 for one per core, less one in real time for the control timer.",
+        low=0, high=256, dynamic=False,
+    )  # fmt: skip
+    weights_file: str = parameter(
+        "", "Value function to start with: a file, or a name in the package's models folder.",
+        dynamic=False,
+    )  # fmt: skip
+    odom_twist_frame: str = parameter(
+        "child", "Frame of the twist in odom: child as in REP-105, or world for drivers that differ.",
+        choices=("child", "world"), dynamic=False,
+    )  # fmt: skip
+    autostart: bool = parameter(
+        False, "Whether to command from the start; otherwise ~/enable starts.", dynamic=False
+    )
+    latency_compensation: bool = parameter(
+        True, "Roll the state forward by its age before planning in real time."
+    )
+    state_timeout: float = parameter(
+        0.1, "Age at which a state is stale in real time, in s.", low=0.01, high=2.0,
+        name="safety.state_timeout",
+    )  # fmt: skip
+    max_effort_scale: float = parameter(
+        1.0, "Share of each actuator's range that commands may use.", low=0.0, high=1.0,
+        name="safety.max_effort_scale",
+    )  # fmt: skip
+    ramp_time: float = parameter(
+        0.0, "Time over which commands grow to full size after enabling, in s.", low=0.0, high=10.0,
+        name="safety.ramp_time",
+    )  # fmt: skip
+    safe_action: str = parameter(
+        "zero", "What to command when not planning.", choices=SAFE_ACTIONS, name="safety.action"
+    )
+    damping: float = parameter(
+        5.0, "Gain of the damping safe action, in N·m·s/rad.", low=0.0, high=100.0,
+        name="safety.damping",
+    )  # fmt: skip
+
+    @property
+    def rollout_threads(self) -> int:
+        """`threads` for the rollouts, whose 0 is one for each core that the process may use."""
+        if self.threads or self.lockstep:
+            return self.threads
+        return max(len(os.sched_getaffinity(0)) - 1, 1)
+
+
+@dataclass(frozen=True)
+class SimulatorNodeConfig(CommonConfig):
+    """The simulator node."""
+
+    lockstep: bool = parameter(
+        True, "Advance one control period per command instead of with the clock.", dynamic=False
+    )
+    control_rate: float = parameter(
+        125.0, "States per second of simulated time.", low=1.0, high=1000.0, dynamic=False
+    )
+    realtime_factor: float = parameter(
+        1.0, "Simulated seconds per second, without lockstep.", low=0.01, high=10.0
+    )
+    command_timeout: float = parameter(
+        0.1, "Age of the last command at which the safe action begins, in simulated s.",
+        low=0.01, high=5.0,
+    )  # fmt: skip
+    safe_action: str = parameter(
+        "zero", "What acts when commands stop.", choices=SAFE_ACTIONS, name="safe_action"
+    )
+    damping: float = parameter(5.0, "Gain of the damping safe action, in N·m·s/rad.", low=0.0, high=100.0)
+    latency: float = parameter(0.0, "Delay of commands without lockstep, in simulated s.", low=0.0, high=0.5)
+    noise: float = parameter(
+        0.0, "Standard deviation of noise on measured positions (rad, m) and velocities.",
+        low=0.0, high=0.5,
+    )  # fmt: skip
+    drop_rate: float = parameter(0.0, "Share of state messages that are lost on purpose.", low=0.0, high=0.9)

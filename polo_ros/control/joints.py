@@ -1,0 +1,131 @@
+"""How a model appears on ROS 2 topics: joints by name, a floating base, free objects, actuators."""
+
+from dataclasses import dataclass
+
+import mujoco
+import numpy as np
+
+from polo_ros.arrays import Array
+from polo_ros.errors import PoloError
+
+FREE = int(mujoco.mjtJoint.mjJNT_FREE)
+SCALAR_JOINTS = (int(mujoco.mjtJoint.mjJNT_HINGE), int(mujoco.mjtJoint.mjJNT_SLIDE))
+EFFORT_TOPIC = "effort_controller/commands"
+POSITION_TOPIC = "position_controller/commands"
+
+
+@dataclass(frozen=True)
+class FreeBody:
+    """A body on a free joint: its name and where its state lies."""
+
+    name: str
+    qpos: int
+    qvel: int
+
+
+class JointMapping:
+    """The names and addresses that tie a model to the topics.
+
+    Args:
+      model: whose actuators each drive one hinge or slide joint.
+      joints: order of the joints in commands; empty for the actuators' own.
+
+    Raises:
+      PoloError: an actuator that drives no such joint, a ball joint, or a wrong joint name.
+    """
+
+    def __init__(self, model: mujoco.MjModel, joints: tuple[str, ...] = ()) -> None:
+        self.model = model
+        self.joint_names: list[str] = []
+        qpos, qvel = [], []
+        self.base: FreeBody | None = None
+        self.objects: list[FreeBody] = []
+        driven = {self._driven_joint(i) for i in range(model.nu)}
+        for index in range(model.njnt):
+            joint = model.joint(index)
+            kind = int(model.jnt_type[index])
+            if kind in SCALAR_JOINTS:
+                self.joint_names.append(joint.name)
+                qpos.append(int(joint.qposadr[0]))
+                qvel.append(int(joint.dofadr[0]))
+            elif kind == FREE:
+                body = int(model.jnt_bodyid[index])
+                free = FreeBody(model.body(body).name, int(joint.qposadr[0]), int(joint.dofadr[0]))
+                roots = {int(model.body_rootid[model.jnt_bodyid[j]]) for j in driven}
+                if self.base is None and body in roots:
+                    self.base = free
+                else:
+                    self.objects.append(free)
+            else:
+                raise PoloError(f"joint '{joint.name}' is a ball joint, which joint_states cannot carry")
+        self.qpos = np.array(qpos, dtype=int)
+        self.qvel = np.array(qvel, dtype=int)
+        actuated = [model.joint(self._driven_joint(i)).name for i in range(model.nu)]
+        self.command_joints = list(joints) or actuated
+        check_names(self.command_joints, actuated, "the joints parameter")
+        order = np.array([actuated.index(name) for name in self.command_joints], dtype=int)
+        self._actuator_of_command = order
+        self._gear = model.actuator_gear[:, 0].copy()
+        # an affine bias makes a servo of an actuator: its control is a position
+        servo = model.actuator_biastype == int(mujoco.mjtBias.mjBIAS_AFFINE)
+        self.position_controlled = bool(servo.all())
+        gain = model.actuator_gainprm[:, 0]
+        self._unit: Array = np.where(servo, 1.0 / self._gear, self._gear * gain)
+
+    @property
+    def command_topic(self) -> str:
+        """Where commands go."""
+        return POSITION_TOPIC if self.position_controlled else EFFORT_TOPIC
+
+    def _driven_joint(self, actuator: int) -> int:
+        if self.model.actuator_trntype[actuator] != int(mujoco.mjtTrn.mjTRN_JOINT):
+            raise PoloError(
+                f"actuator '{self.model.actuator(actuator).name}' does not drive a joint; "
+                f"commands are sent joint by joint"
+            )
+        return int(self.model.actuator_trnid[actuator, 0])
+
+    def command(self, ctrl: Array) -> Array:
+        """Controls (nu,) as efforts in N·m (or N) or positions in rad (or m), in the joints' order."""
+        command: Array = (ctrl * self._unit)[self._actuator_of_command]
+        return command
+
+    def ctrl(self, command: Array) -> Array:
+        """The inverse of `command`.
+
+        Raises:
+          PoloError: a wrong number of values, or one that is not finite.
+        """
+        if len(command) != len(self.command_joints):
+            raise PoloError(
+                f"a command has {len(command)} values for {len(self.command_joints)} joints; send one each "
+                f"for {', '.join(self.command_joints)}"
+            )
+        bad = np.flatnonzero(~np.isfinite(command))
+        if bad.size:
+            raise PoloError(f"the command for {self.command_joints[bad[0]]} is {command[bad[0]]}")
+        ctrl = np.empty(self.model.nu)
+        ctrl[self._actuator_of_command] = command
+        return ctrl / self._unit
+
+    def damping_ctrl(self, qvel: Array, gain: float) -> Array:
+        """Controls that brake every actuated joint: -gain · velocity, in N·m; zero for servos."""
+        if self.position_controlled:
+            return np.zeros(self.model.nu)
+        dofs = self.model.jnt_dofadr[self.model.actuator_trnid[:, 0]]
+        torque: Array = -gain * qvel[dofs]
+        return torque / self._unit
+
+
+def check_names(given: list[str], known: list[str], what: str) -> None:
+    """Compare joint names as sets.
+
+    Raises:
+      PoloError: a doubled, unknown or missing name, which it names.
+    """
+    doubled = sorted({name for name in given if given.count(name) > 1})
+    unknown = sorted(set(given) - set(known))
+    missing = sorted(set(known) - set(given))
+    for kind, names in (("doubled", doubled), ("unknown", unknown), ("missing", missing)):
+        if names:
+            raise PoloError(f"{what}: {kind} joint {', '.join(names)}; expected {', '.join(known)}")

@@ -1,0 +1,42 @@
+"""Rolling a state forward under the commands sent and promised: a plan begins where it will start."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from polo_ros.arrays import Array
+from polo_ros.planner.rollouts import Rollouts, for_rollouts
+from polo_ros.tasks.task import Task
+
+
+class Predictor:
+    """One private simulation of the internal model.
+
+    All steps are one call into MuJoCo: between two of its own, a planning thread would wait for whatever
+    else this process does in Python.
+
+    Args:
+      task: gives the model.
+    """
+
+    def __init__(self, task: Task) -> None:
+        self._task = task
+        self._rollouts = Rollouts(for_rollouts(task.model), threads=1, substeps=task.substeps)
+
+    def predict(self, state: Array, start: float, periods: int, control: Callable[[float], Array]) -> Array:
+        """The state expected some control periods later, (state_size,).
+
+        Args:
+          state: (state_size,), at `start`.
+          start: in s.
+          periods: how many.
+          control: what acts from a time in s on, for one period, (nu,).
+
+        Returns:
+          The predicted state; the given one where the prediction diverges.
+        """
+        if not periods:
+            return state
+        times = start + self._task.timestep * np.arange(periods)
+        predicted = self._rollouts.follow(state, np.array([control(float(time)) for time in times]))
+        return state if predicted is None else predicted

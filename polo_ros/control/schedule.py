@@ -1,0 +1,58 @@
+"""Which plan acts at which time."""
+
+from dataclasses import dataclass
+
+from polo_ros.planner import Plan
+
+# times in s since 1970 are good to 2.4e-7 s: a plan that starts at a control tick acts at that tick
+ROUNDING = 1e-6
+# plans that ended longer ago than this are forgotten, in s: `at` may be asked for a time shortly before now
+KEPT_AFTER_END = 1.0
+NO_PLAN, RUN_OUT = "no plan yet", "the plan has run out"
+
+
+@dataclass(frozen=True)
+class Scheduled:
+    """A plan and the stamp of the state that it was made from, in ns."""
+
+    plan: Plan
+    stamp: int
+
+
+def why_unfollowed(scheduled: Scheduled | None, time: float) -> str:
+    """Why there is no plan to follow at a time in s; empty where there is."""
+    if scheduled is None:
+        return NO_PLAN
+    return RUN_OUT if time > scheduled.plan.end + ROUNDING else ""
+
+
+class Schedule:
+    """Which plan acts when: each from its start on, until a newer one does.
+
+    One thread at a time may change it; reading is for any thread.
+    """
+
+    def __init__(self) -> None:
+        # by start, which is by age, too; replaced as a whole, never changed
+        self._plans: tuple[Scheduled, ...] = ()
+
+    def add(self, plan: Plan, stamp: int, now: float) -> None:
+        """Put a plan behind the others.
+
+        Args:
+          plan: newer than all others, so that those which would start later never act.
+          stamp: of the state that it was made from, in ns.
+          now: in s; plans that ended long before are forgotten.
+        """
+        earlier = [other for other in self._plans if other.plan.start < plan.start]
+        ended = sum(other.plan.start < now - KEPT_AFTER_END for other in earlier[1:])
+        self._plans = (*earlier[ended:], Scheduled(plan, stamp))
+
+    def at(self, time: float) -> Scheduled | None:
+        """The plan whose turn it is at a time in s, even if it has run out; None before the first."""
+        started = (each for each in reversed(self._plans) if each.plan.start <= time + ROUNDING)
+        return next(started, None)
+
+    def clear(self) -> None:
+        """Forget all plans."""
+        self._plans = ()

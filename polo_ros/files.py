@@ -1,0 +1,57 @@
+"""The package's own files, wherever it is installed, and writing files as a whole."""
+
+import contextlib
+import os
+import sys
+from pathlib import Path
+
+from polo_ros.errors import PoloError
+
+PACKAGE = "polo_ros"
+
+
+def share_folders() -> list[Path]:
+    """Candidate share folders, best first: colcon's, the source tree's, pip's."""
+    prefixes = os.environ.get("AMENT_PREFIX_PATH", "").split(os.pathsep)
+    colcon = [Path(prefix) / "share" / PACKAGE for prefix in prefixes if prefix]
+    source = Path(__file__).resolve().parent.parent
+    return [*colcon, source, Path(sys.prefix) / "share" / PACKAGE]
+
+
+def share_path(*parts: str) -> Path:
+    """The path of a file or folder that comes with the package.
+
+    Raises:
+      PoloError: no installation of the package holds it.
+    """
+    folders = share_folders()
+    for folder in folders:
+        path = folder.joinpath(*parts)
+        if path.exists():
+            return path
+    raise PoloError(
+        f"{'/'.join(parts)} is in none of {', '.join(map(str, folders))}; "
+        f"install {PACKAGE} with its data files (pip install or colcon build)"
+    )
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write a file so that a reader, a crash or a full disk finds the old one or the new one whole.
+
+    Raises:
+      PoloError: the file could not be written; the old one is untouched.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with temporary.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+        raise PoloError(
+            f"{path} could not be written ({error.strerror}); the previous file is untouched"
+        ) from None

@@ -1,0 +1,170 @@
+"""A listener on the graph that judges progress and prints a live status."""
+
+import sys
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import rclpy
+from diagnostic_msgs.msg import DiagnosticArray
+from geometry_msgs.msg import PoseStamped
+from nav_msgs.msg import Odometry
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.qos import QoSProfile, ReliabilityPolicy
+from rclpy.signals import SignalHandlerOptions
+from sensor_msgs.msg import JointState
+from std_msgs.msg import Float64
+
+from polo_ros.arrays import Array
+from polo_ros.control.joints import JointMapping
+from polo_ros.control.state import GOAL, StateAssembler
+from polo_ros.errors import PoloError
+from polo_ros.nodes.lightweight_node import LightweightNode
+from polo_ros.nodes.messages import NANOSECONDS, from_stamp, unpack_goal, unpack_joint_state, unpack_odometry
+from polo_ros.tasks.task import Task
+from polo_ros.viewer.film_strip import film_strip
+
+# every state counts here, so that they queue up instead of replacing each other
+EVERY_STATE = QoSProfile(depth=100, reliability=ReliabilityPolicy.RELIABLE)
+NUMBERS = ("reward", "value", "plan_time")
+
+
+class StatusMonitor:
+    """Follows the states until the task has been held for its hold time.
+
+    Args:
+      task: judges the states.
+      numbers: of the planner's that the status shows; the planner computes them for who listens only.
+
+    Attributes:
+      solved_at: when that was, in s of simulated time; None before.
+      frames: (time, state) of the states seen.
+    """
+
+    def __init__(self, task: Task, numbers: Sequence[str] = NUMBERS) -> None:
+        self._task = task
+        self._robot = JointMapping(task.model)
+        self._states = StateAssembler(task, self._robot, lockstep=True)
+        self._numbers = dict.fromkeys(NUMBERS, float("nan"))
+        self._planner: dict[str, str] = {}
+        self._held_since: int | None = None
+        self._now = 0
+        self._measured = float("nan")
+        self._shown_at = 0.0
+        self.held = 0.0
+        self.solved_at: float | None = None
+        self.frames: list[tuple[float, Array]] = []
+        rclpy.init(args=[], signal_handler_options=SignalHandlerOptions.NO)
+        self._node = LightweightNode("monitor")
+        subscribe = self.subscribe
+        subscribe(JointState, "joint_states", self._on_joints, EVERY_STATE)
+        for topic in self._states.odometry_topics():
+            subscribe(Odometry, topic, partial(self._on_odometry, topic), EVERY_STATE)
+        subscribe(PoseStamped, GOAL, self._on_goal, EVERY_STATE)
+        for name in numbers:
+            subscribe(Float64, f"planner_node/{name}", partial(self._on_number, name), 10)
+        subscribe(DiagnosticArray, "/diagnostics", self._on_diagnostics, 10)
+        self._executor = SingleThreadedExecutor()
+        self._executor.add_node(self._node)
+
+    def subscribe(
+        self, kind: type[Any], topic: str, callback: Callable[[Any], object], qos: QoSProfile | int
+    ) -> None:
+        """Hear a topic."""
+        self._node.create_subscription(kind, topic, callback, qos)
+
+    @property
+    def sim_time(self) -> float:
+        """The newest state's time, in s."""
+        return self._now / NANOSECONDS
+
+    def spin(self, seconds: float) -> None:
+        """Listen for some wall time."""
+        until = time.monotonic() + seconds
+        while (left := until - time.monotonic()) > 0:
+            self._executor.spin_once(timeout_sec=left)
+
+    def _on_joints(self, message: JointState) -> None:
+        positions, velocities = unpack_joint_state(self._robot, message)
+        self._states.set_joints(positions, velocities, from_stamp(message.header.stamp))
+        self._judge()
+
+    def _on_odometry(self, topic: str, message: Odometry) -> None:
+        qpos, qvel = unpack_odometry(message, topic, "child")
+        self._states.set_odometry(topic, qpos, qvel, from_stamp(message.header.stamp))
+        self._judge()
+
+    def _on_goal(self, message: PoseStamped) -> None:
+        self._states.set_goal(*unpack_goal(message))
+        self._judge()
+
+    def _on_number(self, name: str, message: Float64) -> None:
+        self._numbers[name] = message.data
+
+    def _judge(self) -> None:
+        snapshot = self._states.snapshot()
+        if snapshot is None or (self.frames and snapshot.stamp <= self._now):
+            return
+        self._now = snapshot.stamp
+        view = self._task.observe(snapshot.state)
+        self._measured = float(self._task.measured(view))
+        self.frames.append((self._now / NANOSECONDS, snapshot.state))
+        if not self._task.achieved(view):
+            self._held_since = None
+        elif self._held_since is None:
+            self._held_since = self._now
+        since = self._now if self._held_since is None else self._held_since
+        self.held = (self._now - since) / NANOSECONDS
+        if self.held >= self._task.hold_time and self.solved_at is None:
+            self.solved_at = self._now / NANOSECONDS
+
+    def _on_diagnostics(self, message: DiagnosticArray) -> None:
+        for status in message.status:
+            if status.name.endswith("planner_node"):
+                self._planner = {pair.key: pair.value for pair in status.values}
+
+    def status(self) -> str:
+        """One line on where things stand."""
+        numbers, measure = self._numbers, self._task.measure
+        return (
+            f"episode {self._planner.get('episode', '-')}  sim {self.sim_time:6.2f} s  "
+            f"{measure.name} {self._measured:5.2f} {measure.unit}  "
+            f"reward {numbers['reward']:6.3f}  value {numbers['value']:6.1f}  "
+            f"plan {1e3 * numbers['plan_time']:5.1f} ms  "
+            f"ESS {self._planner.get('effective_sample_size', '-')}  "
+            f"weights {self._planner.get('weights_sequence', '-')}  held {self.held:4.2f} s"
+        )
+
+    def show_status(self) -> None:
+        """Print the status: over itself in a terminal, a line every 2 s elsewhere."""
+        if sys.stdout.isatty():
+            print(f"\r{self.status()}", end="", flush=True)
+        elif time.monotonic() - self._shown_at > 2.0:
+            self._shown_at = time.monotonic()
+            print(self.status(), flush=True)
+
+    def end_status(self) -> None:
+        """Leave the status line."""
+        if sys.stdout.isatty():
+            print(f"\r{self.status()}")
+
+    def summary(self) -> str:
+        """Where it ended."""
+        return f"{self.sim_time:.2f} s of simulated time, held for {self.held:.2f} s"
+
+    def draw(self, path: Path, seed: int) -> str:
+        """Write a film strip of what happened; "rendered" or "drawn"."""
+        times, states = zip(*self.frames, strict=True)
+        title = f"{self._task.name}, seed {seed}"
+        try:
+            return film_strip(self._task.model, np.array(states), np.array(times), path, title)
+        except PoloError as error:
+            return str(error)
+
+    def close(self) -> None:
+        """Leave the graph."""
+        self._node.destroy_node()
+        rclpy.try_shutdown()

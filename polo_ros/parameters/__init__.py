@@ -1,0 +1,1 @@
+"""The one table of parameters: schema, YAML files, documentation pages."""

@@ -1,0 +1,57 @@
+"""The parameters of the nodes around those of planner and learner, and every node's whole table."""
+
+from dataclasses import dataclass
+
+from polo_ros.control.config import CommonConfig, PlannerNodeConfig, SimulatorNodeConfig
+from polo_ros.learner.config import LearnerConfig
+from polo_ros.parameters.schema import Parameter, parameter, table
+from polo_ros.planner.config import PlannerConfig
+from polo_ros.tasks.task import Task
+
+
+@dataclass(frozen=True)
+class LearnerNodeConfig(CommonConfig):
+    """The learner node, beside `LearnerConfig` and the reward's weights."""
+
+    threads: int = parameter(1, "Threads of the targets' rollouts.", low=0, high=256, dynamic=False)
+    weights_file: str = parameter(
+        "", "Value function to start from without a checkpoint; as for the planner.", dynamic=False
+    )
+    checkpoint_path: str = parameter(
+        "", "File to resume from and to save to; empty keeps nothing.", dynamic=False
+    )
+    checkpoint_period: float = parameter(
+        30.0, "Time between automatic checkpoints, in s.", low=1.0, high=3600.0
+    )
+
+
+@dataclass(frozen=True)
+class ViewerNodeConfig(CommonConfig):
+    """The viewer node."""
+
+    port: int = parameter(8080, "Port of the web page on localhost.", low=1024, high=65535, dynamic=False)
+    rate: float = parameter(30.0, "Pictures per second.", low=1.0, high=60.0)
+
+
+def reward_parameters(task: type[Task]) -> tuple[Parameter, ...]:
+    """The reward's weights as parameters `reward.<term>`."""
+    return tuple(
+        Parameter(f"reward.{term.name}", term.weight, f"Weight of: {term.description}", term.low, term.high)
+        for term in task.terms
+    )
+
+
+NODES: dict[str, tuple[type, ...]] = {
+    "planner_node": (PlannerNodeConfig, PlannerConfig),
+    "learner_node": (LearnerNodeConfig, LearnerConfig),
+    "simulator_node": (SimulatorNodeConfig,),
+    "viewer_node": (ViewerNodeConfig,),
+}
+
+
+def node_table(node: str, task: type[Task]) -> tuple[Parameter, ...]:
+    """Every parameter of a node for a task."""
+    rows = [row for config in NODES[node] for row in table(config)]
+    if node in ("planner_node", "learner_node"):
+        rows.extend(reward_parameters(task))
+    return tuple(rows)

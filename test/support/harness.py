@@ -1,0 +1,245 @@
+"""Real nodes as processes in a ROS domain of their own, and a probe node that watches them."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import rclpy
+import yaml
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from domains import claim_domain
+from rcl_interfaces.msg import ParameterDescriptor, SetParametersResult
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.parameter import Parameter
+from rclpy.parameter_client import AsyncParameterClient
+from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
+from rclpy.signals import SignalHandlerOptions
+from std_srvs.srv import SetBool
+
+from polo_ros.files import share_path
+from polo_ros.nodes.messages import from_stamp
+
+DEADLINE = 60.0  # s of wall time that anything may take; only a failing test takes as long
+CARTPOLE = share_path("config", "cartpole_swingup.yaml")
+# nothing that is published between two looks is lost
+EVERYTHING = QoSProfile(depth=1000, reliability=ReliabilityPolicy.RELIABLE)
+LATCHED = QoSProfile(
+    depth=1, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL
+)
+
+os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
+
+
+class Graph:
+    """Nodes of this package as processes, and a probe in the same domain.
+
+    Args:
+      folder: for logs and parameter files.
+
+    Attributes:
+      alive: all graphs that have not been closed, so that a failing test can show their logs.
+      domain: the ROS domain.
+      node: the probe, an rclpy node.
+      children: the running and ended processes by name.
+      statuses: the newest entry on /diagnostics of each node, by name.
+    """
+
+    alive: list["Graph"] = []  # noqa: RUF012
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.domain, self._claim = claim_domain()
+        self.environment = os.environ | {"ROS_DOMAIN_ID": str(self.domain)}
+        self.children: dict[str, subprocess.Popen[bytes]] = {}
+        self.statuses: dict[str, DiagnosticStatus] = {}
+        self._context = rclpy.Context()
+        rclpy.init(
+            args=[], context=self._context, domain_id=self.domain,
+            signal_handler_options=SignalHandlerOptions.NO,
+        )  # fmt: skip
+        self.node = rclpy.create_node(f"probe_{self.domain}", context=self._context)
+        self._executor = SingleThreadedExecutor(context=self._context)
+        self._executor.add_node(self.node)
+        self.node.create_subscription(DiagnosticArray, "/diagnostics", self._on_diagnostics, EVERYTHING)
+        Graph.alive.append(self)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        for child in self.children.values():
+            if child.poll() is None:
+                child.send_signal(signal.SIGINT)
+        for name in self.children:
+            self.end(name)
+        self.node.destroy_node()
+        rclpy.try_shutdown(context=self._context)
+        self._claim.close()
+        Graph.alive.remove(self)
+
+    # ---- processes
+
+    def start(
+        self, node: str, name: str = "", config: Path = CARTPOLE, namespace: str = "", **parameters: Any
+    ) -> None:
+        """Start a node with a parameter file and single parameters on top; `__` in a name is a dot.
+
+        `name` is what the test calls the process, the node's own where it is not given.
+        """
+        own = {key.replace("__", "."): value for key, value in parameters.items()}
+        # a pattern as specific as the one in the file: plain -p name:=value would yield to that
+        content = {f"/**/{node}": {"ros__parameters": own}}
+        name = name or node
+        overrides = self.folder / f"{name}.yaml"
+        overrides.write_text(yaml.safe_dump(content))
+        command = [sys.executable, "-m", f"polo_ros.nodes.{node}", "--ros-args", "--params-file", str(config)]
+        command += ["--params-file", str(overrides)] if own else []
+        command += ["-r", f"__ns:={namespace}"] if namespace else []
+        self.run(name, command)
+
+    def run(self, name: str, command: list[str]) -> None:
+        """Start any command in the graph's domain, with its output in the log of that name."""
+        with self.log_path(name).open("ab") as log:
+            self.children[name] = subprocess.Popen(
+                command, stdout=log, stderr=subprocess.STDOUT, env=self.environment
+            )
+
+    def kill(self, name: str) -> None:
+        """End a process as a crash would."""
+        self.children[name].kill()
+        self.children[name].wait()
+        self.statuses.pop(name, None)
+
+    def end(self, name: str) -> int:
+        """Interrupt a process unless it has ended, and return its exit code."""
+        child = self.children[name]
+        if child.poll() is None:
+            child.send_signal(signal.SIGINT)
+        return self.exit_code(name)
+
+    def exit_code(self, name: str) -> int:
+        """Listen until a process ends by itself."""
+        child = self.children[name]
+        until = time.monotonic() + DEADLINE
+        while child.poll() is None:
+            if time.monotonic() > until:
+                child.kill()
+                child.wait()
+                raise AssertionError(f"{name} did not end within {DEADLINE} s")
+            self.spin_once(0.05)
+        return child.wait()
+
+    def log_path(self, name: str) -> Path:
+        """Where a process's output goes."""
+        return self.folder / f"{name}.log"
+
+    def log(self, name: str) -> str:
+        """What a process has written."""
+        return self.log_path(name).read_text(errors="replace")
+
+    # ---- the probe
+
+    def wait(self, condition: Callable[[], object], what: str) -> None:
+        """Listen until a condition holds; fail where it does not or where a node ends meanwhile."""
+        wait(condition, what, self)
+
+    def spin_once(self, timeout: float) -> None:
+        """Handle one event."""
+        self._executor.spin_once(timeout_sec=timeout)
+
+    def record(self, kind: type[Any], topic: str, qos: QoSProfile = EVERYTHING) -> list[Any]:
+        """A list that grows with the messages of a topic."""
+        messages: list[Any] = []
+        self.node.create_subscription(kind, topic, messages.append, qos)
+        return messages
+
+    def call(self, kind: type[Any], service: str, **fields: object) -> Any:
+        """Call a service and return its answer."""
+        client: Any = self.node.create_client(kind, service)
+        self.wait(client.service_is_ready, f"service {service}")
+        future = client.call_async(kind.Request(**fields))
+        self.wait(future.done, f"an answer from {service}")
+        self.node.destroy_client(client)
+        return future.result()
+
+    def enable(self, on: bool) -> SetBool.Response:
+        """Call the planner's ~/enable."""
+        return self.call(SetBool, "planner_node/enable", data=on)
+
+    def set(self, node: str, **parameters: Any) -> list[SetParametersResult]:
+        """Set a node's parameters, `__` for a dot, and return one result each."""
+        client = AsyncParameterClient(self.node, node)
+        self.wait(client.services_are_ready, f"the parameters of {node}")
+        wanted = [Parameter(key.replace("__", "."), value=value) for key, value in parameters.items()]
+        future = client.set_parameters(wanted)
+        self.wait(future.done, f"the parameters of {node} to be set")
+        response = future.result()
+        assert response is not None
+        return list(response.results)
+
+    def describe(self, node: str) -> dict[str, ParameterDescriptor]:
+        """The descriptors of all of a node's parameters by name."""
+        client = AsyncParameterClient(self.node, node)
+        self.wait(client.services_are_ready, f"the parameters of {node}")
+        listing = client.list_parameters()
+        self.wait(listing.done, f"the parameters of {node} to be listed")
+        names = list(listing.result().result.names)  # type: ignore[union-attr]
+        describing = client.describe_parameters(names)
+        self.wait(describing.done, f"the parameters of {node} to be described")
+        return dict(zip(names, describing.result().descriptors, strict=True))  # type: ignore[union-attr]
+
+    def _on_diagnostics(self, message: DiagnosticArray) -> None:
+        for status in message.status:
+            self.statuses[status.name] = status
+
+    def says(self, node: str, text: str) -> bool:
+        """Whether the node's newest status contains a text."""
+        return node in self.statuses and text in self.statuses[node].message
+
+    def wait_says(self, node: str, text: str) -> None:
+        """Listen until a node's status, published from now on, contains a text."""
+        self.statuses.pop(node, None)
+        self.wait(lambda: self.says(node, text), f"{node} to say '{text}'")
+
+    def reported(self, node: str, key: str) -> int:
+        """A whole number among the values of the node's newest status; -1 where it is absent."""
+        values = (
+            {pair.key: pair.value for pair in self.statuses[node].values} if node in self.statuses else {}
+        )
+        return int(values.get(key, -1))
+
+
+def wait(condition: Callable[[], object], what: str, *graphs: Graph) -> None:
+    """Listen in some graphs until a condition holds.
+
+    Raises:
+      AssertionError: it does not within the deadline, or a node ended meanwhile.
+    """
+    running = [
+        (graph, name) for graph in graphs for name, child in graph.children.items() if child.poll() is None
+    ]
+    until = time.monotonic() + DEADLINE
+    while not condition():
+        for graph, name in running:
+            code = graph.children[name].poll()
+            assert code is None, f"{name} ended with {code} while waiting for {what}:\n{graph.log(name)}"
+        said = {name: status.message for graph in graphs for name, status in graph.statuses.items()}
+        assert time.monotonic() < until, f"no {what} within {DEADLINE} s; the nodes say {said}"
+        for graph in graphs:
+            graph.spin_once(0.05 / len(graphs))
+
+
+def stamps(messages: list[Any]) -> list[int]:
+    """The header stamps of messages, in ns."""
+    return [from_stamp(message.header.stamp) for message in messages]

@@ -1,0 +1,277 @@
+"""Packing and unpacking: orders by name, frames against transforms3d, and what is refused."""
+
+import json
+import math
+
+import mujoco
+import numpy as np
+import pytest
+from nav_msgs.msg import Odometry
+from numpy.testing import assert_allclose
+from std_msgs.msg import Float64MultiArray, MultiArrayDimension
+from transforms3d.quaternions import quat2mat, rotate_vector
+
+from polo_ros.arrays import Array
+from polo_ros.control.joints import FreeBody, JointMapping
+from polo_ros.errors import PoloError
+from polo_ros.nodes import messages
+from polo_ros.planner import Plan
+from polo_ros.tasks import Task
+
+STAMP = 1_234_567_890_123_456_789  # ns
+BODY = FreeBody("torso", qpos=0, qvel=0)
+
+
+@pytest.fixture
+def humanoid(humanoid_getup: Task) -> JointMapping:
+    return JointMapping(humanoid_getup.model)
+
+
+def numbers(robot: JointMapping, seed: int = 0) -> tuple[Array, Array]:
+    """Any positions (nq,) with a unit quaternion, and velocities (nv,)."""
+    rng = np.random.default_rng(seed)
+    qpos, qvel = rng.normal(size=robot.model.nq), rng.normal(size=robot.model.nv)
+    mujoco.mj_normalizeQuat(robot.model, qpos)
+    return qpos, qvel
+
+
+def free_state() -> tuple[Array, Array]:
+    """A pose (7,) and velocity (6,) of a free joint in general position."""
+    rng = np.random.default_rng(1)
+    quaternion = rng.normal(size=4)
+    return np.concatenate([rng.normal(size=3), quaternion / np.linalg.norm(quaternion)]), rng.normal(size=6)
+
+
+def test_stamps_keep_every_nanosecond() -> None:
+    assert messages.from_stamp(messages.to_stamp(STAMP)) == STAMP
+
+
+def test_joint_states_are_read_by_name_in_any_order(humanoid: JointMapping) -> None:
+    qpos, qvel = numbers(humanoid)
+    message = messages.pack_joint_state(humanoid, qpos, qvel, STAMP)
+    assert messages.from_stamp(message.header.stamp) == STAMP
+    order = np.random.default_rng(0).permutation(len(message.name))
+    message.name = [message.name[i] for i in order]
+    message.position = np.array(message.position)[order].tolist()
+    message.velocity = np.array(message.velocity)[order].tolist()
+    positions, velocities = messages.unpack_joint_state(humanoid, message)
+    assert_allclose(positions, qpos[humanoid.qpos], rtol=0, atol=0)
+    assert_allclose(velocities, qvel[humanoid.qvel], rtol=0, atol=0)
+
+
+@pytest.mark.parametrize(
+    ("names", "problem"),
+    [
+        (["slider", "hinge", "slider"], "doubled joint slider"),
+        (["slider", "elbow"], "unknown joint elbow"),
+        (["hinge"], "missing joint slider"),
+        ([], "missing joint hinge, slider"),
+    ],
+)
+def test_wrong_joint_names_are_named(cartpole: Task, names: list[str], problem: str) -> None:
+    robot = JointMapping(cartpole.model)
+    message = messages.pack_joint_state(robot, np.zeros(2), np.zeros(2), 0)
+    message.name = names
+    message.position = message.velocity = [0.0] * len(names)
+    with pytest.raises(PoloError, match=f"joint_states: {problem}; expected slider, hinge"):
+        messages.unpack_joint_state(robot, message)
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf])
+@pytest.mark.parametrize("field", ["position", "velocity"])
+def test_a_joint_that_is_not_finite_is_named(cartpole: Task, field: str, bad: float) -> None:
+    robot = JointMapping(cartpole.model)
+    message = messages.pack_joint_state(robot, np.zeros(2), np.zeros(2), 0)
+    getattr(message, field)[1] = bad
+    with pytest.raises(PoloError, match=f"{field} of hinge is {bad}"):
+        messages.unpack_joint_state(robot, message)
+
+
+def test_joint_states_without_velocities_are_refused(cartpole: Task) -> None:
+    robot = JointMapping(cartpole.model)
+    message = messages.pack_joint_state(robot, np.zeros(2), np.zeros(2), 0)
+    message.velocity = []
+    with pytest.raises(PoloError, match="0 of velocity for 2 joints"):
+        messages.unpack_joint_state(robot, message)
+
+
+def test_the_twist_is_published_in_the_child_frame() -> None:
+    qpos, qvel = free_state()
+    message = messages.pack_odometry(BODY, qpos, qvel, STAMP, "torso")
+    w, *xyz = qpos[3:]
+    inverse = np.array([w, *(-number for number in xyz)])
+    twist, orientation = message.twist.twist, message.pose.pose.orientation
+    expected = rotate_vector(qvel[:3], inverse)  # MuJoCo's linear velocity is the world's
+    assert_allclose([twist.linear.x, twist.linear.y, twist.linear.z], expected, atol=1e-15)
+    assert [twist.angular.x, twist.angular.y, twist.angular.z] == list(qvel[3:])  # its angular one the body's
+    assert [orientation.w, orientation.x, orientation.y, orientation.z] == list(qpos[3:])
+    assert (message.header.frame_id, message.child_frame_id) == ("odom", "torso")
+
+
+def test_odometry_returns_as_it_was() -> None:
+    qpos, qvel = free_state()
+    received = messages.unpack_odometry(
+        messages.pack_odometry(BODY, qpos, qvel, STAMP, "torso"), "odom", "child"
+    )
+    assert_allclose(received[0], qpos, rtol=0, atol=0)
+    assert_allclose(received[1], qvel, rtol=0, atol=1e-15)
+
+
+def test_a_twist_in_the_world_frame_is_understood() -> None:
+    qpos, qvel = free_state()
+    message = messages.pack_odometry(BODY, qpos, qvel, STAMP, "torso")
+    linear, angular = qvel[:3], quat2mat(qpos[3:]) @ qvel[3:]
+    twist = message.twist.twist
+    twist.linear.x, twist.linear.y, twist.linear.z = map(float, linear)
+    twist.angular.x, twist.angular.y, twist.angular.z = map(float, angular)
+    assert_allclose(messages.unpack_odometry(message, "odom", "world")[1], qvel, rtol=0, atol=1e-15)
+
+
+def test_the_twist_is_how_mujoco_moves_the_body(humanoid_getup: Task, humanoid: JointMapping) -> None:
+    """The frames against the physics: where the body is a moment later, seen from its own frame."""
+    model, step = humanoid_getup.model, 1e-6
+    qpos, qvel = numbers(humanoid)
+    assert humanoid.base is not None
+    twist = messages.pack_odometry(humanoid.base, qpos, qvel, 0, "torso").twist.twist
+    later = qpos.copy()
+    mujoco.mj_integratePos(model, later, qvel, step)
+    before, after = quat2mat(qpos[3:7]), quat2mat(later[3:7])
+    linear = before.T @ (later[:3] - qpos[:3]) / step
+    spin = (before.T @ after - np.eye(3)) / step
+    assert_allclose([twist.linear.x, twist.linear.y, twist.linear.z], linear, atol=1e-5)
+    assert_allclose(
+        [twist.angular.x, twist.angular.y, twist.angular.z], [spin[2, 1], spin[0, 2], spin[1, 0]], atol=1e-5
+    )
+
+
+def test_odometry_that_is_no_pose_is_refused() -> None:
+    message = Odometry()
+    message.pose.pose.orientation.w = 0.5
+    with pytest.raises(PoloError, match=r"odom: the orientation .* is not a unit quaternion"):
+        messages.unpack_odometry(message, "odom", "child")
+    message.pose.pose.orientation.w = 1.0
+    message.twist.twist.angular.y = math.nan
+    with pytest.raises(PoloError, match="objects/box/odom holds a value that is not finite"):
+        messages.unpack_odometry(message, "objects/box/odom", "child")
+
+
+def test_a_goal_returns_as_it_was() -> None:
+    qpos, _ = free_state()
+    position, quaternion, stamp = messages.unpack_goal(messages.pack_goal(qpos[:3], qpos[3:], STAMP))
+    assert stamp == STAMP
+    assert [*position, *quaternion] == list(qpos)
+
+
+def test_a_command_says_which_state_it_answers() -> None:
+    values, answered = messages.unpack_command(messages.pack_command(np.array([1.0, -2.5]), STAMP))
+    assert list(values) == [1.0, -2.5]
+    assert answered == STAMP
+
+
+def test_a_command_need_not_say_what_it_answers() -> None:
+    message = Float64MultiArray(data=[1.0])
+    assert messages.unpack_command(message)[1] is None
+    message.layout.dim = [MultiArrayDimension(label="joint")]
+    assert messages.unpack_command(message)[1] is None
+    message.layout.dim = [MultiArrayDimension(label="answers_stamp_ns=soon")]
+    with pytest.raises(PoloError, match="'answers_stamp_ns=soon' must end in a stamp in ns"):
+        messages.unpack_command(message)
+
+
+def test_experience_returns_as_it_was(humanoid_getup: Task) -> None:
+    rng = np.random.default_rng(0)
+    state, ctrl = rng.normal(size=humanoid_getup.state_size), rng.normal(size=humanoid_getup.model.nu)
+    first = messages.pack_experience(1.5, 2, state, ctrl, -0.25)
+    second = messages.pack_experience(1.508, 2, 2.0 * state, -ctrl, 0.5)
+    first.data.extend(second.data)
+    rows = messages.unpack_experience(first, humanoid_getup)
+    assert list(rows["time"]) == [1.5, 1.508]
+    assert list(rows["episode"]) == [2.0, 2.0]
+    assert list(rows["reward"]) == [-0.25, 0.5]
+    assert_allclose(rows["state"], [state, 2.0 * state], rtol=0, atol=0)
+    assert_allclose(rows["ctrl"], [ctrl, -ctrl], rtol=0, atol=0)
+
+
+def test_experience_of_a_wrong_size_or_not_finite_is_refused(cartpole: Task) -> None:
+    message = messages.pack_experience(0.0, 0, np.zeros(4), np.zeros(1), 0.0)
+    message.data[3] = math.nan
+    with pytest.raises(PoloError, match="not finite"):
+        messages.unpack_experience(message, cartpole)
+    for data in (list[float](), list(message.data[:-1])):
+        with pytest.raises(PoloError, match=f"experience has {len(data)} values, not a multiple of 8"):
+            messages.unpack_experience(Float64MultiArray(data=data), cartpole)
+
+
+def test_the_schema_tells_a_reader_the_fields(cartpole: Task) -> None:
+    schema = json.loads(messages.experience_schema(cartpole, ["slider", "hinge"]))
+    assert schema["joints"] == ["slider", "hinge"]
+    assert schema["dt"] == cartpole.timestep
+    assert [(field["name"], field["size"]) for field in schema["fields"]] == [
+        ("time", 1), ("episode", 1), ("qpos", 2), ("qvel", 2), ("ctrl", 1), ("reward", 1),
+    ]  # fmt: skip
+    messages.check_schema(json.dumps(schema), cartpole)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "sentence"),
+    [
+        ("task", "juggling", "experience is of task juggling, not cartpole_swingup"),
+        ("model_hash", "0123", "experience is of model_hash 0123, not"),
+        ("version", 99, "experience is of version 99, not 1"),
+        ("fields", [], "other fields"),
+        ("fields", None, "is not a schema"),
+    ],
+)
+def test_another_schema_is_refused(cartpole: Task, key: str, value: object, sentence: str) -> None:
+    schema = json.loads(messages.experience_schema(cartpole, [])) | {key: value}
+    with pytest.raises(PoloError, match=sentence):
+        messages.check_schema(json.dumps(schema), cartpole)
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{", "{}", "null"])
+def test_what_is_no_schema_is_refused(cartpole: Task, content: str) -> None:
+    with pytest.raises(PoloError, match="experience/schema is not a schema"):
+        messages.check_schema(content, cartpole)
+
+
+def test_bytes_return_as_they_were() -> None:
+    content = bytes(range(256)) * 3
+    assert messages.unpack_bytes(messages.pack_bytes(content)) == content
+
+
+def test_a_plan_holds_efforts_by_joint_in_absolute_time(cartpole: Task) -> None:
+    plan = Plan(start=12.5, spacing=0.3, knots=np.array([[0.1], [-0.2], [1.0], [0.5]]), interpolation="cubic")
+    message = messages.pack_plan(JointMapping(cartpole.model), plan, plan.knots)
+    assert messages.from_stamp(message.header.stamp) == 12_500_000_000
+    assert message.header.frame_id == "interpolation:cubic"
+    assert message.joint_names == ["slider"]
+    assert_allclose([point.effort[0] for point in message.points], [1.0, -2.0, 10.0, 5.0])
+    after = [point.time_from_start.sec * 10**9 + point.time_from_start.nanosec for point in message.points]
+    assert after == [0, 300_000_000, 600_000_000, 900_000_000]
+
+
+def test_traces_show_the_best_one_thick_and_red() -> None:
+    positions = np.random.default_rng(0).normal(size=(30, 5, 3))
+    returns = np.linspace(3.0, -3.0, 30)
+    message = messages.pack_traces(positions, returns, STAMP, most=4)
+    assert [marker.id for marker in message.markers] == [3, 2, 1, 0]
+    worst, best = message.markers[0], message.markers[-1]
+    assert best.ns == "best" and best.scale.x > worst.scale.x
+    assert (best.color.r, best.color.b, worst.color.r, worst.color.b) == (1.0, 0.0, 0.0, 1.0)
+    assert_allclose(messages.best_trace(message), positions[0])
+    assert all(marker.header.frame_id == "odom" for marker in message.markers)
+
+
+def test_traces_of_equal_or_no_rollouts_are_drawn_all_the_same() -> None:
+    message = messages.pack_traces(np.zeros((2, 3, 3)), np.ones(2), STAMP)
+    assert len(message.markers) == 2
+    empty = messages.pack_traces(np.zeros((0, 3, 3)), np.ones(0), STAMP)
+    assert messages.best_trace(empty).shape == (0, 3)
+
+
+def test_diagnostics_name_level_and_values() -> None:
+    message = messages.pack_diagnostics("planner_node", 1, "late", {"plans": 3}, STAMP)
+    (status,) = message.status
+    assert (status.name, status.level, status.message) == ("planner_node", b"\x01", "late")
+    assert [(pair.key, pair.value) for pair in status.values] == [("plans", "3")]
+    assert messages.from_stamp(message.header.stamp) == STAMP

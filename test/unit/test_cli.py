@@ -1,0 +1,224 @@
+"""The command `polo`: every command does its work, and bad input gets one sentence."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from polo_ros.cli import main
+from polo_ros.files import share_path
+from polo_ros.parameters.documentation import tasks_markdown
+from polo_ros.parameters.node_tables import NODES, node_table
+from polo_ros.tasks import task_class, task_classes
+
+FAST = [
+    "horizon:=16", "rollouts:=8", "gradient_steps:=4", "target_states:=4", "warmup_labels:=1",
+    "target_horizon:=8", "target_rollouts:=6", "target_iterations:=1", "ensemble_size:=2",
+]  # fmt: skip
+OPTIONS = [word for setting in FAST for word in ("-p", setting)]
+TRAIN = ["train", "cartpole_swingup", *OPTIONS, "--episode", "16"]
+EVALUATE = ["evaluate", "cartpole_swingup", *OPTIONS, "--seeds", "2", "--steps", "5"]
+# the console script `polo` calls this function
+POLO = [sys.executable, "-c", "import sys; from polo_ros.cli import main; sys.exit(main())"]
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that `polo train` has filled."""
+    out = tmp_path_factory.mktemp("trained")
+    assert main([*TRAIN, "--steps", "16", "--out", str(out)]) == 0
+    return out
+
+
+def refusal(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
+    """The one line that a refused command prints."""
+    assert main(arguments) == 1
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    (line,) = captured.err.splitlines()
+    assert line.startswith("polo: ")
+    return line
+
+
+def test_tasks_lists_every_task(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["tasks"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == list(task_classes())
+    assert {"cartpole_swingup", "humanoid_getup"} <= {line.split()[0] for line in lines}
+    for line, task in zip(lines, task_classes().values(), strict=True):
+        assert line.endswith(task.summary)
+
+
+def test_tasks_writes_a_picture_of_every_task(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = tmp_path / "new" / "pictures"
+    assert main(["tasks", "--pictures", str(folder)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    for line, (name, task) in zip(lines, task_classes().items(), strict=True):
+        path = folder / f"{name}.png"
+        assert line.split()[0] == name and line.endswith(f"{task.summary}  {path}")
+        assert path.read_bytes().startswith(b"\x89PNG")
+    assert len(list(folder.iterdir())) == len(lines)
+
+
+def test_tasks_prints_the_page(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["tasks", "--markdown"]) == 0
+    assert capsys.readouterr().out == tasks_markdown()
+
+
+def test_pictures_that_cannot_be_written_get_one_sentence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "file"
+    file.write_text("not a folder")
+    assert "could not be written" in refusal(["tasks", "--pictures", str(file)], capsys)
+
+
+def test_parameters_prints_every_parameter_of_every_node(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["parameters"]) == 0
+    sections = capsys.readouterr().out.split("\n## ")[1:]
+    assert [section.split("\n")[0] for section in sections] == list(NODES)
+    for node, section in zip(NODES, sections, strict=True):
+        rows = [line for line in section.splitlines() if line.startswith("| `")]
+        table = node_table(node, task_class("humanoid_getup"))
+        assert [row.split("`")[1] for row in rows] == [parameter.name for parameter in table]
+        for row, parameter in zip(rows, table, strict=True):
+            assert row.endswith(f"| {parameter.description} |")
+            assert row.count(" | ") == 5
+
+
+def test_train_says_where_the_weights_are(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "out"
+    assert main([*TRAIN, "--steps", "16", "--out", str(out)]) == 0
+    captured = capsys.readouterr()
+    assert captured.out == f"weights: {out}/weights.safetensors\n"
+    assert "train cartpole_swingup" in captured.err and "16/16" in captured.err  # the progress bar
+    assert (out / "weights.safetensors").is_file()
+
+
+def test_train_goes_on_with_resume(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = [*TRAIN, "--out", str(tmp_path)]
+    assert main([*arguments, "--steps", "16"]) == 0
+    assert main([*arguments, "--steps", "32", "--resume"]) == 0
+    assert "32/32" in capsys.readouterr().err
+    assert len((tmp_path / "metrics.csv").read_text().splitlines()) == 4  # a comment, names, two episodes
+
+
+def test_results_go_to_runs_unless_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main([*TRAIN, "--steps", "16", "--seed", "5"]) == 0
+    assert main(EVALUATE) == 0
+    assert (tmp_path / "runs" / "cartpole_swingup-5" / "weights.safetensors").is_file()
+    assert (tmp_path / "runs" / "cartpole_swingup-evaluation" / "evaluation.csv").is_file()
+
+
+def test_evaluate_sums_up(trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    capsys.readouterr()
+    weights = str(trained / "weights.safetensors")
+    said = {}
+    for name, options in (("value", []), ("none", ["--no-value"])):
+        out = tmp_path / name
+        assert main([*EVALUATE, "--weights", weights, "--out", str(out), *options]) == 0
+        said[name] = capsys.readouterr().out
+        assert said[name].startswith("cartpole_swingup: 0 of 2 seeds solved, mean reward ")
+        assert said[name].endswith(f"; {out}\n")
+        assert len((out / "evaluation.csv").read_text().splitlines()) == 4
+    rows = [(tmp_path / name / "evaluation.csv").read_text().splitlines()[2] for name in said]
+    assert rows[0].split(",")[:8] != rows[1].split(",")[:8]  # the weights were used
+
+
+def test_polo_runs_as_a_program(tmp_path: Path) -> None:
+    good = subprocess.run([*POLO, "tasks"], capture_output=True, text=True, timeout=60, check=True)
+    assert "cartpole_swingup" in good.stdout
+    bad = subprocess.run(
+        [*POLO, "train", "juggling"], capture_output=True, text=True, timeout=60, check=False, cwd=tmp_path
+    )
+    assert bad.returncode == 1
+    assert bad.stderr.startswith("polo: there is no task 'juggling'") and bad.stderr.count("\n") == 1
+
+
+def test_full_disk_ends_training_with_a_sentence_and_the_old_checkpoint(
+    trained: Path, tmp_path: Path
+) -> None:
+    names = ("checkpoint.safetensors", "metrics.csv", "weights.safetensors")
+    for name in names:
+        (tmp_path / name).write_bytes((trained / name).read_bytes())
+    # the kernel lets no file grow beyond 8 KiB: metrics fit, a checkpoint does not
+    limited = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (8192, 8192)); "
+    done = subprocess.run(
+        [*POLO[:2], limited + POLO[2], *TRAIN, "--steps", "32", "--resume", "--out", str(tmp_path)],
+        capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1
+    path = tmp_path / "checkpoint.safetensors"
+    assert done.stderr.splitlines()[-1] == (
+        f"polo: {path} could not be written (File too large); the previous file is untouched"
+    )
+    assert path.read_bytes() == (trained / "checkpoint.safetensors").read_bytes()
+    assert sorted(file.name for file in tmp_path.iterdir()) == sorted(names)
+    assert main([*TRAIN, "--steps", "32", "--resume", "--out", str(tmp_path)]) == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["train", "juggling"], "there is no task 'juggling'; known are cartpole_swingup, hand_cube, "),
+        (["evaluate", "juggling"], "there is no task 'juggling'"),
+        ([*TRAIN, "--config", "missing.yaml"], "missing.yaml could not be read (No such file or directory)"),
+        ([*TRAIN, "--steps", "0"], "steps must be at least 1, not 0"),
+        ([*TRAIN, "--episode", "-3"], "episode must be at least 1, not -3"),
+        ([*TRAIN, "--seed", "-1"], "seed must be at least 0, not -1"),
+        ([*TRAIN, "--resume"], "checkpoint.safetensors could not be read"),
+        ([*TRAIN, "-p", "horizon:=0"], "horizon must lie in [1, 256], not 0"),
+        ([*TRAIN, "-p", "temperature:=-1.0"], "temperature must lie in [0.01, 5.0], not -1.0"),
+        ([*TRAIN, "-p", "rollouts:=4"], "rollouts 4 are too few for 4 knots; use at least 6"),
+        ([*TRAIN, "-p", "model_path:=none.xml"], "there is no MJCF file none.xml"),
+        ([*TRAIN, "-p", "colour:=red"], "colour"),
+        ([*TRAIN, "-p", "horizon"], "horizon"),
+        ([*EVALUATE, "--steps", "0"], "steps must be at least 1, not 0"),
+        ([*EVALUATE, "--seeds", "0"], "seeds must be at least 1, not 0"),
+        ([*EVALUATE, "--weights", "missing.safetensors"], "missing.safetensors"),
+    ],
+)
+def test_bad_input_gets_one_sentence(
+    arguments: list[str],
+    message: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert message in refusal(arguments, capsys)
+    assert list(tmp_path.iterdir()) == []  # a refused command leaves nothing behind
+
+
+def test_bad_weights_get_one_sentence(
+    trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    capsys.readouterr()
+    weights, broken = trained / "weights.safetensors", tmp_path / "broken.safetensors"
+    broken.write_bytes(weights.read_bytes()[:-5])
+    assert "corrupted" in refusal([*EVALUATE, "--weights", str(broken)], capsys)
+    assert f"there is no file {tmp_path}" in refusal([*EVALUATE, "--weights", str(tmp_path)], capsys)
+    other = refusal(["evaluate", "humanoid_getup", "--weights", str(weights)], capsys)
+    assert "are of task cartpole_swingup, not humanoid_getup" in other
+    scaled = refusal([*EVALUATE, "--weights", str(weights), "-p", "torque_scale:=0.5"], capsys)
+    assert "use the model and torque_scale they were trained with" in scaled
+
+
+def test_bad_files_get_one_sentence(
+    trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    capsys.readouterr()
+    yaml = tmp_path / "file.yaml"
+    yaml.write_text("a: [")
+    assert "is not valid YAML" in refusal([*TRAIN, "--config", str(yaml)], capsys)
+    foreign = refusal([*TRAIN, "--config", str(share_path("config", "humanoid_getup.yaml"))], capsys)
+    assert "is for task humanoid_getup, not cartpole_swingup" in foreign
+    again = refusal([*TRAIN, "--steps", "16", "--out", str(trained)], capsys)
+    assert "exists; give --resume to go on from it or another --out" in again
+    for command in (TRAIN, EVALUATE):
+        assert str(yaml) in refusal([*command, "--out", str(yaml)], capsys)
+        assert yaml.read_text() == "a: ["
