@@ -15,7 +15,7 @@ from polo_ros.control.plan_follower import PlanFollower
 from polo_ros.control.prediction import Predictor
 from polo_ros.control.safety import SafetyGate
 from polo_ros.control.schedule import NO_PLAN, RUN_OUT, Schedule, why_unfollowed
-from polo_ros.control.simulated_clock import LONGEST_WAIT, MOST_CATCH_UP, SimulatedClock
+from polo_ros.control.simulated_clock import MAX_CATCH_UP_PERIODS, MAX_WAIT_NS, SimulatedClock
 from polo_ros.control.state import Snapshot
 from polo_ros.planner import Plan, Planner, PlannerConfig
 from polo_ros.tasks import Task
@@ -82,16 +82,16 @@ def test_why_there_is_no_plan_to_follow() -> None:
 # ---- latency
 
 
-def plans_take(ahead: LatencyEstimate, spans: list[int], pace: float = 1.0, resolution: int = 1) -> None:
+def plans_take(ahead: LatencyEstimate, spans: list[int], ratio: float = 1.0, resolution: int = 1) -> None:
     """Plans one after another, each so many ns of monotonic time long."""
     wall = 0
     for span in spans:
-        ahead.begin(wall, round(pace * wall) // resolution * resolution)
+        ahead.begin(wall, round(ratio * wall) // resolution * resolution)
         wall += span
         ahead.end(wall)
 
 
-def test_the_second_plan_looks_ahead_by_what_the_first_took() -> None:
+def test_the_second_plan_starts_later_by_what_the_first_one_took() -> None:
     ahead = LatencyEstimate(PERIOD)
     assert ahead.periods(age=0) == 0
     assert ahead.periods(age=5 * MS) == 1
@@ -115,16 +115,16 @@ def test_old_planning_times_are_dropped_and_the_look_ahead_is_bounded() -> None:
     assert ahead.periods(age=0) == 2
 
 
-@pytest.mark.parametrize("pace", [0.25, 0.5, 2.0])
-def test_simulated_time_has_its_own_rate_and_advances_by_whole_periods(pace: float) -> None:
+@pytest.mark.parametrize("ratio", [0.25, 0.5, 2.0])
+def test_simulated_time_has_its_own_rate_and_advances_by_whole_periods(ratio: float) -> None:
     ahead = LatencyEstimate(PERIOD, resolution=PERIOD)
     span, waited = 36 * MS, 10 * MS
-    plans_take(ahead, [span] * 21, pace, resolution=PERIOD)
-    # in twenty plans the pace is known to one period, and never underestimated
-    least = (waited + span) * pace / PERIOD
+    plans_take(ahead, [span] * 21, ratio, resolution=PERIOD)
+    # from twenty plans the ratio is known to one period, and never underestimated
+    least = (waited + span) * ratio / PERIOD
     error = (waited + span) / (20 * span)
     assert least <= ahead.periods(age=0, waited=waited) <= math.ceil(least + error)
-    assert ahead.periods(age=3 * PERIOD, waited=waited) >= 3 + span * pace / PERIOD
+    assert ahead.periods(age=3 * PERIOD, waited=waited) >= 3 + span * ratio / PERIOD
 
 
 def test_a_jump_or_a_pause_does_not_count_for_the_rate() -> None:
@@ -293,39 +293,39 @@ def test_prediction_uses_the_safe_action_where_no_plan_acts(cartpole: Task) -> N
 
 @pytest.mark.parametrize("factor", [0.3, 1.0, 2.5])
 def test_periods_begin_when_they_are_due_and_lateness_does_not_add_up(factor: float) -> None:
-    pace, rng = SimulatedClock(PERIOD), np.random.default_rng(0)
+    clock, rng = SimulatedClock(PERIOD), np.random.default_rng(0)
     wall = began = 10**12
     simulated = 0
-    assert pace.due(wall, simulated, factor) == 0
+    assert clock.due(wall, simulated, factor) == 0
     while simulated < 100 * PERIOD:
-        wall += pace.wait(wall, simulated)
+        wall += clock.wait(wall, simulated)
         exact = (wall - began) * factor
         wall += int(rng.integers(0, 3 * MS))  # the timer goes off late
-        stepped = pace.due(wall, simulated, factor)
+        stepped = clock.due(wall, simulated, factor)
         simulated += stepped * PERIOD
         assert simulated <= (wall - began) * factor + 2
         assert not stepped or simulated == pytest.approx(exact, abs=2 * factor + 1)
 
 
 def test_periods_that_cannot_be_caught_up_are_dropped() -> None:
-    pace = SimulatedClock(PERIOD)
-    pace.due(0, 0, 1.0)
-    assert pace.due(15 * PERIOD, 0, 1.0) == MOST_CATCH_UP
-    assert pace.late == 15 - MOST_CATCH_UP
-    assert pace.wait(15 * PERIOD, MOST_CATCH_UP * PERIOD) == PERIOD
+    clock = SimulatedClock(PERIOD)
+    clock.due(0, 0, 1.0)
+    assert clock.due(15 * PERIOD, 0, 1.0) == MAX_CATCH_UP_PERIODS
+    assert clock.late == 15 - MAX_CATCH_UP_PERIODS
+    assert clock.wait(15 * PERIOD, MAX_CATCH_UP_PERIODS * PERIOD) == PERIOD
 
 
 def test_another_factor_or_a_restart_begins_a_new_schedule() -> None:
-    pace = SimulatedClock(PERIOD)
-    pace.due(0, 0, 1.0)
-    assert pace.due(5 * MS, 0, 0.5) == 0
-    assert pace.wait(5 * MS, 0) == 2 * PERIOD
-    assert pace.due(5 * MS + 2 * PERIOD, 0, 0.5) == 1
-    pace.restart()
-    assert pace.due(300 * MS, 0, 0.5) == 0
-    assert pace.due(300 * MS + 2 * PERIOD, 0, 0.5) == 1
-    assert pace.due(300 * MS + 2 * PERIOD, 0, 0.01) == 0
-    assert pace.wait(300 * MS + 2 * PERIOD, 0) == LONGEST_WAIT
+    clock = SimulatedClock(PERIOD)
+    clock.due(0, 0, 1.0)
+    assert clock.due(5 * MS, 0, 0.5) == 0
+    assert clock.wait(5 * MS, 0) == 2 * PERIOD
+    assert clock.due(5 * MS + 2 * PERIOD, 0, 0.5) == 1
+    clock.restart()
+    assert clock.due(300 * MS, 0, 0.5) == 0
+    assert clock.due(300 * MS + 2 * PERIOD, 0, 0.5) == 1
+    assert clock.due(300 * MS + 2 * PERIOD, 0, 0.01) == 0
+    assert clock.wait(300 * MS + 2 * PERIOD, 0) == MAX_WAIT_NS
 
 
 # ---- threads
