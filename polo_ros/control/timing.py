@@ -1,10 +1,13 @@
 """How well the control timer keeps time."""
 
+from polo_ros.control import NANOSECONDS
+
 
 class Timing:
-    """Counts control ticks and judges their time, by whatever clock the control timer runs.
+    """Counts control ticks and late ones, and keeps the ages of the plans and states used at them.
 
-    Ages are by stamps: a plan is as old as the state it was made from. Used by one thread.
+    Times are by the clock of the control timer. Ages are by stamps: a plan is as old as the state that it
+    was made from. Used by one thread.
 
     Args:
       period: of the control timer, in ns.
@@ -32,7 +35,7 @@ class Timing:
         self._last_tick = now
         for stamp, ages in zip((plan, state), self._ages.values(), strict=True):
             if stamp is not None:
-                ages.append((now - stamp) / 1e9)
+                ages.append((now - stamp) / NANOSECONDS)
 
     def report(self, now: int, plans: int) -> dict[str, object]:
         """The counts so far, and ages in s and plans per second since the last report.
@@ -42,7 +45,7 @@ class Timing:
           plans: how many have been made so far.
 
         Returns:
-          Counts, mean and worst ages and the plan rate by name, without those that nothing is known of.
+          Counts, mean and worst ages and the plan rate by name, without those that are not known yet.
         """
         values: dict[str, object] = dict(self._counts)
         for name, ages in self._ages.items():
@@ -51,6 +54,6 @@ class Timing:
                 ages.clear()
         if self._reported is not None and now > self._reported[0]:
             then, before = self._reported
-            values["plan_rate"] = f"{1e9 * (plans - before) / (now - then):.2f}"
+            values["plan_rate"] = f"{NANOSECONDS * (plans - before) / (now - then):.2f}"
         self._reported = now, plans
         return values
