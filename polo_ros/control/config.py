@@ -18,6 +18,7 @@ class SafetyParameters:
       ramp_time: time over which efforts grow to full size after enabling, in s.
       safe_action: what is commanded when not planning, one of `SAFE_ACTIONS`.
       damping: gain of the damping safe action, in N·m·s/rad.
+      silence_timeout: wall time without a message of the state at which it is stale, in s.
     """
 
     state_timeout: float = 0.1
@@ -25,6 +26,7 @@ class SafetyParameters:
     ramp_time: float = 0.0
     safe_action: str = "zero"
     damping: float = 5.0
+    silence_timeout: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,10 @@ class PlannerNodeConfig(CommonConfig):
         0.1, "Age at which a state is stale in real time, in s.", low=0.01, high=2.0,
         name="safety.state_timeout",
     )  # fmt: skip
+    silence_timeout: float = parameter(
+        1.0, "Time by a monotonic clock without a state message at which the state is stale, in s.",
+        low=0.1, high=60.0, name="safety.silence_timeout",
+    )  # fmt: skip
     max_effort_scale: float = parameter(
         1.0, "Share of each actuator's range that commands may use.", low=0.0, high=1.0,
         name="safety.max_effort_scale",
@@ -107,6 +113,7 @@ class PlannerNodeConfig(CommonConfig):
             ramp_time=self.ramp_time,
             safe_action=self.safe_action,
             damping=self.damping,
+            silence_timeout=self.silence_timeout,
         )
 
 

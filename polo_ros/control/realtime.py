@@ -60,14 +60,16 @@ class RealTimeController(Controller):
     def status(self) -> Status:
         """Whether commands flow and why not, how planning goes, and how time is kept."""
         status = super().status()
-        timing = self._timing.report(self._clock(), self._counts["plans"])
-        status = replace(status, values=status.values | timing)
-        missed = self._counts["missed_plans"]
-        if status.level is Level.OK and missed > self._missed_reported:
+        now, plans, missed = self._clock(), self._counts["plans"], self._counts["missed_plans"]
+        late = self._timing.late(now, plans, self._counts["late_plans"])
+        status = replace(status, values=status.values | self._timing.report(now, plans))
+        if status.level is not Level.OK:
+            return status
+        if missed > self._missed_reported:
+            ran_out = "the plan ran out before the next one came"
+            late = f"{ran_out}; {late}" if late else ran_out
             self._missed_reported = missed
-            text = "planning was late: the plan ran out before the next one came"
-            return replace(status, level=Level.WARN, text=text)
-        return status
+        return replace(status, level=Level.WARN, text=f"planning is late: {late}") if late else status
 
     def close(self) -> bool:
         """Let the last plan finish and leave the robot with its safe action; whether that was sent."""
@@ -98,7 +100,10 @@ class RealTimeController(Controller):
     def _why_gated(self, now: int) -> str:
         """Why the gate lets no plan through at a time in ns; empty where it does."""
         age = (now - self._latest.stamp) / NANOSECONDS if self._latest is not None else None
-        return self._gate.reason(age, self._states.missing())
+        missing = self._states.missing()
+        # parts too far apart make no new state: they are the cause of its age
+        unassembled = self._gate.reason(None, missing) or self._states.apart()
+        return unassembled or self._gate.reason(age, missing) or self._silence()
 
     # ---- planning, on its own thread
 

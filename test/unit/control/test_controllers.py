@@ -1,6 +1,8 @@
 """The controllers as the planner node uses them, without ROS: parts of the state in, commands out."""
 
+import re
 import threading
+import time
 from collections.abc import Callable, Generator
 from typing import Any
 
@@ -214,6 +216,23 @@ def test_a_failure_of_planning_reaches_check(make: Make, results: Results) -> No
         controller.check()
 
 
+def test_in_lockstep_silence_is_said_but_no_wall_clock_decides_on_commands(
+    make: Make, results: Results
+) -> None:
+    controller = make(lockstep=True, silence_timeout=0.1)
+    add_state(controller, 0)
+    results.wait("show", 1)
+    assert controller.status().text == "planning"
+    time.sleep(0.15)
+    status = controller.status()
+    assert status.level is Level.WARN
+    assert re.fullmatch(r"no state has come for 0\.\d s", status.text)
+    add_state(controller, PERIOD)
+    results.wait("show", 2)
+    assert controller.status().text == "planning"
+    assert len(results.of("record")) == 2
+
+
 def test_another_control_rate_than_the_tasks_is_refused(make: Make) -> None:
     with pytest.raises(PoloError, match=r"control_rate 30\.0 is not task cartpole_swingup's 50 control"):
         make(lockstep=True, control_rate=30.0)
@@ -267,6 +286,45 @@ def test_in_real_time_a_stale_state_and_a_plan_that_ran_out_are_said(make: Make,
     assert (status.text, status.values["missed_plans"]) == ("safe action: the plan has run out", 1)
     assert list(tick(controller, results, 2 * NANOSECONDS)) == [0.0]
     assert controller.status().text == "safe action: the state is 2.000 s old, more than 1.000 s"
+
+
+def test_states_that_stop_with_their_clock_are_stale(make: Make, results: Results) -> None:
+    controller = make(lockstep=False, latency_compensation=False, silence_timeout=0.1)
+    add_state(controller, 0)
+    results.wait("show", 1)
+    assert any(tick(controller, results, PERIOD))
+    time.sleep(0.15)  # simulated time stands still
+    assert list(tick(controller, results, PERIOD)) == [0.0]
+    status = controller.status()
+    assert status.level is Level.WARN
+    assert re.fullmatch(r"safe action: no state has come for 0\.\d s", status.text)
+    add_state(controller, 0)  # the same state again: the simulator is there, and was paused
+    assert any(tick(controller, results, PERIOD))
+    assert controller.status().text == "planning"
+
+
+def run(controller: RealTimeController, results: Results, stamps: list[int]) -> None:
+    """At each time in ns a control tick, and then a state and its plan."""
+    for stamp in stamps:
+        tick(controller, results, stamp)
+        add_state(controller, stamp)
+        results.wait("show", len(results.of("show")) + 1)
+
+
+def test_late_ticks_and_old_plans_are_said_with_their_figures(make: Make, results: Results) -> None:
+    controller = make(lockstep=False, latency_compensation=False, state_timeout=1.0)
+    add_state(controller, 0)
+    results.wait("show", 1)
+    controller.status()
+    run(controller, results, [index * PERIOD for index in range(1, 12)])
+    assert controller.status().text == "planning"
+    run(controller, results, [(12 + 4 * index) * PERIOD for index in range(10)])
+    status = controller.status()
+    assert status.level is Level.WARN
+    assert status.text == (
+        "planning is late: 9 of 10 control ticks missed their deadline; plans are 0.074 s old, more than "
+        "0.060 s; 13.5 plans per second for 50 commands"
+    )
 
 
 def test_enabling_again_waits_for_a_new_plan(make: Make, results: Results) -> None:
