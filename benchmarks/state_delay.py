@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from polo_ros.agent.world import World
+from polo_ros.arrays import Array
 from polo_ros.control import NANOSECONDS
 from polo_ros.control.command_history import Command
 from polo_ros.control.config import SafetyParameters
@@ -104,7 +105,7 @@ def run(job: Job, steps: int) -> tuple[int, float]:
     follower = PlanFollower(planner, gate, states.velocities, period)
     base = joints.base
     assert base is not None
-    odometry: list[tuple[np.ndarray, np.ndarray, int]] = []
+    odometry: list[tuple[Array, Array, int]] = []
     visited, controls = [], []
     for index in range(steps):
         now = index * period

@@ -14,7 +14,7 @@ KEPT_SPAN_NS = round(KEPT_SPAN_S * NANOSECONDS)
 
 @dataclass(frozen=True)
 class Sample:
-    """Positions and velocities of a part, as the model's `qpos` and `qvel` hold them, and their stamp in ns."""
+    """A part's entries of the model's `qpos` and `qvel`, and their stamp in ns."""
 
     qpos: Array
     qvel: Array
@@ -52,7 +52,7 @@ class RecentSamples:
         return self._samples[-1] if self._samples else None
 
     def around(self, moment: int) -> tuple[Sample, Sample]:
-        """The last sample up to a moment in ns and the first from it on; where one is missing, the other twice.
+        """The last sample up to a moment in ns and the first from it on; one that is missing is the other.
 
         Raises:
           IndexError: there is no sample yet.

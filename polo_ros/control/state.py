@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 import mujoco
 import numpy as np
+from numpy.typing import NDArray
 
 from polo_ros.arrays import Array
 from polo_ros.control import NANOSECONDS
@@ -12,6 +13,7 @@ from polo_ros.control.samples import KEPT_SPAN_NS, KEPT_SPAN_S, RecentSamples, S
 from polo_ros.errors import PoloError
 from polo_ros.tasks.task import Task
 
+Addresses = NDArray[np.int_]
 JOINTS = "joint_states"
 ODOM = "odom"
 GOAL = "goal"
@@ -34,8 +36,8 @@ class Snapshot:
 class Part:
     """A part of the state: which entries of `qpos` and of `qvel` it fills, and its recent samples."""
 
-    qpos: Array
-    qvel: Array
+    qpos: Addresses
+    qvel: Addresses
     samples: RecentSamples = field(default_factory=RecentSamples)
 
 
