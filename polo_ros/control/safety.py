@@ -241,7 +241,8 @@ class SafetyGate:
         """
         elapsed = min(max(time - self._motion.time, 0.0), self._period) if self._motion else 0.0
         step = self._joints.servo_ctrl(rate * elapsed)
-        return origin + (targets - origin).clip(-step, step)
+        approached: Array = origin + (targets - origin).clip(-step, step)
+        return approached
 
     def _limit_efforts(self, efforts: Array, scale: float) -> Array:
         """Efforts within a share of their ranges, (nu,)."""
