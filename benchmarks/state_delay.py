@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
+from polo_ros.agent.world import World
 from polo_ros.control import NANOSECONDS
 from polo_ros.control.command_history import Command
 from polo_ros.control.config import SafetyParameters
@@ -27,7 +28,6 @@ from polo_ros.control.state import ODOM, Snapshot, StateAssembler
 from polo_ros.errors import PoloError
 from polo_ros.files import share_path
 from polo_ros.learner.received_weights import ReceivedWeights
-from polo_ros.agent.world import World
 from polo_ros.parameters.settings import settings_for
 from polo_ros.planner import Planner
 
@@ -81,7 +81,9 @@ def main() -> None:
             file.flush()
             standing.setdefault((combined, delay), []).append(result[0])
     for (combined, delay), counts in standing.items():
-        print(f"{combined}, {delay:g} ms late: stands {np.mean(counts):.0f} of {options.steps} steps, {counts}")
+        print(
+            f"{combined}, {delay:g} ms late: stands {np.mean(counts):.0f} of {options.steps} steps, {counts}"
+        )
 
 
 def run(job: Job, steps: int) -> tuple[int, float]:

@@ -21,6 +21,7 @@ class SafetyParameters:
       max_rate: how fast the commands of servos may move, in rad/s or m/s; 0 for no limit.
       safe_action: what efforts do when no plan is followed, one of `SAFE_ACTIONS`; "hold" damps them.
       damping: gain of the damping safe action, in N·m·s/rad.
+      silence_timeout: wall time without a message of the state at which it is stale, in s.
       neutral_rate: how fast enabled servos go to the task's neutral pose when no plan is followed, in
         rad/s or m/s; 0 for staying.
       disabled_action: what is commanded before the first enabling, one of `DISABLED_ACTIONS`.
@@ -32,6 +33,7 @@ class SafetyParameters:
     max_rate: float = 0.0
     safe_action: str = "zero"
     damping: float = 5.0
+    silence_timeout: float = 1.0
     neutral_rate: float = 0.0
     disabled_action: str = "silent"
 
@@ -84,6 +86,10 @@ class PlannerNodeConfig(CommonConfig):
         0.1, "Age at which a state is stale in real time, in s.", low=0.01, high=2.0,
         name="safety.state_timeout",
     )  # fmt: skip
+    silence_timeout: float = parameter(
+        1.0, "Time by a monotonic clock without a state message at which the state is stale, in s.",
+        low=0.1, high=60.0, name="safety.silence_timeout",
+    )  # fmt: skip
     max_effort_scale: float = parameter(
         1.0, "Share of each effort's range that commands may use.", low=0.0, high=1.0,
         name="safety.max_effort_scale",
@@ -134,6 +140,7 @@ class PlannerNodeConfig(CommonConfig):
             max_rate=self.max_rate,
             safe_action=self.safe_action,
             damping=self.damping,
+            silence_timeout=self.silence_timeout,
             neutral_rate=self.neutral_rate,
             disabled_action=self.disabled_action,
         )

@@ -1,6 +1,7 @@
 """The planner's side of control without a middleware: parts of the state in, commands out."""
 
 import threading
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -103,6 +104,8 @@ class Controller(ABC):
         self._states = StateAssembler(task, joints, node.lockstep)
         self._gate = SafetyGate(task, joints, node.autostart, node.safety)
         self._latest: Snapshot | None = None
+        # when the last message of a whole state came, by the monotonic clock, in ns
+        self._received: int | None = None
         self._last_sent: tuple[Array, int] | None = None
         self._episode = 0
         self._latency = 0
@@ -141,6 +144,7 @@ class Controller(ABC):
         stamp = self._states.stamp
         if stamp is None:
             return False
+        self._received = time.monotonic_ns()
         previous = self._latest.stamp if self._latest is not None else None
         if stamp == previous:
             self._on_repeated_state()
@@ -231,11 +235,27 @@ class Controller(ABC):
             return Status(Level.ERROR, f"{FOUND_NOTHING}; {followed}", values)
         if unfollowed:
             return Status(Level.WARN, f"safe action: {unfollowed}", values)
+        silence = self._silence()
+        if silence:
+            return Status(Level.WARN, silence, values)
         return Status(Level.OK, "planning", values)
 
     def _why_gated(self, now: int) -> str:
         """Why the gate lets no plan through at a time in ns; empty where it does."""
         return self._gate.reason(self._why_stale(now), self._states.missing())
+
+    def _silence(self) -> str:
+        """That no state has come for long by the monotonic clock; empty where one has.
+
+        Stamps do not tell where the clock that they are compared with stands still: with the simulator,
+        simulated time is gone, too.
+        """
+        if self._received is None:
+            return ""
+        parameters = self._gate.parameters
+        silent = (time.monotonic_ns() - self._received) / NANOSECONDS
+        limit = max(parameters.silence_timeout, parameters.state_timeout)
+        return f"no state has come for {silent:.1f} s" if silent > limit else ""
 
     @abstractmethod
     def _why_stale(self, now: int) -> str:

@@ -64,14 +64,16 @@ class RealTimeController(Controller):
     def status(self) -> Status:
         """Whether commands flow and why not, how planning goes, and how time is kept."""
         status = super().status()
-        timing = self._timing.report(self._clock(), self._counts["plans"])
-        status = replace(status, values=status.values | timing)
-        missed = self._counts["missed_plans"]
-        if status.level is Level.OK and missed > self._missed_reported:
+        now, plans, missed = self._clock(), self._counts["plans"], self._counts["missed_plans"]
+        late = self._timing.late(now, plans, self._counts["late_plans"])
+        status = replace(status, values=status.values | self._timing.report(now, plans))
+        if status.level is not Level.OK:
+            return status
+        if missed > self._missed_reported:
+            ran_out = "the plan ran out before the next one came"
+            late = f"{ran_out}; {late}" if late else ran_out
             self._missed_reported = missed
-            text = "planning was late: the plan ran out before the next one came"
-            return replace(status, level=Level.WARN, text=text)
-        return status
+        return replace(status, level=Level.WARN, text=f"planning is late: {late}") if late else status
 
     def close(self) -> bool:
         """Let the last plan finish and leave the robot with its safe action; whether that was sent."""
@@ -97,9 +99,10 @@ class RealTimeController(Controller):
         super()._check_gap(step)
 
     def _why_stale(self, now: int) -> str:
-        if self._latest is None:
-            return ""
-        return self._gate.why_stale((now - self._latest.stamp) / NANOSECONDS)
+        apart = self._states.apart()  # makes no new state, and so is the cause of its age
+        if apart or self._latest is None:
+            return apart
+        return self._gate.why_stale((now - self._latest.stamp) / NANOSECONDS) or self._silence()
 
     def _why_unfollowed(self) -> str:
         return self._held_back

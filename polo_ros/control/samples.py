@@ -25,10 +25,10 @@ STAMP = attrgetter("stamp")
 
 
 class RecentSamples:
-    """The samples of the last 0.2 s by stamp, of which at least one is as old as that where there is one.
+    """The samples of the last 0.2 s by stamp, and the one before them.
 
-    Samples may come late, in any order and twice. A stamp that is older than all that is kept means that
-    the clock has jumped back: what was kept is of another time and is dropped.
+    Samples may come late, in any order and twice. One that comes more than 0.2 s late means that the clock
+    has jumped back, or that the newest stamp was wrong: what was kept is of another time and is dropped.
     """
 
     def __init__(self) -> None:
@@ -37,7 +37,7 @@ class RecentSamples:
     def add(self, sample: Sample) -> None:
         """Take a sample; it replaces one of the same stamp."""
         samples = self._samples
-        if samples and sample.stamp < samples[0].stamp:
+        if samples and sample.stamp < samples[-1].stamp - KEPT_SPAN_NS:
             samples.clear()
         first = bisect_left(samples, sample.stamp, key=STAMP)
         last = bisect_right(samples, sample.stamp, key=STAMP)

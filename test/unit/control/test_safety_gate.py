@@ -271,8 +271,11 @@ def test_the_gates_states(gate: SafetyGate) -> None:
 
 def test_the_gates_parameters_are_the_nodes() -> None:
     config = PlannerNodeConfig(
-        state_timeout=0.2, max_effort_scale=0.3, ramp_time=0.4, max_rate=0.5, safe_action="hold",
-        damping=6.0, neutral_rate=0.7, disabled_action="hold_measured",
+        state_timeout=0.2, silence_timeout=2.0, max_effort_scale=0.3, ramp_time=0.4, max_rate=0.5,
+        safe_action="hold", damping=6.0, neutral_rate=0.7, disabled_action="hold_measured",
     )  # fmt: skip
-    assert config.safety == SafetyParameters(0.2, 0.3, 0.4, 0.5, "hold", 6.0, 0.7, "hold_measured")
+    assert config.safety == SafetyParameters(
+        state_timeout=0.2, silence_timeout=2.0, max_effort_scale=0.3, ramp_time=0.4, max_rate=0.5,
+        safe_action="hold", damping=6.0, neutral_rate=0.7, disabled_action="hold_measured",
+    )  # fmt: skip
     assert PlannerNodeConfig().safety == SafetyParameters()
