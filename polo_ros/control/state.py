@@ -132,15 +132,15 @@ class StateAssembler:
         stamp = self.stamp
         return None if stamp is None else Snapshot(self._at(stamp), stamp)
 
-    def velocities(self) -> Array:
-        """All generalised velocities as received last, (nv,)."""
+    def newest(self) -> tuple[Array, Array]:
+        """All positions (nq,) and generalised velocities (nv,) as received last, of whatever moments."""
         nq, nv = self._model.nq, self._model.nv
-        qvel: Array = self._rest[nq : nq + nv].copy()
+        qpos, qvel = self._rest[:nq].copy(), self._rest[nq : nq + nv].copy()
         for part in self._parts.values():
             newest = part.samples.newest
             if newest is not None:
-                qvel[part.qvel] = newest.qvel
-        return qvel
+                qpos[part.qpos], qvel[part.qvel] = newest.qpos, newest.qvel
+        return qpos, qvel
 
     def _stamps(self) -> dict[str, int | None]:
         """The newest stamp of every part that a state needs, by topic."""
