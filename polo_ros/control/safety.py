@@ -100,6 +100,11 @@ class SafetyGate:
         """Whether the e-stop is pressed."""
         return self.state is GateState.E_STOPPED
 
+    @property
+    def silent(self) -> bool:
+        """Whether nothing is commanded: before the first enabling, unless the parameters say otherwise."""
+        return not self._was_enabled and self.parameters.disabled_action == "silent"
+
     def enable(self, on: bool) -> tuple[bool, str]:
         """Answer a request to enable or disable with success and a sentence."""
         if on and self.e_stopped:
@@ -170,7 +175,7 @@ class SafetyGate:
           measured: what the safe action and the ramp begin from.
         """
         parameters = self.parameters  # once: they may be replaced meanwhile
-        if not self._was_enabled and parameters.disabled_action == "silent":
+        if self.silent:
             self._motion = None
             return None
         planned = wanted is not None and self.enabled and measured.fresh and bool(np.isfinite(wanted).all())
@@ -191,7 +196,7 @@ class SafetyGate:
         Servos keep their position. Efforts are released, whatever the safe action is: the driver may hold
         the last command for ever, and a brake of one moment pushes in the next.
         """
-        if not self._was_enabled and self.parameters.disabled_action == "silent":
+        if self.silent:
             return None
         ctrl = np.where(self._joints.servo, self._position(measured), self._released)
         return ctrl if np.isfinite(ctrl).all() else None
