@@ -73,11 +73,13 @@ class SafetyGate:
     Attributes:
       state: changed by `enable` and `e_stop` alone.
       parameters: may be replaced by any thread at any time, and act from the next command on.
+      blocked: why nothing may be sent at all, not even the safe action; empty where nothing is in the way.
     """
 
     def __init__(self, task: Task, joints: JointMapping, enabled: bool, parameters: SafetyParameters) -> None:
         self.state = GateState.ENABLED if enabled else GateState.NEVER_ENABLED
         self.parameters = parameters
+        self.blocked = ""
         self._joints = joints
         self._was_enabled = enabled
         self._low, self._high = task.control_low, task.control_high
@@ -102,8 +104,8 @@ class SafetyGate:
 
     @property
     def silent(self) -> bool:
-        """Whether nothing is commanded: before the first enabling, unless the parameters say otherwise."""
-        return not self._was_enabled and self.parameters.disabled_action == "silent"
+        """Whether nothing is sent: while blocked, and by default before the first enabling."""
+        return bool(self.blocked) or (not self._was_enabled and self.parameters.disabled_action == "silent")
 
     def enable(self, on: bool) -> tuple[bool, str]:
         """Answer a request to enable or disable with success and a sentence."""
@@ -153,6 +155,8 @@ class SafetyGate:
           stale: why the state is too old; empty where it is not.
           missing: topics without a message so far.
         """
+        if self.blocked:
+            return self.blocked
         if self.e_stopped:
             return "e-stop pressed"
         if not self.enabled:
@@ -166,8 +170,8 @@ class SafetyGate:
     def command(self, wanted: Array | None, time: float, measured: Measured) -> GatedCommand | None:
         """What to send; None where nothing must be sent.
 
-        That is so before the first enabling, unless `disabled_action` says otherwise, and where a servo
-        has neither a last command nor a recent measured position.
+        That is so while `blocked`, before the first enabling, unless `disabled_action` says otherwise, and
+        where a servo has neither a last command nor a recent measured position.
 
         Args:
           wanted: the plan's control, (nu,), followed only where all permits it; None for the safe action.
