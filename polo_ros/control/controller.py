@@ -239,7 +239,8 @@ class Controller(ABC):
             return Status(Level.ERROR, f"no commands: {self._gate.blocked}", values)
         reason = self._why_gated(self._clock())
         if reason:
-            return Status(Level.WARN, f"safe action: {reason}", values)
+            sent = "no command" if self._gate.silent else "safe action"
+            return Status(Level.WARN, f"{sent}: {reason}", values)
         unfollowed = self._why_unfollowed()
         if report is not None and not found_something(report):
             followed = f"safe action: {unfollowed}" if unfollowed else "following the last good plan"

@@ -41,10 +41,10 @@ class LockstepController(Controller):
         """The simulator asks again: the answer may be lost, or nothing was answered before enabling."""
         assert self._latest is not None
         with self._lock:
-            if self._why_gated(self._latest.stamp):
-                self._answer(self._latest, None)
-            elif self._last_sent is not None and self._last_sent[1] == self._latest.stamp:
-                self._outputs.send(*self._last_sent)
+            answered = self._last_sent is not None and self._last_sent[1] == self._latest.stamp
+            if answered or self._why_gated(self._latest.stamp):
+                # chosen again, which gives the same unless the gate has closed or its parameters changed
+                self._answer(self._latest, self._good)
             elif self._planned_for != self._latest.stamp:
                 self._submit(self._latest)
 
@@ -99,4 +99,4 @@ class LockstepController(Controller):
     def _forget_plans(self) -> None:
         with self._lock:
             super()._forget_plans()
-            self._good = None
+            self._good = self._last_sent = self._planned_for = None

@@ -102,6 +102,11 @@ class SafetyGate:
         """Whether the e-stop is pressed."""
         return self.state is GateState.E_STOPPED
 
+    @property
+    def silent(self) -> bool:
+        """Whether nothing is sent: while blocked, and by default before the first enabling."""
+        return bool(self.blocked) or (not self._was_enabled and self.parameters.disabled_action == "silent")
+
     def enable(self, on: bool) -> tuple[bool, str]:
         """Answer a request to enable or disable with success and a sentence."""
         if on and self.e_stopped:
@@ -126,10 +131,6 @@ class SafetyGate:
     def forget_command(self) -> None:
         """Follow on from the measured positions: the last command may no longer act."""
         self._motion = None
-
-    def _silent(self, parameters: SafetyParameters) -> bool:
-        never_enabled = not self._was_enabled and parameters.disabled_action == "silent"
-        return bool(self.blocked) or never_enabled
 
     def _not_enabled(self) -> GateState:
         return GateState.DISABLED if self._was_enabled else GateState.NEVER_ENABLED
@@ -178,7 +179,7 @@ class SafetyGate:
           measured: what the safe action and the ramp begin from.
         """
         parameters = self.parameters  # once: they may be replaced meanwhile
-        if self._silent(parameters):
+        if self.silent:
             self._motion = None
             return None
         planned = wanted is not None and self.enabled and measured.fresh and bool(np.isfinite(wanted).all())
@@ -199,7 +200,7 @@ class SafetyGate:
         Servos keep their position. Efforts are released, whatever the safe action is: the driver may hold
         the last command for ever, and a brake of one moment pushes in the next.
         """
-        if self._silent(self.parameters):
+        if self.silent:
             return None
         ctrl = np.where(self._joints.servo, self._position(measured), self._released)
         return ctrl if np.isfinite(ctrl).all() else None

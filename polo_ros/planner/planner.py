@@ -27,7 +27,8 @@ class PlanReport:
       view: of the state planned from, under the plan's first control.
       best_return: of the best rollout, terminal value included.
       effective_sample_size: how many rollouts the plan averages.
-      valid_rollouts: how many did not diverge; 0 means that `plan` is the last good one.
+      valid_rollouts: how many did not diverge; 0 means that nothing was found: `plan` is
+        the last one, shifted, and must not be followed on a robot.
       compute_time: wall time spent, in s.
       iterations: how many sampling rounds were run.
       simulator_steps: physics steps of all rollouts of all rounds.

@@ -54,7 +54,7 @@ def moving(planner: Hardware) -> Generator[Hardware]:
 
 def test_before_it_is_enabled_a_planner_commands_nothing(planner: Hardware) -> None:
     for _ in range(2):
-        planner.graph.wait_says("planner_node", "safe action: not enabled; call ~/enable")
+        planner.graph.wait_says("planner_node", "no command: not enabled; call ~/enable")
     assert not planner.commands
 
 
@@ -202,7 +202,7 @@ def test_servos_begin_where_they_are(graph: Graph) -> None:
         noise_knots=2, safety__max_rate=rate, safety__state_timeout=1.0,
     )  # fmt: skip
     for _ in range(2):
-        graph.wait_says("planner_node", "safe action: not enabled; call ~/enable")
+        graph.wait_says("planner_node", "no command: not enabled; call ~/enable")
     graph.wait_says("simulator_node", "no command for 0.1 s: safe action")
     assert not commands
     assert graph.enable(True).success

@@ -54,7 +54,7 @@ class Hardware:
         if autostart:
             graph.wait(lambda: self.commands, "command")
         else:  # a planner that was never enabled is silent
-            graph.wait_says("planner_node", "safe action: not enabled; call ~/enable")
+            graph.wait_says("planner_node", "no command: not enabled; call ~/enable")
 
     def forces(self, count: int = 10) -> list[float]:
         """Forces in N that answer states published from now on, and so follow what was done before."""
