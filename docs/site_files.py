@@ -1,6 +1,6 @@
 """MkDocs hook: the site's pages have the paths that they have in the repository, so that links work in both.
 
-Every file of docs/ keeps its address in the site and gets its repository path, such as docs/planner.md, as the
+Every file of docs/ keeps its address in the site and gets its repository path (docs/planner.md) as the
 path that links refer to. Files outside docs/ that a page links to, such as results/horizons/horizons.png or
 CONTRIBUTING.md, are added. A link to a file that does not exist stays unresolved, so that
 `mkdocs build --strict` reports it.
