@@ -15,7 +15,7 @@ def test_readme_is_read_in_one_sitting() -> None:
 
 def test_python_of_the_readme_swings_the_pole_up(tmp_path: Path) -> None:
     (program,) = re.findall(r"```python\n(.*?)```", README.read_text(), flags=re.DOTALL)
-    program += "print(float(settings.task.measured(settings.task.observe(world.state))))\n"
+    program += "print(float(task.measured(task.observe(world.state))))\n"
     ended = subprocess.run(
         [sys.executable, "-c", program],
         cwd=tmp_path,
