@@ -12,13 +12,13 @@ from nav_msgs.msg import Odometry
 from sensor_msgs.msg import JointState
 from std_msgs.msg import ColorRGBA, Float64MultiArray, MultiArrayDimension, UInt8MultiArray
 from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
-from transforms3d.quaternions import quat2mat
 from visualization_msgs.msg import Marker, MarkerArray
 
 from polo_ros.arrays import Array
 from polo_ros.control.joints import FreeBody, JointMapping, check_names
 from polo_ros.errors import PoloError
 from polo_ros.planner import Plan
+from polo_ros.tasks.rotations import rotation_matrix
 from polo_ros.tasks.task import Task
 
 NANOSECONDS = 1_000_000_000
@@ -82,7 +82,7 @@ def pack_odometry(body: FreeBody, qpos: Array, qvel: Array, stamp: int, frame: s
     pose.position.x, pose.position.y, pose.position.z = map(float, position)
     w, x, y, z = map(float, quaternion)
     pose.orientation.x, pose.orientation.y, pose.orientation.z, pose.orientation.w = x, y, z, w
-    linear = quat2mat(quaternion).T @ qvel[body.qvel : body.qvel + 3]
+    linear = rotation_matrix(quaternion).T @ qvel[body.qvel : body.qvel + 3]
     twist.linear.x, twist.linear.y, twist.linear.z = map(float, linear)
     angular = qvel[body.qvel + 3 : body.qvel + 6]
     twist.angular.x, twist.angular.y, twist.angular.z = map(float, angular)
@@ -110,7 +110,7 @@ def unpack_odometry(message: Odometry, what: str, twist_frame: str) -> tuple[Arr
         raise PoloError(f"{what} holds a value that is not finite")
     if abs(np.linalg.norm(quaternion) - 1.0) > 1e-3:
         raise PoloError(f"{what}: the orientation {quaternion} (wxyz) is not a unit quaternion")
-    matrix = quat2mat(quaternion)
+    matrix = rotation_matrix(quaternion)
     if twist_frame == "child":
         linear = matrix @ linear
     else:
