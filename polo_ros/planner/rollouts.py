@@ -29,7 +29,8 @@ class Rollouts:
     """Parallel simulations whose memory is reused from call to call.
 
     `Batch.rollout` records the sensors of the state before each physics step, so one step more is simulated
-    than H control periods have: the last record then describes the terminal state s_H, touch sensors included.
+    than H control periods have: the last record then describes the terminal state s_H, touch sensors
+    included.
 
     Args:
       model: the internal model.
