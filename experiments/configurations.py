@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from experiments.training_cache import Training, learned, lived, settings_of, trained
-from polo_ros.agent.training import Episode
+from polo_ros.agent.episode import Episode
 from polo_ros.parameters.settings import Settings
 from polo_ros.planner.value import ValueEnsemble
 

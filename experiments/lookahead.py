@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from experiments.configurations import CASES, fresh_lives
 from experiments.experiment import Experiment, Row
-from polo_ros.agent.training import TRAIN_COLUMNS
+from polo_ros.agent.training import COLUMNS as TRAIN_COLUMNS
 from polo_ros.arrays import Array
 from polo_ros.parameters.markdown import table
 

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from polo_ros.agent.agent import Agent
+from polo_ros.agent.episode import Episode, take_steps
 from polo_ros.agent.scores import longest_run
-from polo_ros.agent.training import Episode, live, train
+from polo_ros.agent.training import train
 from polo_ros.errors import ExplodedError
 from polo_ros.files import write_atomically
 from polo_ros.learner.checkpoint import load_value
@@ -100,7 +101,7 @@ def lived(settings: Settings, value: ValueEnsemble | None, seed: int, steps: int
     planner = Planner(settings.task, settings.planner, seed, threads=1)
     planner.value = value
     agent = Agent(settings.task, planner, seed=seed)
-    return Episode(settings.task, list(live(agent, steps)))
+    return Episode(settings.task, list(take_steps(agent, steps)))
 
 
 def longest_up(episode: Episode) -> int:

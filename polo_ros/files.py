@@ -35,6 +35,24 @@ def share_path(*parts: str) -> Path:
     )
 
 
+def config_path(task: str) -> Path:
+    """The parameter file of a task: config/<task>.yaml, or that of its family.
+
+    A family's file has the task's name without its last words: config/pointmass.yaml is that of
+    pointmass_box and pointmass_maze.
+
+    Raises:
+      PoloError: the task has no parameter file.
+    """
+    words = task.split("_")
+    names = [f"{'_'.join(words[:count])}.yaml" for count in range(len(words), 0, -1)]
+    for name in names:
+        for folder in share_folders():
+            if (folder / "config" / name).is_file():
+                return folder / "config" / name
+    raise PoloError(f"task {task} has no parameter file; config/ holds none of {', '.join(names)}")
+
+
 def write_atomically(path: Path, content: bytes) -> None:
     """Write a file so that a reader, a crash or a full disk finds the old one or the new one whole.
 

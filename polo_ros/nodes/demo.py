@@ -12,8 +12,9 @@ from pathlib import Path
 from types import FrameType
 
 from polo_ros.errors import PoloError
-from polo_ros.files import share_path
-from polo_ros.parameters.settings import parse_override, settings_for
+from polo_ros.files import config_path
+from polo_ros.parameters.settings import settings_for
+from polo_ros.parameters.yaml_files import parse_overrides
 
 STOP_TIMEOUT = 10.0  # s of wall time that a node has to end by itself
 
@@ -104,8 +105,8 @@ def run(options: argparse.Namespace) -> int:
     # ROS 2 reads its environment on import
     from polo_ros.nodes.status_monitor import StatusMonitor
 
-    params_file = options.config or share_path("config", f"{options.task}.yaml")
-    given = dict(map(parse_override, options.overrides))
+    params_file = options.config or config_path(options.task)
+    given = parse_overrides(options.overrides)
     settings = settings_for(options.task, params_file, given)
     interrupted = False
 

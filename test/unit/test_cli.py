@@ -129,6 +129,46 @@ def test_evaluate_sums_up(trained: Path, tmp_path: Path, capsys: pytest.CaptureF
     assert rows[0].split(",")[:8] != rows[1].split(",")[:8]  # the weights were used
 
 
+def test_evaluate_begins_at_the_first_seed_and_overwrites_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = [*EVALUATE, "--out", str(tmp_path), "--first-seed", "7"]
+    assert main(arguments) == 0
+    before = (tmp_path / "evaluation.csv").read_bytes()
+    rows = before.decode().splitlines()[2:]
+    assert [row.split(",")[0] for row in rows] == ["7", "8"]
+    capsys.readouterr()
+    assert f"{tmp_path}/evaluation.csv exists; give another --out" in refusal(arguments, capsys)
+    assert (tmp_path / "evaluation.csv").read_bytes() == before
+
+
+def test_listing_tasks_imports_neither_torch_nor_matplotlib() -> None:
+    code = "import sys; from polo_ros.cli import main; main(['tasks']); print(sorted(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    modules = done.stdout.splitlines()[-1]
+    assert "'mujoco'" in modules
+    assert not any(f"'{name}'" in modules for name in ("torch", "matplotlib", "scipy", "pandas"))
+
+
+def test_reproduce_passes_its_arguments_on(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [*POLO, "reproduce", "--help"], capture_output=True, text=True, check=True, cwd=tmp_path
+    )
+    assert "--quick" in done.stdout
+    known = subprocess.run([*POLO, "reproduce"], capture_output=True, text=True, check=True, cwd=tmp_path)
+    assert "horizons" in known.stdout
+    bad = subprocess.run(
+        [*POLO, "reproduce", "nothing"], capture_output=True, text=True, check=False, cwd=tmp_path
+    )
+    assert bad.returncode == 1 and bad.stderr.startswith("polo: there is nothing to reproduce named")
+
+
+def test_unknown_options_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["tasks", "--colour"])
+    assert "unrecognized arguments: --colour" in capsys.readouterr().err
+
+
 def test_polo_runs_as_a_program(tmp_path: Path) -> None:
     good = subprocess.run([*POLO, "tasks"], capture_output=True, text=True, timeout=60, check=True)
     assert "cartpole_swingup" in good.stdout
@@ -179,6 +219,7 @@ def test_full_disk_ends_training_with_a_sentence_and_the_old_checkpoint(
         ([*TRAIN, "-p", "horizon"], "horizon"),
         ([*EVALUATE, "--steps", "0"], "steps must be at least 1, not 0"),
         ([*EVALUATE, "--seeds", "0"], "seeds must be at least 1, not 0"),
+        ([*EVALUATE, "--first-seed", "-1"], "seeds must be at least 0, not -1"),
         ([*EVALUATE, "--weights", "missing.safetensors"], "missing.safetensors"),
     ],
 )

@@ -9,14 +9,11 @@ import pytest
 from matplotlib.image import imread
 
 from polo_ros.agent.agent import Step
-from polo_ros.agent.training import (
-    EVALUATE_COLUMNS,
-    TRAIN_COLUMNS,
-    Episode,
-    evaluate,
-    train,
-    value_check,
-)
+from polo_ros.agent.episode import Episode
+from polo_ros.agent.evaluation import COLUMNS as EVALUATE_COLUMNS
+from polo_ros.agent.evaluation import evaluate, value_check
+from polo_ros.agent.training import COLUMNS as TRAIN_COLUMNS
+from polo_ros.agent.training import train
 from polo_ros.errors import PoloError
 from polo_ros.learner.checkpoint import load_value, read_tensors
 from polo_ros.learner.learner import Learner

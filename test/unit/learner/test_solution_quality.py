@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from polo_ros.agent.training import evaluate, train
+from polo_ros.agent.evaluation import evaluate
+from polo_ros.agent.training import train
 from polo_ros.learner.checkpoint import load_value
 from polo_ros.parameters.settings import settings_for
 

@@ -11,7 +11,8 @@ from polo_ros.errors import PoloError
 from polo_ros.files import share_path
 from polo_ros.parameters.node_tables import NODES, node_table
 from polo_ros.parameters.schema import build
-from polo_ros.parameters.settings import parse_override, read_node_values, settings_for
+from polo_ros.parameters.settings import settings_for
+from polo_ros.parameters.yaml_files import ParameterFile, parse_overrides
 from polo_ros.tasks import task_class
 
 FILES = sorted(share_path("config").glob("*.yaml"))
@@ -29,13 +30,13 @@ def planner_file(folder: Path, **values: Any) -> Path:
 
 
 def task_of(path: Path) -> str:
-    return str(read_node_values(path, "planner_node")["task"])
+    return str(ParameterFile.read(path).values("planner_node")["task"])
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_shipped_files_load(path: Path) -> None:
     settings = settings_for(task_of(path), path)
-    values = read_node_values(path, "planner_node")
+    values = ParameterFile.read(path).values("planner_node")
     assert settings.planner.horizon == values["horizon"]
     assert settings.planner.noise_sigma == values["noise_sigma"]
     assert settings.task.timestep == pytest.approx(1.0 / settings.planner_node.control_rate)
@@ -45,7 +46,7 @@ def test_shipped_files_load(path: Path) -> None:
 @pytest.mark.parametrize("node", NODES)
 def test_shipped_files_agree_with_the_tables(path: Path, node: str) -> None:
     specs = {spec.name: spec for spec in node_table(node, task_class(task_of(path)))}
-    for name, value in read_node_values(path, node).items():
+    for name, value in ParameterFile.read(path).values(node).items():
         specs[name].convert(value)
     for config in NODES[node]:
         build(config, {})
@@ -154,12 +155,12 @@ def test_a_file_of_another_kind_is_refused(text: bytes, message: str, tmp_path: 
     path = tmp_path / "file.yaml"
     path.write_bytes(text)
     with pytest.raises(PoloError, match=message):
-        read_node_values(path, "planner_node")
+        ParameterFile.read(path).values("planner_node")
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(PoloError, match=r"absent\.yaml could not be read \(No such file"):
-        read_node_values(tmp_path / "absent.yaml", "planner_node")
+        ParameterFile.read(tmp_path / "absent.yaml")
 
 
 def test_an_unknown_task_is_named_before_any_file_is_read() -> None:
@@ -200,7 +201,7 @@ def test_bad_overrides_are_refused(overrides: dict[str, Any], message: str) -> N
     ],
 )
 def test_overrides_are_read_as_ros_2_writes_them(text: str, expected: tuple[str, Any]) -> None:
-    assert parse_override(text) == expected
+    assert parse_overrides([text]) == dict([expected])
 
 
 @pytest.mark.parametrize(
@@ -212,4 +213,11 @@ def test_overrides_are_read_as_ros_2_writes_them(text: str, expected: tuple[str,
 )
 def test_an_override_of_another_form_is_refused(text: str, message: str) -> None:
     with pytest.raises(PoloError, match=message):
-        parse_override(text)
+        parse_overrides([text])
+
+
+def test_a_file_without_a_task_serves_any_task(tmp_path: Path) -> None:
+    path = write(tmp_path / "file.yaml", {"/**/planner_node": {"ros__parameters": {"horizon": 20}}})
+    for name in ("cartpole_swingup", "pointmass_box"):
+        settings = settings_for(name, path)
+        assert (settings.task.name, settings.planner.horizon) == (name, 20)
