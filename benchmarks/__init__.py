@@ -1,1 +1,1 @@
-"""Speed, measured: each module is a command that prints its figures and writes CSV."""
+"""Measurements of speed and reward: each module is a command that prints its results and writes CSV."""

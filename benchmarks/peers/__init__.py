@@ -1,1 +1,1 @@
-"""Side by side with other implementations of MPPI, on the same models and rollouts."""
+"""Comparison with other implementations of MPPI, on the same models and rollouts."""

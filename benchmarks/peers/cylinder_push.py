@@ -1,4 +1,4 @@
-"""judo's cylinder push, its own model and reward, as a task of ours."""
+"""judo's cylinder push with its own model and reward, as a `Task`."""
 
 from pathlib import Path
 from typing import ClassVar
@@ -13,7 +13,7 @@ from polo_ros.tasks.task import Feature, Measure, RewardTerm, Task, View
 
 
 class CylinderPush(Task):
-    """A cylinder pushes another one, to which it is not attached, to the origin."""
+    """A cylinder pushes another cylinder to the origin; the two are not attached."""
 
     name: ClassVar[str] = "cylinder_push"
     summary: ClassVar[str] = "A cylinder pushes another one to a goal."
@@ -28,30 +28,30 @@ class CylinderPush(Task):
     )
 
     def __init__(self) -> None:
-        # the reward alone is wanted: judo's constructor would fetch meshes of other tasks from the network
+        # only the reward is needed: judo's constructor would download meshes of its other tasks
         self._judo = object.__new__(judo_push.CylinderPush)
         self._judo.config = judo_push.CylinderPushConfig()
         super().__init__(Path(MODEL_PATH) / "xml" / "cylinder_push.xml")
 
     def _positions(self, view: View) -> Array:
-        """Pusher, then pushed cylinder, (..., 4), in m: their joints' positions."""
+        """Joint positions of the pusher, then of the pushed cylinder, (..., 4), in m."""
         pusher, cart = view.sensor("trace_pusher")[..., :2], view.sensor("trace_cart")[..., :2]
         return np.concatenate([pusher, cart], axis=-1)
 
     def reward_terms(self, view: View) -> dict[str, Array]:
         """judo's reward of each state, (...).
 
-        judo sums over time, so that each state is handed over as a rollout of one step. The velocities
-        have no sensor; judo's default weight on them is zero.
+        judo sums over time, so each state is passed as a rollout of one step. The velocities have no sensor
+        and are passed as zeros; judo's default weight on them is zero.
         """
         positions = self._positions(view)
         states = np.concatenate([positions, np.zeros_like(positions)], axis=-1).reshape(-1, 1, 8)
-        with np.errstate(invalid="ignore"):  # with the cylinder exactly at the goal, no way leads there
+        with np.errstate(invalid="ignore"):  # judo's direction to the goal is 0 / 0 exactly at the goal
             reward = self._judo.reward(states, np.empty(0), np.empty(0))
         return {"judo": reward.reshape(positions.shape[:-1])}
 
     def value_features(self, view: View) -> Array:
-        """Both positions, (..., 4)."""
+        """Both positions, (..., 4), in m."""
         return self._positions(view)
 
     def start(self, data: mujoco.MjData, rng: np.random.Generator) -> None:
@@ -61,10 +61,10 @@ class CylinderPush(Task):
             data.qpos[first : first + 2] = distance * np.cos(angle), distance * np.sin(angle)
 
     def measured(self, view: View) -> Array:
-        """The pushed cylinder's distance from the goal."""
+        """The pushed cylinder's distance from the goal, (...), in m."""
         distance: Array = np.linalg.norm(self._positions(view)[..., 2:], axis=-1)
         return distance
 
     def achieved(self, view: View) -> Mask:
-        """judo's measure of success."""
+        """Whether judo counts the state as success, (...)."""
         return self.measured(view) < judo_push.GOAL_DISTANCE_THRESHOLD

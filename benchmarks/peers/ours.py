@@ -12,7 +12,7 @@ from polo_ros.planner.rollouts import Rollouts, for_rollouts
 
 
 class Ours(Peer):
-    """The planner with the value function that ships for the task, if one does."""
+    """The planner with the shipped value function of the task, if there is one."""
 
     with_value: ClassVar[bool] = True
 
@@ -32,20 +32,20 @@ class Ours(Peer):
         self._rollouts = Rollouts(for_rollouts(self.task.model), size.threads, self.task.substeps)
 
     def plan(self, state: Array, now: float) -> Array:
-        """One plan."""
+        """Plan from a flat state at a time in s; the control for that time, (nu,)."""
         return self._planner.control(self._planner.plan(state, now).plan, now)
 
     def controls(self) -> Array:
-        """Without those that only serve the record of the terminal state."""
+        """The last plan's controls, (K, H, nu), without the extra step for the terminal state."""
         return self._planner.last_controls()[:, : self.size.horizon]
 
     def simulate(self, state: Array, controls: Array) -> Array:
-        """By the planner's rollouts."""
+        """The sensors along given controls, (K, H, nsensordata), by the planner's `Rollouts`."""
         sensordata: Array = self._rollouts.run(state[None], controls[None]).sensordata[0]
         return sensordata
 
 
 class OursWithoutValue(Ours):
-    """The same, planning on rewards alone as the others do."""
+    """The same without a value function, as the other planners."""
 
     with_value: ClassVar[bool] = False

@@ -1,4 +1,4 @@
-"""What every planner of the comparison can do: one plan from a state."""
+"""The interface that every planner of the comparison implements."""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from polo_ros.tasks.task import Task
 
 @dataclass(frozen=True)
 class Size:
-    """Rollouts K and steps H of a plan, and the worker threads of its rollouts."""
+    """Rollouts K and horizon H of a plan, and the number of threads that simulate them."""
 
     rollouts: int
     horizon: int
@@ -22,13 +22,13 @@ class Size:
 
 @dataclass(frozen=True)
 class Sampler:
-    """Settings of the sampling; None leaves what the implementation ships.
+    """Settings of the sampling; None keeps the implementation's shipped value.
 
     Attributes:
-      temperature: as the implementation defines it: of the returns' spread for ours, of the summed reward
-        for the others.
+      temperature: as the implementation defines it: a multiple of the standard deviation of the returns for
+        ours, in units of the summed reward for the others.
       sigma: standard deviation of the noise, as a fraction of half the control range.
-      knots: of the plan; implementations without knots ignore it.
+      knots: number of knots of the plan; implementations without knots ignore it.
     """
 
     temperature: float | None = None
@@ -37,13 +37,13 @@ class Sampler:
 
 
 class Peer(ABC):
-    """A planner with a warm start of its own.
+    """A planner that keeps its own warm start.
 
     Args:
-      problem: the world, what is wanted in it, and what is shipped for it.
-      size: of a plan.
+      problem: the task and its shipped settings.
+      size: rollouts, horizon and threads of a plan.
       seed: of the sampling noise.
-      sampler: what differs from the shipped settings.
+      sampler: differences from the shipped settings.
 
     Raises:
       PoloError: the implementation cannot express the problem.
@@ -63,7 +63,7 @@ class Peer(ABC):
 
     @abstractmethod
     def simulate(self, state: Array, controls: Array) -> Array:
-        """The sensors along given controls by the planner's own rollouts.
+        """The sensors along given controls, by the planner's own simulation.
 
         Args:
           state: (state_size,), flat.
@@ -75,10 +75,10 @@ class Peer(ABC):
 
 
 def half_range(task: Task) -> float:
-    """Half the control range of every actuator.
+    """Half the control range, if it is the same for every actuator.
 
     Raises:
-      PoloError: the actuators differ, which a planner with one number for all cannot express.
+      PoloError: the ranges differ, which a planner with one sigma for all actuators cannot express.
     """
     half = 0.5 * (task.control_high - task.control_low)
     if np.ptp(half) > 0.0:

@@ -1,13 +1,13 @@
-"""Time of one plan of every planner, over ours and over the bare rollouts inside it, interleaved in one run.
+"""Time of one plan of every planner, relative to ours and to bare rollouts of its controls, interleaved.
 
     python -m benchmarks.peers.plan_time
 
-The world is the humanoid that ours makes rise. Every state is planned from by all in turns, each with its
-own warm start and a turn later in the order each time; right after its plan each one's own controls are
-rolled out bare, H steps of the model as it is by `mujoco.batch.Batch.rollout` on as many threads. Ours
-carries its value function and simulates one step more, for the terminal value; its rollouts, which
-pytorch_mppi is given, too, leave out the solver's warm start and islands. Physics are the same where every
-step is, from the same state, within 1e-9.
+The task is humanoid getup, controlled by our planner. All planners plan from every state in turns, each with
+its own warm start; the order rotates by one from state to state. Directly after a plan, the controls of its
+rollouts are simulated again without a planner: H steps of the unchanged model by `mujoco.batch.Batch.rollout`
+on as many threads. Our plan includes its value function and one more step for the terminal state. Our
+rollouts, which pytorch_mppi uses as well, leave out the solver's warm start and islands. Physics count as the
+same if one step from the same state differs by at most 1e-9.
 """
 
 import argparse
@@ -31,8 +31,8 @@ from polo_ros.tasks.task import STATE_SPEC, Task
 
 OURS = "polo_ros"
 NAMES = (OURS, "judo", "judo, our threads", "pytorch_mppi, knots", "pytorch_mppi, knots, stepwise")
-# states from which all planners simulate the same controls, every how many of their steps are looked at,
-# and the error that is tolerated there
+# Check of the physics: number of states from which all planners simulate the same controls, the stride of the
+# steps that are compared, and the tolerance
 PHYSICS_STATES = 3
 PHYSICS_STRIDE = 8
 PHYSICS_TOLERANCE = 1e-9
@@ -47,10 +47,10 @@ COLUMNS = (
 def measure(
     size: Size, rounds: int, seed: int
 ) -> tuple[dict[str, list[tuple[float, float]]], dict[str, float]]:
-    """Each planner's (plan, bare) times in s, and its largest error of physics, relative above 1."""
+    """Each planner's times (plan, bare rollouts) in s, and its largest physics error (`physics_errors`)."""
     problem = humanoid_getup()
     task = problem.task
-    # the same knots for all; what else the sampler does costs no time worth speaking of
+    # the same knots for all; the other settings of the sampler have no relevant effect on time
     sampler = Sampler(problem.planner.temperature, problem.planner.noise_sigma, problem.planner.noise_knots)
     peers: dict[str, Peer] = {name: PEERS[name](problem, size, seed, sampler) for name in NAMES}
     bare = BareRollouts(task.model, size.rollouts, size.horizon, size.threads)
@@ -78,13 +78,13 @@ def measure(
 
 
 def physics_errors(task: Task, peers: Mapping[str, Peer], state: Array) -> dict[str, float]:
-    """How far each planner's sensors after one step are from mj_step's, from states along a rollout of ours.
+    """The largest difference of each planner's sensors after one step from those of `mj_step`.
 
-    Relative to the reading where that is above 1. A contact makes any difference grow from step to step, so
-    that whole rollouts tell nothing of the physics.
+    The steps start from states along one of our rollouts. Differences are relative for readings above 1.
+    Whole rollouts are not compared, because contacts amplify any difference from step to step.
     """
     controls = np.ascontiguousarray(peers[OURS].controls())
-    # a second control, since sensors describe the state before theirs
+    # a second control, because sensors describe the state before their control
     pairs = [np.repeat(controls[:, step : step + 1], 2, axis=1) for step in range(controls.shape[1])]
     errors = dict.fromkeys(peers, 0.0)
     data = mujoco.MjData(task.model)
@@ -103,7 +103,7 @@ def physics_errors(task: Task, peers: Mapping[str, Peer], state: Array) -> dict[
 
 
 def after_one_step(task: Task, state: Array, ctrl: Array) -> Array:
-    """The sensors after a control period, (nsensordata,), by plain MuJoCo."""
+    """The sensors after one control period, (nsensordata,), by `mj_step`."""
     data = mujoco.MjData(task.model)
     mujoco.mj_setState(task.model, data, state, STATE_SPEC)
     data.ctrl[:] = ctrl
@@ -115,7 +115,7 @@ def after_one_step(task: Task, state: Array, ctrl: Array) -> Array:
 def summary(
     size: Size, times: Mapping[str, Sequence[tuple[float, float]]], errors: Mapping[str, float]
 ) -> list[dict[str, str]]:
-    """A row a planner: median time, and median and quartiles of the two ratios."""
+    """One row per planner: median time, and median and quartiles of the two ratios."""
     rows = []
     for name in NAMES:
         row = {
@@ -136,7 +136,7 @@ def summary(
 
 
 def draw(rows: Sequence[Mapping[str, str]], path: Path) -> None:
-    """Both ratios of every planner, with quartiles."""
+    """Draw both ratios of every planner with quartiles."""
     figure = Figure(figsize=(11, 4.5), layout="constrained")
     FigureCanvasAgg(figure)
     sizes = list(dict.fromkeys((row["rollouts"], row["horizon"]) for row in rows))
@@ -170,9 +170,9 @@ def draw(rows: Sequence[Mapping[str, str]], path: Path) -> None:
 def main() -> None:
     """Measure every size; print, write and draw the ratios."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=100)
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--rounds", type=int, default=100, help="states to plan from")
+    parser.add_argument("--threads", type=int, default=2, help="threads of the rollouts")
+    parser.add_argument("--seed", type=int, default=0, help="of start state and sampling")
     parser.add_argument(
         "--sizes", nargs="+", default=[f"{k}x{h}" for k, h in SIZES], help="rollouts x horizon, such as 30x64"
     )
@@ -198,8 +198,8 @@ def main() -> None:
             for row in found:
                 print(
                     "{rollouts}×{horizon} {planner}: {plan_ms} ms, {over_ours} ({over_ours_low} to "
-                    "{over_ours_high}) of ours, {over_bare} ({over_bare_low} to {over_bare_high}) of its "
-                    "bare rollouts, physics to {physics_error}".format(**row),
+                    "{over_ours_high}) times ours, {over_bare} ({over_bare_low} to {over_bare_high}) times "
+                    "its bare rollouts, physics error {physics_error}".format(**row),
                     flush=True,
                 )
     draw(rows, options.out.with_suffix(".png"))

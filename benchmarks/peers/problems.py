@@ -1,4 +1,4 @@
-"""The worlds of the comparison, each with what both sides ship for it."""
+"""The tasks of the comparison, each with the settings that both sides ship for it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,13 +11,13 @@ from polo_ros.tasks.task import Task
 
 @dataclass(frozen=True)
 class Problem:
-    """A world, what is wanted in it, and the budget of a plan.
+    """A task, its shipped settings, and the size of a plan.
 
     Attributes:
       task: model and reward for every planner.
-      planner: our shipped settings; its rollouts and horizon are the budget of every planner.
-      weights_file: our shipped value function; empty where there is none.
-      judo_name: what judo calls the task in its registered settings; its defaults where it knows none.
+      planner: our shipped settings; every planner gets its rollouts and horizon.
+      weights_file: our shipped value function; empty if there is none.
+      judo_name: the task's name in judo's registered settings; judo uses its defaults for unknown names.
       steps: control periods of an episode.
     """
 
@@ -34,19 +34,19 @@ def _shipped(name: str, judo_name: str, steps: int) -> Problem:
 
 
 def cartpole_swingup() -> Problem:
-    """5 s of simulated time."""
+    """Cart-pole swing-up, 5 s of simulated time."""
     return _shipped("cartpole_swingup", judo_name="cartpole", steps=250)
 
 
 def humanoid_getup() -> Problem:
-    """3.2 s of simulated time."""
+    """Humanoid getup, 3.2 s of simulated time."""
     return _shipped("humanoid_getup", judo_name="humanoid_getup", steps=400)
 
 
 def cylinder_push() -> Problem:
-    """5 s of simulated time; we ship no settings for it, so ours are the planner's defaults.
+    """Cylinder push, 5 s of simulated time. This package ships no settings for it and uses the defaults.
 
-    The budget is what judo ships: 32 rollouts of 1 s.
+    Rollouts and horizon are those that judo ships: 32 rollouts of 1 s.
     """
     config = PlannerConfig(rollouts=32, horizon=50)
     return Problem(CylinderPush(), config, "", judo_name="cylinder_push", steps=250)

@@ -9,12 +9,12 @@ from matplotlib.figure import Figure
 
 
 def draw(rows: Sequence[Mapping[str, str]], settings: Sequence[str], path: Path) -> None:
-    """A panel a problem: every seed's mean reward as a dot, the mean over seeds as a bar.
+    """One panel per problem: every seed's mean reward as a dot, the mean over seeds as a bar.
 
     Args:
-      rows: of the CSV file.
-      settings: those to show, side by side.
-      path: of the PNG file.
+      rows: the rows of the CSV file.
+      settings: the settings to show, side by side.
+      path: the PNG file to write.
     """
     shown = [row for row in rows if row["setting"] in settings]
     problems = list(dict.fromkeys(row["problem"] for row in shown))
@@ -39,7 +39,7 @@ def draw(rows: Sequence[Mapping[str, str]], settings: Sequence[str], path: Path)
                     [float(np.mean(values))] * 2, [height - 0.13, height + 0.13], color=colour, linewidth=3
                 )
         axes.set_title(problem)
-        axes.set_xlabel("mean reward a control period")
+        axes.set_xlabel("mean reward per control period")
         axes.set_yticks(range(len(planners)), planners)
         axes.grid(axis="x", alpha=0.3)
     panels[0].invert_yaxis()

@@ -1,4 +1,4 @@
-"""The planners of the comparison by name."""
+"""The planners of the comparison, by the name that CSV files and options use."""
 
 from benchmarks.peers.ours import Ours, OursWithoutValue
 from benchmarks.peers.peer import Peer

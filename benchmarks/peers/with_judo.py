@@ -19,14 +19,16 @@ from polo_ros.tasks.task import Task
 
 
 class JudoTask(JudoBase[TaskConfig]):
-    """A task of ours to judo's controller: the same model, and the same reward of the same states."""
+    """A `Task` as judo's controller expects it: the same model and the same reward of the same states."""
 
     config_t = TaskConfig
 
     def __init__(self, task: Task) -> None:
         if task.substeps != 1 or task.goal_size or task.model.na:
-            raise PoloError(f"judo's rollouts do not know the substeps, goals or activations of {task.name}")
-        # not the constructor of the base, which fetches meshes of judo's own tasks from the network
+            raise PoloError(
+                f"judo's rollouts do not support the substeps, goals or activations of {task.name}"
+            )
+        # the base's constructor is not called: it would download meshes of judo's own tasks
         self._task = task
         self.config = TaskConfig()
         self.model = self.sim_model = task.model
@@ -39,29 +41,29 @@ class JudoTask(JudoBase[TaskConfig]):
         controls: Array,
         system_metadata: dict[str, Any] | None = None,
     ) -> Array:
-        """Σ r(s_t, u_t) of the states before each control, (K,): `sensors` describe those."""
+        """Σ r(s_t, u_t), (K,); `sensors` describe the state before each control."""
         return self._task.reward(self._task.view(sensors, controls)).sum(axis=-1)
 
     def reset(self) -> None:
-        """To the model's reference pose; judo's zeros are no quaternion."""
+        """Reset to the model's reference pose; the zeros of judo's default are not a valid quaternion."""
         mujoco.mj_resetData(self.model, self.data)
 
 
 class _FewThreads(Rollout):
-    """judo hands over an MjData per rollout; MuJoCo wants one per thread."""
+    """Rollouts on few threads: judo passes one MjData per rollout, MuJoCo needs one per thread."""
 
     def __init__(self, threads: int) -> None:
         super().__init__(nthread=threads)
         self._count = threads
 
     def rollout(self, model: Any, data: Any, *arguments: Any) -> tuple[Array, Array]:
-        """The base's, on the first few."""
+        """Run the base's rollout with the first MjData objects only, one per thread."""
         found: tuple[Array, Array] = super().rollout(model, data[: self._count], *arguments)
         return found
 
 
 class Judo(Peer):
-    """As it ships: a thread per rollout."""
+    """judo as shipped: one thread per rollout."""
 
     thread_per_rollout: ClassVar[bool] = True
 
@@ -72,7 +74,7 @@ class Judo(Peer):
         config.set_override(problem.judo_name)
         controller_config.set_override(problem.judo_name)
         config.num_rollouts = size.rollouts
-        # judo rounds horizon / dt up: half a step less is H whatever the floating-point error
+        # judo rounds horizon / dt up: with half a step less the result is H despite rounding errors
         controller_config.horizon = (size.horizon - 0.5) * self.task.timestep
         if sampler.temperature is not None:
             config.temperature = sampler.temperature
@@ -83,7 +85,7 @@ class Judo(Peer):
             controller_config.spline_order = problem.planner.curve
         np.random.seed(seed)  # judo draws from NumPy's global generator
         self._controller = Controller(controller_config, task, MPPI(config, task.nu))
-        if not self.thread_per_rollout:  # judo has no setting for this
+        if not self.thread_per_rollout:  # judo has no setting for the number of threads
             backend = self._controller.rollout_backend
             backend._rollout_obj.close()
             backend._rollout_obj = _FewThreads(size.threads)
@@ -93,7 +95,7 @@ class Judo(Peer):
         return state[:nq], state[nq : nq + nv]
 
     def plan(self, state: Array, now: float) -> Array:
-        """One plan, by the calls that judo's controller node makes."""
+        """One plan, by the same calls as judo's controller node."""
         qpos, qvel = self._split(state)
         nothing = np.empty(0)
         self._controller.update_states(MujocoState(now, qpos, qvel, nothing, nothing, nothing, nothing, {}))
@@ -102,17 +104,17 @@ class Judo(Peer):
         return np.clip(control, self.task.control_low, self.task.control_high)
 
     def controls(self) -> Array:
-        """As judo keeps them."""
+        """The controls of the last plan's rollouts, (K, H, nu)."""
         controls: Array = self._controller.rollout_controls
         return controls
 
     def simulate(self, state: Array, controls: Array) -> Array:
-        """By judo's rollout backend."""
+        """The sensors along given controls, (K, H, nsensordata), by judo's rollout backend."""
         _, sensors, _ = self._controller.rollout_backend.rollout(np.concatenate(self._split(state)), controls)
         return np.asarray(sensors)
 
 
 class JudoOnOurThreads(Judo):
-    """With as many threads as the others have."""
+    """judo with as many threads as the other planners."""
 
     thread_per_rollout: ClassVar[bool] = False

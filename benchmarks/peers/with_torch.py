@@ -1,4 +1,4 @@
-"""pytorch_mppi 0.9.1, its dynamics and costs through MuJoCo's batch rollouts."""
+"""pytorch_mppi 0.9.1 with dynamics and costs computed by MuJoCo's batch rollouts."""
 
 from collections.abc import Callable
 from typing import Any, ClassVar
@@ -16,15 +16,15 @@ from polo_ros.arrays import Array
 from polo_ros.planner.rollouts import Rollouts, for_rollouts
 from polo_ros.tasks.task import STATE_SPEC
 
-# width of the kernel in knot spacings: that of the example in pytorch_mppi's README, 2 at five points on
-# a horizon of 20
+# kernel width in knot spacings, as in the example of pytorch_mppi's README: width 2 with five points on a
+# horizon of 20
 KERNEL_WIDTH = 2.0 / 4.75
 
 
 class _WholeRollouts:
-    """Simulates the whole horizon in one call, where the library would call back for every step.
+    """Simulate the whole horizon in one call; the library would call the dynamics for every step.
 
-    Its `running_cost` maps all controls (K, H, nu) to the rollouts' costs (K,).
+    Here `running_cost` maps all controls (K, H, nu) to the costs of the rollouts (K,).
     """
 
     running_cost: Callable[[Array], Array]
@@ -42,9 +42,9 @@ class _KMPPI(_WholeRollouts, KMPPI):
 
 
 class Torch(Peer):
-    """Its MPPI: white noise on every step, hence without knots.
+    """pytorch_mppi's MPPI: white noise on every step, no knots.
 
-    The covariance of the noise has no default there: it is our shipped sigma.
+    The library has no default for the covariance of the noise: our shipped sigma is used.
     """
 
     kind: ClassVar[type[MPPI]] = _MPPI
@@ -53,8 +53,8 @@ class Torch(Peer):
         super().__init__(problem, size, seed, sampler)
         self._rollouts = Rollouts(for_rollouts(self.task.model), size.threads, self.task.substeps)
         self._state = np.empty(0)
-        torch.manual_seed(seed)  # it draws from torch's global generator
-        # its tensors are small, and idle OpenMP threads would spin through the rollouts that come next
+        torch.manual_seed(seed)  # the library draws from torch's global generator
+        # its tensors are small, and idle OpenMP threads would busy-wait during the rollouts that follow
         torch.set_num_threads(1)
         sigma = problem.planner.noise_sigma if sampler.sigma is None else sampler.sigma
         deviation = torch.full((self.task.model.nu,), sigma * half_range(self.task), dtype=torch.double)
@@ -70,43 +70,43 @@ class Torch(Peer):
         self._mppi = self.kind(*self._callbacks(), **arguments, **self._knots(problem, sampler))
 
     def _callbacks(self) -> tuple[Any, Any, int]:
-        """Dynamics, costs and the size of the dynamics' state."""
+        """Dynamics, costs and size of the dynamics' state, for the library's constructor."""
         return None, self._costs, self.task.state_size
 
     def _knots(self, problem: Problem, sampler: Sampler) -> dict[str, Any]:
-        """Arguments that make a plan of knots."""
+        """Constructor arguments for a plan with knots."""
         return {}
 
     def _costs(self, controls: Array) -> Array:
-        """-Σ r(s_t, u_t), (K,), infinite where a rollout diverged."""
+        """-Σ r(s_t, u_t), (K,); infinite for rollouts that diverged."""
         recording = self._rollouts.run(self._state[None], controls[None])
-        with np.errstate(all="ignore"):  # frozen rollouts may hold anything; they are masked here
+        with np.errstate(all="ignore"):  # diverged rollouts may contain any number; they are masked below
             rewards = self.task.reward(self.task.view(recording.sensordata[0], controls)).sum(axis=-1)
         costs: Array = np.where(recording.valid[0] & np.isfinite(rewards), -rewards, np.inf)
         return costs
 
     def plan(self, state: Array, now: float) -> Array:
-        """One plan; the library shifts its warm start by one step itself."""
+        """One plan; the library itself shifts its warm start by one step."""
         self._state = state
         action = self._mppi.command(torch.from_numpy(self._start(state))).numpy()
         return np.clip(action, self.task.control_low, self.task.control_high)
 
     def _start(self, state: Array) -> Array:
-        """What the dynamics take as a state."""
+        """The state in the form that the dynamics expect."""
         return state
 
     def controls(self) -> Array:
-        """As the library keeps them."""
+        """The controls of the last plan's rollouts, (K, H, nu)."""
         controls: Array = self._mppi.perturbed_action.numpy()
         return controls
 
     def simulate(self, state: Array, controls: Array) -> Array:
-        """By the rollouts that the costs come from."""
+        """The sensors along given controls, (K, H, nsensordata), by the rollouts that compute the costs."""
         return self._rollouts.run(state[None], controls[None]).sensordata[0]
 
 
 class TorchKnots(Torch):
-    """Its KMPPI: as many support points as ours has knots, joined by a kernel."""
+    """pytorch_mppi's KMPPI: as many support points as our plan has knots, interpolated by a kernel."""
 
     kind: ClassVar[type[MPPI]] = _KMPPI
 
@@ -117,7 +117,7 @@ class TorchKnots(Torch):
 
 
 class TorchStepwise(TorchKnots):
-    """KMPPI with its dynamics called for every step, as its documentation has it."""
+    """KMPPI with dynamics that the library calls for every step, as documented."""
 
     kind: ClassVar[type[MPPI]] = KMPPI
 
@@ -129,7 +129,7 @@ class TorchStepwise(TorchKnots):
         return self._dynamics, self._cost, self._batch.nstate
 
     def _start(self, state: Array) -> Array:
-        """The whole integration state: with less, the solver would begin each step anew."""
+        """The full integration state, so that the solver keeps its warm start from step to step."""
         mujoco.mj_resetData(self.task.model, self._data)
         mujoco.mj_setState(self.task.model, self._data, state, STATE_SPEC)
         row = np.empty(self._batch.nstate)
@@ -145,12 +145,12 @@ class TorchStepwise(TorchKnots):
         return torch.from_numpy(self._batch.state.copy())
 
     def _cost(self, state: torch.Tensor, action: torch.Tensor) -> torch.Tensor:
-        """-r(s_t, u_t), (K,): the sensors describe the state before the step that led to `state`."""
+        """-r(s_t, u_t), (K,); the recorded sensors describe the state before the step that led to `state`."""
         view = self.task.view(self._sensordata[:, 0], action.numpy())
         return torch.from_numpy(-self.task.reward(view))
 
     def simulate(self, state: Array, controls: Array) -> Array:
-        """Step by step."""
+        """The sensors along given controls, (K, H, nsensordata), step by step."""
         rows = torch.from_numpy(np.tile(self._start(state), (len(controls), 1)))
         sensordata = np.empty((*controls.shape[:2], self.task.model.nsensordata))
         for step in range(controls.shape[1]):
