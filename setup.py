@@ -1,4 +1,4 @@
-"""The data files, which setup.cfg cannot list: shared folders and one launch file for each task."""
+"""What setup.cfg cannot state: the data files, among them one launch file for each task."""
 
 import os
 import re
@@ -41,6 +41,7 @@ def launch_files() -> list[str]:
 
 
 setup(
+    python_requires=">=3.11",  # colcon cannot read it from setup.cfg
     data_files=[
         ("share/ament_index/resource_index/packages", [f"resource/{PACKAGE}"]),
         (f"share/{PACKAGE}", ["package.xml"]),
