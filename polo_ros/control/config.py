@@ -9,6 +9,25 @@ SAFE_ACTIONS = ("zero", "damping", "hold")
 
 
 @dataclass(frozen=True)
+class SafetyParameters:
+    """The parameters of a `SafetyGate`; to change one, replace the whole object.
+
+    Attributes:
+      state_timeout: age at which a state is stale in real time, in s.
+      max_effort_scale: share of each actuator's range that efforts may use.
+      ramp_time: time over which efforts grow to full size after enabling, in s.
+      safe_action: what is commanded when not planning, one of `SAFE_ACTIONS`.
+      damping: gain of the damping safe action, in N·m·s/rad.
+    """
+
+    state_timeout: float = 0.1
+    max_effort_scale: float = 1.0
+    ramp_time: float = 0.0
+    safe_action: str = "zero"
+    damping: float = 5.0
+
+
+@dataclass(frozen=True)
 class CommonConfig:
     """What planner, learner and simulator must agree on."""
 
@@ -78,6 +97,17 @@ class PlannerNodeConfig(CommonConfig):
         if self.threads or self.lockstep:
             return self.threads
         return max(len(os.sched_getaffinity(0)) - 1, 1)
+
+    @property
+    def safety(self) -> SafetyParameters:
+        """What the safety gate reads."""
+        return SafetyParameters(
+            state_timeout=self.state_timeout,
+            max_effort_scale=self.max_effort_scale,
+            ramp_time=self.ramp_time,
+            safe_action=self.safe_action,
+            damping=self.damping,
+        )
 
 
 @dataclass(frozen=True)

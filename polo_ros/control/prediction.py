@@ -1,4 +1,4 @@
-"""Rolling a state forward under the commands sent and promised: a plan begins where it will start."""
+"""Simulating a state forward under the commands sent and planned, to the time at which a plan starts."""
 
 from collections.abc import Callable
 
@@ -12,8 +12,8 @@ from polo_ros.tasks.task import Task
 class Predictor:
     """One private simulation of the internal model.
 
-    All steps are one call into MuJoCo: between two of its own, a planning thread would wait for whatever
-    else this process does in Python.
+    All steps are one call into MuJoCo, which releases Python's lock: between two calls, the planning
+    thread would wait for the other threads of the process.
 
     Args:
       task: gives the model.

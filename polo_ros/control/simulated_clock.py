@@ -1,4 +1,4 @@
-"""Simulated time against the wall clock, on an absolute schedule; knows no ROS."""
+"""Simulated time against the wall clock, on an absolute schedule."""
 
 import math
 

@@ -1,9 +1,8 @@
-"""Assembling the robot's state from topics; knows no ROS beyond the stamps' nanoseconds."""
+"""Assembling the robot's flat state from parts that arrive one by one."""
 
 from dataclasses import dataclass
 
 import mujoco
-import numpy as np
 
 from polo_ros.arrays import Array
 from polo_ros.control.joints import JointMapping
@@ -22,59 +21,63 @@ def object_topic(body: str) -> str:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """A whole state and the stamp of its oldest part, in ns."""
+    """A whole flat state (state_size,) and the stamp of its oldest part, in ns."""
 
     state: Array
     stamp: int
 
 
 class StateAssembler:
-    """Collects the parts of a state and says which are missing.
+    """Writes each part of a state to its place in one flat state and says which parts are missing.
 
     Args:
       task: whose model's state is assembled.
-      robot: names and addresses.
+      joints: names and addresses.
       lockstep: whether all parts must carry the same stamp; otherwise the newest of each is taken. The
         goal is one of these parts in lockstep only: a robot may have none but the model's own.
     """
 
-    def __init__(self, task: Task, robot: JointMapping, lockstep: bool) -> None:
+    def __init__(self, task: Task, joints: JointMapping, lockstep: bool) -> None:
+        model = task.model
         self._task = task
-        self._robot = robot
         self._lockstep = lockstep
-        self._data = mujoco.MjData(task.model)
-        goal = [GOAL] if lockstep and task.model.nmocap else []
-        self._stamps: dict[str, int | None] = dict.fromkeys([JOINTS, *self.odometry_topics(), *goal])
+        self._state = task.state_of(mujoco.MjData(model))
+        # a flat state is qpos, qvel, act, mocap positions, mocap quaternions (`STATE_SPEC`)
+        self._qvel = slice(model.nq, model.nq + model.nv)
+        self._joint_qpos = joints.qpos
+        self._joint_qvel = model.nq + joints.qvel
+        self._bodies = {object_topic(body.name): body for body in joints.objects}
+        if joints.base:
+            self._bodies = {ODOM: joints.base, **self._bodies}
+        goal = task.state_size - task.goal_size
+        self._goal_position = slice(goal, goal + 3)
+        self._goal_quaternion = slice(goal + 3 * model.nmocap, goal + 3 * model.nmocap + 4)
+        parts = [JOINTS, *self._bodies, *([GOAL] if lockstep and model.nmocap else [])]
+        self._stamps: dict[str, int | None] = dict.fromkeys(parts)
 
     def odometry_topics(self) -> list[str]:
         """The odometry that a state of this model needs, derived from its free joints."""
-        base = [ODOM] if self._robot.base else []
-        return [*base, *(object_topic(body.name) for body in self._robot.objects)]
+        return list(self._bodies)
 
     def missing(self) -> list[str]:
-        """The topics that have not been heard."""
+        """The topics without a message so far."""
         return [topic for topic, stamp in self._stamps.items() if stamp is None]
 
-    def clear(self) -> None:
-        """Forget all parts, as after a jump of time."""
-        self._stamps = dict.fromkeys(self._stamps)
-
-    def set_joints(self, positions: Array, velocities: Array, stamp: int) -> None:
+    def add_joints(self, positions: Array, velocities: Array, stamp: int) -> None:
         """Take joint positions and velocities in the order of `JointMapping.joint_names`."""
-        self._data.qpos[self._robot.qpos] = positions
-        self._data.qvel[self._robot.qvel] = velocities
+        self._state[self._joint_qpos] = positions
+        self._state[self._joint_qvel] = velocities
         self._stamps[JOINTS] = stamp
 
-    def set_odometry(self, topic: str, qpos: Array, qvel: Array, stamp: int) -> None:
+    def add_odometry(self, topic: str, qpos: Array, qvel: Array, stamp: int) -> None:
         """Take the pose (7,) and velocity (6,) of the base or an object, as MuJoCo keeps them."""
-        bodies = {object_topic(body.name): body for body in self._robot.objects}
-        body = self._robot.base if topic == ODOM else bodies[topic]
-        assert body is not None
-        self._data.qpos[body.qpos : body.qpos + 7] = qpos
-        self._data.qvel[body.qvel : body.qvel + 6] = qvel
+        body = self._bodies[topic]
+        first_velocity = self._qvel.start + body.qvel
+        self._state[body.qpos : body.qpos + 7] = qpos
+        self._state[first_velocity : first_velocity + 6] = qvel
         self._stamps[topic] = stamp
 
-    def set_goal(self, position: Array, quaternion: Array, stamp: int) -> None:
+    def add_goal(self, position: Array, quaternion: Array, stamp: int) -> None:
         """Move the goal: the model's first mocap body.
 
         Raises:
@@ -82,18 +85,27 @@ class StateAssembler:
         """
         if not self._task.model.nmocap:
             raise PoloError(f"task {self._task.name} has no goal to set: its model has no mocap body")
-        self._data.mocap_pos[0] = position
-        self._data.mocap_quat[0] = quaternion
+        self._state[self._goal_position] = position
+        self._state[self._goal_quaternion] = quaternion
         if GOAL in self._stamps:
             self._stamps[GOAL] = stamp
 
-    def snapshot(self) -> Snapshot | None:
-        """The state, or None while a part is missing or, in lockstep, of another moment."""
+    @property
+    def stamp(self) -> int | None:
+        """The stamp of the oldest part, in ns; None while the state is not whole.
+
+        A state is whole when no part is missing and, in lockstep, all are of one moment.
+        """
         stamps = [stamp for stamp in self._stamps.values() if stamp is not None]
         if len(stamps) < len(self._stamps) or (self._lockstep and len(set(stamps)) > 1):
             return None
-        return Snapshot(self._task.state_of(self._data), min(stamps))
+        return min(stamps)
 
-    def joint_velocities(self) -> Array:
-        """All generalised velocities as last heard, (nv,)."""
-        return np.array(self._data.qvel)
+    def snapshot(self) -> Snapshot | None:
+        """A copy of the state; None while it is not whole."""
+        stamp = self.stamp
+        return None if stamp is None else Snapshot(self._state.copy(), stamp)
+
+    def velocities(self) -> Array:
+        """All generalised velocities as received last, (nv,)."""
+        return self._state[self._qvel].copy()

@@ -1,5 +1,7 @@
 """How well the control timer keeps time."""
 
+from polo_ros.control import NANOSECONDS
+
 
 class Timing:
     """Counts control ticks and judges their time, by whatever clock the control timer runs.
@@ -32,7 +34,7 @@ class Timing:
         self._last_tick = now
         for stamp, ages in zip((plan, state), self._ages.values(), strict=True):
             if stamp is not None:
-                ages.append((now - stamp) / 1e9)
+                ages.append((now - stamp) / NANOSECONDS)
 
     def report(self, now: int, plans: int) -> dict[str, object]:
         """The counts so far, and ages in s and plans per second since the last report.
@@ -51,6 +53,6 @@ class Timing:
                 ages.clear()
         if self._reported is not None and now > self._reported[0]:
             then, before = self._reported
-            values["plan_rate"] = f"{1e9 * (plans - before) / (now - then):.2f}"
+            values["plan_rate"] = f"{NANOSECONDS * (plans - before) / (now - then):.2f}"
         self._reported = now, plans
         return values

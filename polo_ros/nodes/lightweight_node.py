@@ -1,4 +1,6 @@
-"""A node that the executor is quick with."""
+"""A node that costs the executor little."""
+
+from __future__ import annotations
 
 from typing import Any
 
@@ -11,9 +13,9 @@ from rclpy.subscription import Subscription
 class LightweightNode(Node):
     """A node whose topics have no handlers of DDS events.
 
-    The executor looks at every handler before each message and timer, and two a topic were half of what the
-    planner's executor did at 125 Hz. They would warn of publishers whose quality of service no subscription
-    here accepts; what these nodes ask for avoids that.
+    The executor looks at every handler before each message and timer, and two handlers a topic made up half
+    of the planner's executor at 125 Hz. They would warn of publishers and subscriptions with an
+    incompatible quality of service.
     """
 
     def create_publisher(self, *args: Any, **kwargs: Any) -> Publisher[Any]:

@@ -1,27 +1,18 @@
-"""What every node shares: the parameter table, diagnostics, and a clean start and end."""
+"""What every node shares: the parameter table, faults and a place on /diagnostics."""
 
-import signal
-import sys
-import threading
+from __future__ import annotations
+
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
-import rclpy
-from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
-from rcl_interfaces.msg import (
-    FloatingPointRange,
-    IntegerRange,
-    ParameterDescriptor,
-    SetParametersResult,
-)
-from rclpy.clock import Clock, ClockType  # type: ignore[attr-defined]
-from rclpy.exceptions import ParameterException
-from rclpy.executors import SingleThreadedExecutor
+from diagnostic_msgs.msg import DiagnosticArray
+from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor, SetParametersResult
+from rclpy.clock import Clock
+from rclpy.clock_type import ClockType
 from rclpy.parameter import Parameter as RosParameter
-from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
-from rclpy.signals import SignalHandlerOptions
 
 from polo_ros.control.config import CommonConfig
+from polo_ros.control.status import Level, Status
 from polo_ros.errors import PoloError
 from polo_ros.nodes.lightweight_node import LightweightNode
 from polo_ros.nodes.messages import pack_diagnostics
@@ -30,16 +21,8 @@ from polo_ros.parameters.schema import Parameter, build, table
 from polo_ros.tasks import Task, make_task, task_class
 
 C = TypeVar("C")
-OK, WARN, ERROR = (
-    int.from_bytes(level, "little")
-    for level in (DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR)
-)
-LATCHED = QoSProfile(
-    depth=1, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL
-)
-# best effort, so that every driver matches
-SENSOR = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
-RELIABLE = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE)
+DIAGNOSTICS_PERIOD_S = 1.0
+CHECK_PERIOD_S = 0.1
 
 
 def describe(spec: Parameter) -> ParameterDescriptor:
@@ -69,13 +52,18 @@ class PoloNode(LightweightNode):
     Args:
       name: of the node and of its table.
 
+    Attributes:
+      task: the world and what is wanted in it.
+      seed: of everything random in the node.
+      fault: the last bad input that still counts; empty where there is none.
+      stops: signals received; a node with one ends itself.
+
     Raises:
       PoloError: a bad parameter, or a task that cannot be made.
     """
 
     def __init__(self, name: str) -> None:
         super().__init__(name)
-        self._table_name = name
         declared: RosParameter[str] = self.declare_parameter(
             "task", CommonConfig.task, describe(table(CommonConfig)[0])
         )
@@ -88,17 +76,19 @@ class PoloNode(LightweightNode):
         common = self.config(CommonConfig)
         self.task: Task = make_task(common.task, common.model_path, common.torque_scale)
         self.seed = common.seed
+        self.fault = ""
         self.stops: list[int] = []
-        self._changed = threading.Event()
-        self.add_on_set_parameters_callback(self._validate)
-        self.add_post_set_parameters_callback(lambda _: self._changed.set())
         self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
-        self.every(1.0, self._publish_diagnostics)
-        self.every(0.1, self._check)
+        self.every(DIAGNOSTICS_PERIOD_S, self._publish_diagnostics)
+        self.every(CHECK_PERIOD_S, self._check)
+        self.add_on_set_parameters_callback(self._validate)
+        self.add_post_set_parameters_callback(lambda _: self.on_parameters_changed())
 
     def every(self, period: float, callback: Callable[[], None]) -> None:
         """Call back in wall time, whatever the simulated clock does; the period is in s."""
         self.create_timer(period, callback, clock=Clock(clock_type=ClockType.STEADY_TIME))
+
+    # ---- parameters
 
     def values(self, proposed: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """The current parameters by name, with proposed ones in their places."""
@@ -120,24 +110,42 @@ class PoloNode(LightweightNode):
         names = {spec.name for spec in table(config)}
         return build(config, {k: v for k, v in self.values(proposed).items() if k in names})
 
-    def take_changes(self) -> bool:
-        """Whether parameters changed since the last call; asked between two plans or updates."""
-        changed = self._changed.is_set()
-        self._changed.clear()
-        return changed
-
-    def apply_reward_weights(self) -> None:
-        """Take over the reward's weights from the parameters."""
-        for term in self.task.terms:
-            self.task.weights[term.name] = float(self.get_parameter(f"reward.{term.name}").value)
+    def reward_weights(self) -> dict[str, float]:
+        """The weight of each reward term, from the current parameters."""
+        return {term.name: float(self.get_parameter(f"reward.{term.name}").value) for term in self.task.terms}
 
     def configs(self) -> tuple[type[Any], ...]:
         """The configuration classes whose values must go together; for validation."""
         return (CommonConfig,)
 
-    def status(self) -> tuple[int, str, dict[str, object]]:
-        """Level, one sentence and values for /diagnostics."""
-        return OK, "running", {}
+    def on_parameters_changed(self) -> None:
+        """Called after each change of parameters, which has passed validation."""
+
+    def _validate(self, parameters: list[RosParameter[Any]]) -> SetParametersResult:
+        """Refuse what does not go together; changes nothing."""
+        proposed = {parameter.name: parameter.value for parameter in parameters}
+        try:
+            for config in self.configs():
+                self.config(config, proposed)
+        except PoloError as error:
+            return SetParametersResult(successful=False, reason=str(error))
+        return SetParametersResult(successful=True)
+
+    # ---- faults and diagnostics
+
+    def report_fault(self, fault: str) -> None:
+        """Show bad input on /diagnostics, and log it where it is not the last one again."""
+        if fault != self.fault:
+            self.get_logger().error(fault)
+        self.fault = fault
+
+    def clear_fault(self) -> None:
+        """Good input has come."""
+        self.fault = ""
+
+    def status(self) -> Status:
+        """What /diagnostics says of this node."""
+        return Status(Level.OK, "running")
 
     def check(self) -> None:
         """Called ten times a second; raises what has gone wrong outside the executor's thread."""
@@ -150,63 +158,7 @@ class PoloNode(LightweightNode):
             raise Stopped
         self.check()
 
-    def _validate(self, parameters: "list[RosParameter[Any]]") -> SetParametersResult:
-        """Refuse what does not go together; changes nothing."""
-        proposed = {parameter.name: parameter.value for parameter in parameters}
-        try:
-            for config in self.configs():
-                self.config(config, proposed)
-        except PoloError as error:
-            return SetParametersResult(successful=False, reason=str(error))
-        return SetParametersResult(successful=True)
-
     def _publish_diagnostics(self) -> None:
-        level, text, values = self.status()
-        stamp = self.get_clock().now().nanoseconds
         name = self.get_fully_qualified_name().lstrip("/")
-        self._diagnostics.publish(pack_diagnostics(name, level, text, values, stamp))
-
-
-def run_node(make: Callable[[], PoloNode]) -> int:
-    """Spin a node until it is told to stop; 0, or 1 after bad input, which is one sentence in the log.
-
-    The first signal is only noted, so that the node ends itself with its context still valid: the planner
-    leaves the robot with its safe action and the learner saves. Later ones are ignored.
-    """
-    stops: list[int] = []  # no Event: a second signal within its `set` would wait for the first for ever
-    endings = (signal.SIGINT, signal.SIGTERM)
-
-    def note(number: int, _: object) -> None:
-        stops.append(number)
-        for ending in endings:
-            signal.signal(ending, signal.SIG_IGN)
-
-    for ending in endings:
-        signal.signal(ending, note)
-    node = None
-    try:
-        try:
-            rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
-        except RuntimeError as error:  # a parameter file that is missing or no YAML, an unknown option
-            raise PoloError(" ".join(str(error).split())) from None
-        node = make()
-        node.stops = stops
-        executor = SingleThreadedExecutor()
-        executor.add_node(node)
-        executor.spin()
-    except (PoloError, ParameterException) as error:  # ROS 2 checks types and ranges itself
-        rclpy.logging.get_logger("polo_ros").fatal(str(error))
-        return 1
-    except Stopped:
-        pass
-    finally:
-        if node is not None:
-            node.close()
-            node.destroy_node()
-        rclpy.try_shutdown()
-    return 0
-
-
-def exit_with(make: Callable[[], PoloNode]) -> None:
-    """The main function of an executable."""
-    sys.exit(run_node(make))
+        stamp = self.get_clock().now().nanoseconds
+        self._diagnostics.publish(pack_diagnostics(name, self.status(), stamp))

@@ -11,25 +11,24 @@ import numpy as np
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
 from geometry_msgs.msg import PoseStamped
-from nav_msgs.msg import Odometry
 from rclpy.executors import SingleThreadedExecutor
-from rclpy.qos import QoSProfile, ReliabilityPolicy
+from rclpy.qos import QoSProfile
 from rclpy.signals import SignalHandlerOptions
-from sensor_msgs.msg import JointState
 from std_msgs.msg import Float64
 
 from polo_ros.arrays import Array
+from polo_ros.control import NANOSECONDS
 from polo_ros.control.joints import JointMapping
 from polo_ros.control.state import GOAL, StateAssembler
 from polo_ros.errors import PoloError
 from polo_ros.nodes.lightweight_node import LightweightNode
-from polo_ros.nodes.messages import NANOSECONDS, from_stamp, unpack_goal, unpack_joint_state, unpack_odometry
+from polo_ros.nodes.qos import EVERY_STATE
+from polo_ros.nodes.state_receiver import StateReceiver
 from polo_ros.tasks.task import Task
-from polo_ros.viewer.film_strip import film_strip
 
-# every state counts here, so that they queue up instead of replacing each other
-EVERY_STATE = QoSProfile(depth=100, reliability=ReliabilityPolicy.RELIABLE)
 NUMBERS = ("reward", "value", "plan_time")
+# without a terminal the status is printed this often, in s of wall time
+STATUS_PERIOD_S = 2.0
 
 
 class StatusMonitor:
@@ -37,17 +36,18 @@ class StatusMonitor:
 
     Args:
       task: judges the states.
-      numbers: of the planner's that the status shows; the planner computes them for who listens only.
+      numbers: of the planner's that the status shows; the planner computes them for subscribers only.
 
     Attributes:
-      solved_at: when that was, in s of simulated time; None before.
-      frames: (time, state) of the states seen.
+      held: how long the task has been held up to the newest state, in s of simulated time.
+      solved_at: when it had been held for its hold time, in s of simulated time; None before.
+      frames: (time, state) of the states received.
     """
 
     def __init__(self, task: Task, numbers: Sequence[str] = NUMBERS) -> None:
         self._task = task
-        self._robot = JointMapping(task.model)
-        self._states = StateAssembler(task, self._robot, lockstep=True)
+        self._joints = JointMapping(task.model)
+        self._states = StateAssembler(task, self._joints, lockstep=True)
         self._numbers = dict.fromkeys(NUMBERS, float("nan"))
         self._planner: dict[str, str] = {}
         self._held_since: int | None = None
@@ -59,21 +59,22 @@ class StatusMonitor:
         self.frames: list[tuple[float, Array]] = []
         rclpy.init(args=[], signal_handler_options=SignalHandlerOptions.NO)
         self._node = LightweightNode("monitor")
-        subscribe = self.subscribe
-        subscribe(JointState, "joint_states", self._on_joints, EVERY_STATE)
-        for topic in self._states.odometry_topics():
-            subscribe(Odometry, topic, partial(self._on_odometry, topic), EVERY_STATE)
-        subscribe(PoseStamped, GOAL, self._on_goal, EVERY_STATE)
+        receiver = StateReceiver(
+            self._joints, self._states, lambda _: self._judge(), partial(print, file=sys.stderr)
+        )
+        for kind, topic, callback in receiver.state_topics():
+            self.subscribe(kind, topic, callback, EVERY_STATE)
+        self.subscribe(PoseStamped, GOAL, receiver.on_goal, EVERY_STATE)
         for name in numbers:
-            subscribe(Float64, f"planner_node/{name}", partial(self._on_number, name), 10)
-        subscribe(DiagnosticArray, "/diagnostics", self._on_diagnostics, 10)
+            self.subscribe(Float64, f"planner_node/{name}", partial(self._on_number, name), 10)
+        self.subscribe(DiagnosticArray, "/diagnostics", self._on_diagnostics, 10)
         self._executor = SingleThreadedExecutor()
         self._executor.add_node(self._node)
 
     def subscribe(
         self, kind: type[Any], topic: str, callback: Callable[[Any], object], qos: QoSProfile | int
     ) -> None:
-        """Hear a topic."""
+        """Receive a topic."""
         self._node.create_subscription(kind, topic, callback, qos)
 
     @property
@@ -87,28 +88,16 @@ class StatusMonitor:
         while (left := until - time.monotonic()) > 0:
             self._executor.spin_once(timeout_sec=left)
 
-    def _on_joints(self, message: JointState) -> None:
-        positions, velocities = unpack_joint_state(self._robot, message)
-        self._states.set_joints(positions, velocities, from_stamp(message.header.stamp))
-        self._judge()
-
-    def _on_odometry(self, topic: str, message: Odometry) -> None:
-        qpos, qvel = unpack_odometry(message, topic, "child")
-        self._states.set_odometry(topic, qpos, qvel, from_stamp(message.header.stamp))
-        self._judge()
-
-    def _on_goal(self, message: PoseStamped) -> None:
-        self._states.set_goal(*unpack_goal(message))
-        self._judge()
-
     def _on_number(self, name: str, message: Float64) -> None:
         self._numbers[name] = message.data
 
     def _judge(self) -> None:
-        snapshot = self._states.snapshot()
-        if snapshot is None or (self.frames and snapshot.stamp <= self._now):
+        stamp = self._states.stamp
+        if stamp is None or (self.frames and stamp <= self._now):
             return
-        self._now = snapshot.stamp
+        snapshot = self._states.snapshot()
+        assert snapshot is not None
+        self._now = stamp
         view = self._task.observe(snapshot.state)
         self._measured = float(self._task.measured(view))
         self.frames.append((self._now / NANOSECONDS, snapshot.state))
@@ -142,7 +131,7 @@ class StatusMonitor:
         """Print the status: over itself in a terminal, a line every 2 s elsewhere."""
         if sys.stdout.isatty():
             print(f"\r{self.status()}", end="", flush=True)
-        elif time.monotonic() - self._shown_at > 2.0:
+        elif time.monotonic() - self._shown_at > STATUS_PERIOD_S:
             self._shown_at = time.monotonic()
             print(self.status(), flush=True)
 
@@ -152,11 +141,13 @@ class StatusMonitor:
             print(f"\r{self.status()}")
 
     def summary(self) -> str:
-        """Where it ended."""
+        """How long the run was and how long the task was held at its end."""
         return f"{self.sim_time:.2f} s of simulated time, held for {self.held:.2f} s"
 
     def draw(self, path: Path, seed: int) -> str:
-        """Write a film strip of what happened; "rendered" or "drawn"."""
+        """Write a film strip of what happened; how it was made, or why it was not."""
+        from polo_ros.viewer.film_strip import film_strip  # matplotlib takes a second to import
+
         times, states = zip(*self.frames, strict=True)
         title = f"{self._task.name}, seed {seed}"
         try:

@@ -1,4 +1,4 @@
-"""What a planner shows of its plans; it costs nothing while nobody looks."""
+"""What a planner shows of its plans; nothing is computed without a subscriber."""
 
 import numpy as np
 from rclpy.node import Node
@@ -10,7 +10,7 @@ from polo_ros.control.joints import JointMapping
 from polo_ros.nodes.messages import NANOSECONDS, pack_plan, pack_traces
 from polo_ros.planner import Planner, PlanReport
 
-# what of a report goes out under which name
+# the attributes of a report that are published, by topic
 NUMBERS = {"reward": "reward", "value": "value", "value_std": "value_std", "plan_time": "compute_time"}
 
 
@@ -19,12 +19,12 @@ class Telemetry:
 
     Args:
       node: on whose private topics.
-      robot: gives names and units.
+      joints: names and units.
       planner: whose plans.
     """
 
-    def __init__(self, node: Node, robot: JointMapping, planner: Planner) -> None:
-        self._robot = robot
+    def __init__(self, node: Node, joints: JointMapping, planner: Planner) -> None:
+        self._joints = joints
         self._planner = planner
         self._plans = node.create_publisher(JointTrajectory, "~/plan", 10)
         self._traces = node.create_publisher(MarkerArray, "~/candidate_trajectories", 10)
@@ -40,7 +40,7 @@ class Telemetry:
         if self._plans.get_subscription_count():
             plan, task = report.plan, self._planner.task
             knots = np.clip(plan.knots, task.control_low, task.control_high)
-            self._plans.publish(pack_plan(self._robot, plan, knots))
+            self._plans.publish(pack_plan(self._joints, plan, knots))
         if self._traces.get_subscription_count() and report.valid_rollouts:
             positions, returns = self._planner.traces()
             stamp = round(report.plan.start * NANOSECONDS)

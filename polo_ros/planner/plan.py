@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-from scipy.interpolate import make_interp_spline
 
 from polo_ros.arrays import Array
 
@@ -12,6 +11,8 @@ from polo_ros.arrays import Array
 @lru_cache(maxsize=64)
 def _spline(count: int, interpolation: str):  # type: ignore[no-untyped-def]
     """The basis splines over `count` knots at 0, 1, …; called with positions, (n,) -> (n, count)."""
+    from scipy.interpolate import make_interp_spline  # half a second that only planning needs
+
     degree = {"linear": 1, "cubic": min(3, count - 1)}[interpolation]
     return make_interp_spline(np.arange(count), np.eye(count), k=degree)
 

@@ -1,0 +1,279 @@
+"""The planner's side of control without a middleware: parts of the state in, commands out."""
+
+import threading
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from polo_ros.arrays import Array
+from polo_ros.control import NANOSECONDS
+from polo_ros.control.command_history import Transition
+from polo_ros.control.config import PlannerNodeConfig
+from polo_ros.control.joints import JointMapping
+from polo_ros.control.safety import SafetyGate
+from polo_ros.control.state import Snapshot, StateAssembler
+from polo_ros.control.status import Level, Status
+from polo_ros.control.worker import Worker
+from polo_ros.errors import PoloError
+from polo_ros.planner import Planner, PlannerConfig, PlanReport
+from polo_ros.planner.value import ValueEnsemble
+
+# a forward gap between two states begins a new episode where it is longer than this many control periods …
+EPISODE_GAP_PERIODS = 20
+# … or, with slow control, longer than this, in s, as long as it is more than one period
+LONGEST_EPISODE_GAP_S = 0.5
+
+
+@dataclass(frozen=True)
+class ControllerSettings:
+    """The parameters of a controller.
+
+    Attributes:
+      node: of control itself, safety included.
+      planner: of planning.
+      reward_weights: of the task's reward terms, by name.
+    """
+
+    node: PlannerNodeConfig
+    planner: PlannerConfig
+    reward_weights: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class ControllerOutputs:
+    """Where a controller's results go; any of its threads may call.
+
+    Attributes:
+      send: a control (nu,) and the stamp in ns of the state that it answers.
+      record: transitions that have become known, in order.
+      show: the report of a plan, before the next plan is made.
+      warn: a sentence for the log.
+    """
+
+    send: Callable[[Array, int], None]
+    record: Callable[[list[Transition]], None]
+    show: Callable[[PlanReport], None]
+    warn: Callable[[str], object]
+
+
+class Controller(ABC):
+    """Plans from each whole state on a thread of its own and passes commands through the safety gate.
+
+    All methods are for one thread, the middleware's; only `close` waits for a plan. Subclasses say when
+    commands are sent.
+
+    Args:
+      planner: makes the plans.
+      joints: names, addresses and units of the robot.
+      settings: see `configure`.
+      clock: gives the time in ns by the clock that stamps the states.
+      outputs: where the results go.
+
+    Raises:
+      PoloError: the control rate is not the task's.
+    """
+
+    def __init__(
+        self,
+        planner: Planner,
+        joints: JointMapping,
+        settings: ControllerSettings,
+        clock: Callable[[], int],
+        outputs: ControllerOutputs,
+    ) -> None:
+        task, node = planner.task, settings.node
+        if abs(node.control_rate * task.timestep - 1.0) > 1e-6:
+            raise PoloError(
+                f"control_rate {node.control_rate} is not task {task.name}'s "
+                f"{1.0 / task.timestep:g} control periods per second; set it to that, or the timestep "
+                f"in the MJCF to 1 / (control_rate · {task.substeps})"
+            )
+        self._planner = planner
+        self._task = task
+        self._settings = settings
+        self._pending: ControllerSettings | None = None
+        self._clock = clock
+        self._outputs = outputs
+        self._period = round(NANOSECONDS / node.control_rate)
+        self._states = StateAssembler(task, joints, node.lockstep)
+        self._gate = SafetyGate(task, joints, node.autostart, node.safety)
+        self._latest: Snapshot | None = None
+        self._last_sent: tuple[Array, int] | None = None
+        self._episode = 0
+        self._latency = 0
+        counted = ("plans", "diverged_plans", "late_plans", "missed_plans")
+        self._counts = dict.fromkeys(counted, 0)
+        # guards what the planning thread and the middleware's thread both change
+        self._lock = threading.RLock()
+        self._reset_wanted = False
+        self._newest: PlanReport | None = None
+        self._worker: Worker[tuple[Snapshot, int]] = Worker(self._work, "planning")
+
+    # ---- the state
+
+    def odometry_topics(self) -> list[str]:
+        """The odometry that `add_odometry` takes."""
+        return self._states.odometry_topics()
+
+    def add_joints(self, positions: Array, velocities: Array, stamp: int) -> bool:
+        """Take a part of the state, as `StateAssembler` does; whether the state is whole now."""
+        self._states.add_joints(positions, velocities, stamp)
+        return self._on_part()
+
+    def add_odometry(self, topic: str, qpos: Array, qvel: Array, stamp: int) -> bool:
+        """Take a part of the state, as `StateAssembler` does; whether the state is whole now."""
+        self._states.add_odometry(topic, qpos, qvel, stamp)
+        return self._on_part()
+
+    def add_goal(self, position: Array, quaternion: Array, stamp: int) -> bool:
+        """Take a goal, as `StateAssembler` does; whether it completes a state."""
+        self._states.add_goal(position, quaternion, stamp)
+        return False
+
+    def _on_part(self) -> bool:
+        """Act on the state as soon as it is whole, once for each stamp."""
+        stamp = self._states.stamp
+        if stamp is None:
+            return False
+        previous = self._latest.stamp if self._latest is not None else None
+        if stamp == previous:
+            self._on_repeated_state()
+            return True
+        snapshot = self._states.snapshot()
+        assert snapshot is not None
+        self._latest = snapshot
+        if previous is not None:
+            self._check_gap(stamp - previous)
+        self._on_state(snapshot)
+        return True
+
+    def _check_gap(self, step: int) -> None:
+        """A jump of time, back or far ahead, ends the episode and the plan; the step is in ns."""
+        rate = self._settings.node.control_rate
+        gap = max(min(EPISODE_GAP_PERIODS / rate, LONGEST_EPISODE_GAP_S), 1.5 / rate)
+        if step < 0:
+            self._outputs.warn("time jumped back: plan and experience start afresh")
+        if step < 0 or step > gap * NANOSECONDS:
+            self._forget_plans()
+
+    @abstractmethod
+    def _on_state(self, snapshot: Snapshot) -> None:
+        """A whole state of a new moment."""
+
+    @abstractmethod
+    def _on_repeated_state(self) -> None:
+        """A part of the moment that was already acted on."""
+
+    # ---- requests
+
+    def enable(self, on: bool) -> tuple[bool, str]:
+        """Answer a request to enable or disable commands with success and a sentence."""
+        before = self._gate.enabled
+        answer = self._gate.enable(on)
+        if self._gate.enabled and not before and self._counts["plans"]:
+            self._forget_plans()  # the last one was made for another moment
+        return answer
+
+    def e_stop(self, pressed: bool) -> None:
+        """Follow the e-stop."""
+        if pressed != self._gate.e_stopped:  # drivers repeat it
+            self._outputs.warn("e-stop pressed" if pressed else "e-stop released; enable to move")
+        self._gate.e_stop(pressed)
+
+    def reset(self) -> None:
+        """Let the next plan start from neutral controls, as a new episode."""
+        with self._lock:
+            self._reset_wanted = True
+
+    def configure(self, settings: ControllerSettings) -> None:
+        """Take new parameters over before the next plan."""
+        with self._lock:
+            self._pending = settings
+
+    def use_value(self, value: ValueEnsemble) -> None:
+        """Plan with a value function from the next plan on."""
+        self._planner.value = value
+
+    def status(self) -> Status:
+        """Whether commands flow and why not, and how planning goes."""
+        values: dict[str, object] = {
+            **self._counts,
+            "episode": self._episode,
+            "latency": f"{self._latency / NANOSECONDS:.4f}",
+        }
+        report = self._newest
+        if report is not None:
+            values["effective_sample_size"] = f"{report.effective_sample_size:.1f}"
+            values["valid_rollouts"] = report.valid_rollouts
+            values["plan_time"] = f"{report.compute_time:.4f}"
+            if report.valid_rollouts == 0:
+                text = "every rollout diverged; following the last good plan"
+                return Status(Level.ERROR, text, values)
+        reason = self._why_safe()
+        if reason:
+            return Status(Level.WARN, f"safe action: {reason}", values)
+        return Status(Level.OK, "planning", values)
+
+    @abstractmethod
+    def _why_safe(self) -> str:
+        """Why the safe action is commanded now; empty where plans are followed."""
+
+    def check(self) -> None:
+        """Raise what ended the planning thread, if anything did."""
+        if self._worker.failure is not None:
+            raise self._worker.failure
+
+    def close(self) -> bool:
+        """Let the last plan finish and leave the robot with its safe action; whether that was sent."""
+        self._worker.close()
+        if self._latest is None:
+            return False
+        self._send_safe_action(self._latest)
+        return True
+
+    # ---- planning, on its own thread
+
+    def _work(self, request: tuple[Snapshot, int]) -> None:
+        """A plan from a state that was received at a monotonic time in ns."""
+        self._apply_changes()
+        self._plan(*request)
+
+    @abstractmethod
+    def _plan(self, snapshot: Snapshot, received: int) -> None:
+        """Plan from a state that was received at a monotonic time in ns, and pass on the results."""
+
+    def _apply_changes(self) -> None:
+        """Take over parameters and resets; only ever between two plans."""
+        with self._lock:
+            settings, self._pending = self._pending, None
+            if settings is not None:
+                self._settings = settings
+                self._gate.parameters = settings.node.safety
+                self._planner.configure(settings.planner)
+                self._task.weights.update(settings.reward_weights)
+            if self._reset_wanted:
+                self._reset_wanted = False
+                self._start_episode()
+
+    def _start_episode(self) -> None:
+        self._episode += 1
+        self._planner.reset()
+
+    def _count(self, report: PlanReport) -> None:
+        self._counts["plans"] += 1
+        self._counts["diverged_plans"] += report.valid_rollouts == 0
+
+    # ---- commands
+
+    def _forget_plans(self) -> None:
+        """No plan acts until one from neutral controls has been made."""
+        with self._lock:
+            self._reset_wanted = True
+            self._newest = None
+
+    def _send_safe_action(self, snapshot: Snapshot) -> None:
+        self._send(self._gate.safe_ctrl(self._states.velocities()), snapshot.stamp)
+
+    def _send(self, ctrl: Array, stamp: int) -> None:
+        self._last_sent = ctrl, stamp
+        self._outputs.send(ctrl, stamp)

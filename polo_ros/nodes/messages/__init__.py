@@ -1,0 +1,48 @@
+"""Packing and unpacking of every message: the one place that knows orders, frames and units."""
+
+from polo_ros.control import NANOSECONDS
+from polo_ros.nodes.messages.commands import pack_command, unpack_command
+from polo_ros.nodes.messages.displays import best_trace, pack_diagnostics, pack_plan, pack_traces
+from polo_ros.nodes.messages.experience import (
+    check_schema,
+    experience_fields,
+    experience_schema,
+    pack_bytes,
+    pack_experience,
+    unpack_bytes,
+    unpack_experience,
+)
+from polo_ros.nodes.messages.stamps import from_stamp, to_stamp
+from polo_ros.nodes.messages.states import (
+    pack_goal,
+    pack_joint_state,
+    pack_odometry,
+    unpack_goal,
+    unpack_joint_state,
+    unpack_odometry,
+)
+
+__all__ = [
+    "NANOSECONDS",
+    "best_trace",
+    "check_schema",
+    "experience_fields",
+    "experience_schema",
+    "from_stamp",
+    "pack_bytes",
+    "pack_command",
+    "pack_diagnostics",
+    "pack_experience",
+    "pack_goal",
+    "pack_joint_state",
+    "pack_odometry",
+    "pack_plan",
+    "pack_traces",
+    "to_stamp",
+    "unpack_bytes",
+    "unpack_command",
+    "unpack_experience",
+    "unpack_goal",
+    "unpack_joint_state",
+    "unpack_odometry",
+]

@@ -1,0 +1,37 @@
+"""Commands, each with the stamp of the state that it answers."""
+
+import array
+
+import numpy as np
+from std_msgs.msg import Float64MultiArray, MultiArrayDimension
+
+from polo_ros.arrays import Array
+from polo_ros.errors import PoloError
+
+STAMP_LABEL = "answers_stamp_ns="
+
+
+def pack_command(values: Array, answered: int) -> Float64MultiArray:
+    """A command, labelled with the stamp of the state it answers so that lockstep never mixes them up."""
+    message = Float64MultiArray()
+    size = len(values)
+    label = f"{STAMP_LABEL}{answered}"
+    message.layout.dim = [MultiArrayDimension(label=label, size=size, stride=size)]
+    message.data = array.array("d", np.ascontiguousarray(values).tobytes())
+    return message
+
+
+def unpack_command(message: Float64MultiArray) -> tuple[Array, int | None]:
+    """The command's values and the stamp of the state it answers, None where it does not say.
+
+    Raises:
+      PoloError: the stamp is no number.
+    """
+    answered = None
+    for dimension in message.layout.dim:
+        if dimension.label.startswith(STAMP_LABEL):
+            stamp = dimension.label.removeprefix(STAMP_LABEL)
+            if not stamp.isdecimal():
+                raise PoloError(f"the command's label {dimension.label!r} must end in a stamp in ns")
+            answered = int(stamp)
+    return np.array(message.data), answered

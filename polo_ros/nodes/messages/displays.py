@@ -1,0 +1,91 @@
+"""What people look at: plans, rollouts, diagnostics."""
+
+import array
+
+import numpy as np
+from builtin_interfaces.msg import Duration
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
+from geometry_msgs.msg import Point
+from std_msgs.msg import ColorRGBA
+from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
+from visualization_msgs.msg import Marker, MarkerArray
+
+from polo_ros.arrays import Array
+from polo_ros.control import NANOSECONDS
+from polo_ros.control.joints import JointMapping
+from polo_ros.control.status import Status
+from polo_ros.nodes.messages.stamps import to_stamp
+from polo_ros.planner import Plan
+
+
+def pack_plan(joints: JointMapping, plan: Plan, ctrl: Array) -> JointTrajectory:
+    """A plan's knots as commands in absolute time.
+
+    Args:
+      joints: gives names and units.
+      plan: the curve.
+      ctrl: (knots, nu), its values within the control ranges.
+    """
+    message = JointTrajectory()
+    message.header.stamp = to_stamp(round(plan.start * NANOSECONDS))
+    # the standard message cannot say how the curve runs between points, so the frame does
+    message.header.frame_id = f"interpolation:{plan.interpolation}"
+    message.joint_names = joints.command_joints
+    for index, row in enumerate(ctrl):
+        point = JointTrajectoryPoint()
+        after = round(index * plan.spacing * NANOSECONDS)
+        point.time_from_start = Duration(sec=after // NANOSECONDS, nanosec=after % NANOSECONDS)
+        values = array.array("d", joints.command(row).tobytes())
+        if joints.position_controlled:
+            point.positions = values
+        else:
+            point.effort = values
+        message.points.append(point)
+    return message
+
+
+def pack_traces(positions: Array, returns: Array, stamp: int, most: int = 20) -> MarkerArray:
+    """The best rollouts as lines from blue (worst shown) to red, the best one last and thick.
+
+    Args:
+      positions: (K, H + 1, 3) in m, best first.
+      returns: (K,), best first.
+      stamp: in ns.
+      most: lines at most.
+    """
+    shown = min(len(returns), most)
+    spread = max(float(returns[0] - returns[shown - 1]), 1e-12) if shown else 1.0
+    markers = []
+    for rank in reversed(range(shown)):
+        line = Marker()
+        line.header.frame_id = "odom"
+        line.header.stamp = to_stamp(stamp)
+        line.ns = "best" if rank == 0 else "candidates"
+        line.id = rank
+        line.type, line.action = Marker.LINE_STRIP, Marker.ADD
+        line.scale.x = 0.02 if rank == 0 else 0.005
+        good = float((returns[rank] - returns[shown - 1]) / spread)
+        line.color = ColorRGBA(r=good, g=0.3, b=1.0 - good, a=1.0 if rank == 0 else 0.5)
+        line.pose.orientation.w = 1.0
+        line.points = [Point(x=x, y=y, z=z) for x, y, z in positions[rank].tolist()]
+        markers.append(line)
+    return MarkerArray(markers=markers)
+
+
+def best_trace(message: MarkerArray) -> Array:
+    """The best rollout's positions in a `pack_traces` message, (n, 3)."""
+    for marker in message.markers:
+        if marker.ns == "best":
+            return np.array([[point.x, point.y, point.z] for point in marker.points])
+    return np.empty((0, 3))
+
+
+def pack_diagnostics(name: str, status: Status, stamp: int) -> DiagnosticArray:
+    """The status of one node at a time in ns."""
+    entry = DiagnosticStatus()
+    entry.name, entry.message, entry.hardware_id = name, status.text, "polo_ros"
+    entry.level = bytes([status.level])
+    entry.values = [KeyValue(key=key, value=str(value)) for key, value in status.values.items()]
+    message = DiagnosticArray(status=[entry])
+    message.header.stamp = to_stamp(stamp)
+    return message

@@ -1,0 +1,141 @@
+"""The robot's state: joint_states, odometry and goals."""
+
+import array
+
+import numpy as np
+from geometry_msgs.msg import Pose, PoseStamped
+from nav_msgs.msg import Odometry
+from sensor_msgs.msg import JointState
+from transforms3d.quaternions import quat2mat
+
+from polo_ros.arrays import Array
+from polo_ros.control.joints import FreeBody, JointMapping, check_names
+from polo_ros.errors import PoloError
+from polo_ros.nodes.messages.stamps import from_stamp, to_stamp
+
+
+def pack_joint_state(joints: JointMapping, qpos: Array, qvel: Array, stamp: int) -> JointState:
+    """Positions and velocities of hinges and slides, by name."""
+    message = JointState()
+    message.header.stamp = to_stamp(stamp)
+    message.name = joints.joint_names
+    message.position = array.array("d", qpos[joints.qpos].tobytes())
+    message.velocity = array.array("d", qvel[joints.qvel].tobytes())
+    return message
+
+
+def unpack_joint_state(joints: JointMapping, message: JointState) -> tuple[Array, Array]:
+    """Positions and velocities in the order of `joints.joint_names`.
+
+    Raises:
+      PoloError: a doubled, unknown or missing joint, a wrong size, or a value that is not finite.
+    """
+    names = list(message.name)
+    in_order = names == joints.joint_names
+    if not in_order:
+        check_names(names, joints.joint_names, "joint_states")
+    columns = []
+    for what, values in (("position", message.position), ("velocity", message.velocity)):
+        if len(values) != len(names):
+            raise PoloError(f"joint_states has {len(values)} of {what} for {len(names)} joints")
+        column = np.asarray(values)
+        bad = np.flatnonzero(~np.isfinite(column))
+        if bad.size:
+            raise PoloError(f"joint_states: {what} of {names[bad[0]]} is {column[bad[0]]}")
+        columns.append(column)
+    if in_order:
+        return columns[0], columns[1]
+    order = [names.index(name) for name in joints.joint_names]
+    return columns[0][order], columns[1][order]
+
+
+def pack_odometry(body: FreeBody, qpos: Array, qvel: Array, stamp: int, frame: str) -> Odometry:
+    """Pose of a free body, with its twist in the child frame as REP-105 wants it.
+
+    MuJoCo keeps a free joint's linear velocity in the world frame and its angular velocity in the body's.
+
+    Args:
+      body: which one.
+      qpos, qvel: of the whole model, (nq,) and (nv,).
+      stamp: in ns.
+      frame: name of the child frame.
+    """
+    message = Odometry()
+    message.header.stamp = to_stamp(stamp)
+    message.header.frame_id = "odom"
+    message.child_frame_id = frame
+    position, quaternion = qpos[body.qpos : body.qpos + 3], qpos[body.qpos + 3 : body.qpos + 7]
+    _pack_pose(message.pose.pose, position, quaternion)
+    twist = message.twist.twist
+    linear = quat2mat(quaternion).T @ qvel[body.qvel : body.qvel + 3]
+    twist.linear.x, twist.linear.y, twist.linear.z = map(float, linear)
+    angular = qvel[body.qvel + 3 : body.qvel + 6]
+    twist.angular.x, twist.angular.y, twist.angular.z = map(float, angular)
+    return message
+
+
+def unpack_odometry(message: Odometry, what: str, twist_frame: str) -> tuple[Array, Array]:
+    """MuJoCo's (7,) position and quaternion and (6,) velocity of a free joint.
+
+    Args:
+      message: what arrived.
+      what: the topic, for errors.
+      twist_frame: "child" or "world", the frame of the message's twist.
+
+    Raises:
+      PoloError: a value that is not finite, or a quaternion that is not of unit length.
+    """
+    qpos, twist = _unpack_pose(message.pose.pose), message.twist.twist
+    linear = np.array([twist.linear.x, twist.linear.y, twist.linear.z])
+    angular = np.array([twist.angular.x, twist.angular.y, twist.angular.z])
+    _check_finite(what, qpos, linear, angular)
+    _check_unit(what, qpos[3:])
+    matrix = quat2mat(qpos[3:])
+    if twist_frame == "child":
+        linear = matrix @ linear
+    else:
+        angular = matrix.T @ angular
+    return qpos, np.concatenate([linear, angular])
+
+
+def _unpack_pose(pose: Pose) -> Array:
+    """Position and quaternion wxyz, (7,)."""
+    position, rotation = pose.position, pose.orientation
+    return np.array([position.x, position.y, position.z, rotation.w, rotation.x, rotation.y, rotation.z])
+
+
+def _check_finite(what: str, *arrays: Array) -> None:
+    if not all(np.isfinite(values).all() for values in arrays):
+        raise PoloError(f"{what} holds a value that is not finite")
+
+
+def _check_unit(what: str, quaternion: Array) -> None:
+    if abs(np.linalg.norm(quaternion) - 1.0) > 1e-3:
+        raise PoloError(f"{what}: the orientation {quaternion} (wxyz) is not a unit quaternion")
+
+
+def pack_goal(position: Array, quaternion: Array, stamp: int) -> PoseStamped:
+    """A mocap body's pose, quaternion wxyz."""
+    message = PoseStamped()
+    message.header.stamp = to_stamp(stamp)
+    message.header.frame_id = "odom"
+    _pack_pose(message.pose, position, quaternion)
+    return message
+
+
+def _pack_pose(pose: Pose, position: Array, quaternion: Array) -> None:
+    pose.position.x, pose.position.y, pose.position.z = map(float, position)
+    w, x, y, z = map(float, quaternion)
+    pose.orientation.x, pose.orientation.y, pose.orientation.z, pose.orientation.w = x, y, z, w
+
+
+def unpack_goal(message: PoseStamped) -> tuple[Array, Array, int]:
+    """Position (3,), quaternion (4,) wxyz and stamp in ns of a goal.
+
+    Raises:
+      PoloError: a value that is not finite, or a quaternion that is not of unit length.
+    """
+    qpos = _unpack_pose(message.pose)
+    _check_finite("goal", qpos)
+    _check_unit("goal", qpos[3:])
+    return qpos[:3], qpos[3:], from_stamp(message.header.stamp)

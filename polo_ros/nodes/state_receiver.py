@@ -1,0 +1,83 @@
+"""Receiving the topics of a robot's state."""
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any, Protocol
+
+from geometry_msgs.msg import PoseStamped
+from nav_msgs.msg import Odometry
+from sensor_msgs.msg import JointState
+
+from polo_ros.arrays import Array
+from polo_ros.control.joints import JointMapping
+from polo_ros.control.state import JOINTS
+from polo_ros.errors import PoloError
+from polo_ros.nodes.messages import from_stamp, unpack_goal, unpack_joint_state, unpack_odometry
+
+
+class StateParts(Protocol):
+    """Where the parts of a state go: a controller or a `StateAssembler`."""
+
+    def odometry_topics(self) -> list[str]:
+        """The odometry that `add_odometry` takes."""
+
+    def add_joints(self, positions: Array, velocities: Array, stamp: int) -> object:
+        """Take joint positions and velocities."""
+
+    def add_odometry(self, topic: str, qpos: Array, qvel: Array, stamp: int) -> object:
+        """Take the pose and velocity of a free body."""
+
+    def add_goal(self, position: Array, quaternion: Array, stamp: int) -> object:
+        """Take a goal."""
+
+
+class StateReceiver:
+    """Unpacks each message of a state once and hands it on.
+
+    Args:
+      joints: names and addresses.
+      parts: takes the unpacked parts.
+      on_part: called with what `parts` answered.
+      on_fault: called with the sentence about a bad message.
+      twist_frame: of odometry, "child" or "world".
+    """
+
+    def __init__(
+        self,
+        joints: JointMapping,
+        parts: StateParts,
+        on_part: Callable[[Any], None],
+        on_fault: Callable[[str], None],
+        twist_frame: str = "child",
+    ) -> None:
+        self._joints = joints
+        self._parts = parts
+        self._on_part = on_part
+        self._on_fault = on_fault
+        self._twist_frame = twist_frame
+
+    def state_topics(self) -> Iterator[tuple[type[Any], str, Callable[[Any], None]]]:
+        """Message type, topic and callback of everything but the goal."""
+        yield JointState, JOINTS, partial(self._receive, self._add_joints)
+        for topic in self._parts.odometry_topics():
+            yield Odometry, topic, partial(self._receive, partial(self._add_odometry, topic))
+
+    def on_goal(self, message: PoseStamped) -> None:
+        """The callback of the goal's topic."""
+        self._receive(lambda goal: self._parts.add_goal(*unpack_goal(goal)), message)
+
+    def _receive(self, add: Callable[[Any], object], message: Any) -> None:
+        try:
+            answer = add(message)
+        except PoloError as error:
+            self._on_fault(str(error))
+            return
+        self._on_part(answer)
+
+    def _add_joints(self, message: JointState) -> object:
+        positions, velocities = unpack_joint_state(self._joints, message)
+        return self._parts.add_joints(positions, velocities, from_stamp(message.header.stamp))
+
+    def _add_odometry(self, topic: str, message: Odometry) -> object:
+        qpos, qvel = unpack_odometry(message, topic, self._twist_frame)
+        return self._parts.add_odometry(topic, qpos, qvel, from_stamp(message.header.stamp))
