@@ -1,9 +1,10 @@
 """Real nodes as processes in a ROS domain of their own, and a probe node that watches them."""
 
+import atexit
+import functools
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +15,7 @@ import rclpy
 import yaml
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from domains import claim_domain
+from node_server import Node, NodeServer
 from rcl_interfaces.msg import ParameterDescriptor, SetParametersResult
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.parameter import Parameter
@@ -36,6 +38,14 @@ LATCHED = QoSProfile(
 os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
 
 
+@functools.cache
+def node_server() -> NodeServer:
+    """The server of this test process, started with the first node."""
+    server = NodeServer()
+    atexit.register(server.close)
+    return server
+
+
 class Graph:
     """Nodes of this package as processes, and a probe in the same domain.
 
@@ -56,7 +66,7 @@ class Graph:
         self.folder = folder
         self.domain, self._claim = claim_domain()
         self.environment = os.environ | {"ROS_DOMAIN_ID": str(self.domain)}
-        self.children: dict[str, subprocess.Popen[bytes]] = {}
+        self.children: dict[str, Node | subprocess.Popen[bytes]] = {}
         self.statuses: dict[str, DiagnosticStatus] = {}
         self._context = rclpy.Context()
         rclpy.init(
@@ -103,10 +113,11 @@ class Graph:
         name = name or node
         overrides = self.folder / f"{name}.yaml"
         overrides.write_text(yaml.safe_dump(content))
-        command = [sys.executable, "-m", f"polo_ros.nodes.{node}", "--ros-args", "--params-file", str(config)]
-        command += ["--params-file", str(overrides)] if own else []
-        command += ["-r", f"__ns:={namespace}"] if namespace else []
-        self.run(name, command)
+        arguments = ["--ros-args", "--params-file", str(config)]
+        arguments += ["--params-file", str(overrides)] if own else []
+        arguments += ["-r", f"__ns:={namespace}"] if namespace else []
+        module = f"polo_ros.nodes.{node}"
+        self.children[name] = node_server().start(module, arguments, self.environment, self.log_path(name))
 
     def run(self, name: str, command: list[str]) -> None:
         """Start any command in the graph's domain, with its output in the log of that name."""
