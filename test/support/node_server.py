@@ -130,10 +130,7 @@ def serve() -> None:
     os.dup2(2, 1)
     for line in sys.stdin:
         request = json.loads(line)
-        if "wait" in request:
-            answer = exit_code(request["wait"])
-        else:
-            answer = fork(request)
+        answer = exit_code(request["wait"]) if "wait" in request else fork(request)
         answers.write(f"{json.dumps(answer)}\n")
         answers.flush()
 
