@@ -133,7 +133,7 @@ def run(
         nodes.stop()
         listener.close()
     judgement = judged(name, *listener.run(steps))
-    keeping = listener.keeping()
+    keeping = listener.timekeeping()
     planned = settings.planner.rollouts * settings.planner.iterations
     row: dict[str, object] = {
         "task": name, "seed": seed, "mode": mode, "delay_ms": delay, "compensation": compensation,

@@ -3,10 +3,10 @@
     python -m benchmarks.jitter
 
 The planner runs with one rollout thread, with the second core idle or taken by a spinning process. "wall" is
-a robot's case: a stand-in driver states a robot at rest by the wall clock. "simulated" has the simulator
-node at real-time factor 1, whose clock the control timer then follows. "node" times are taken in the planner
-node after each command was published; "receiver" times as the message is taken by this process, whose own
-wake-ups are in them (and, with the stand-in driver, its publishing).
+a robot's case: a stand-in driver publishes the state of a robot at rest by the wall clock. "simulated" has
+the simulator node at real-time factor 1, whose clock the control timer then follows. "node" times are taken
+in the planner node after each command was published; "receiver" times as the message is taken by this
+process, whose own wake-ups are in them (and, with the stand-in driver, its publishing).
 """
 
 import argparse
@@ -28,13 +28,12 @@ from rclpy.signals import SignalHandlerOptions
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Float64MultiArray
 
-from benchmarks.realtime import POLL_PERIOD, Nodes
+from benchmarks.realtime import TIMEOUT_S, Nodes
 from polo_ros.arrays import Array
 from polo_ros.control.joints import JointMapping
 from polo_ros.files import config_path
 from polo_ros.nodes.messages import pack_joint_state, pack_odometry
-from polo_ros.nodes.node import RELIABLE
-from polo_ros.nodes.status_monitor import EVERY_STATE
+from polo_ros.nodes.qos import EVERY_STATE, RELIABLE
 from polo_ros.parameters.settings import settings_for
 
 CLOCKS, CORES = ("wall", "simulated"), ("idle", "busy")
@@ -42,9 +41,9 @@ COLUMNS = (
     "clock", "second_core", "place", "periods", "p50_ms", "p99_ms", "max_ms", "mean_period_ms", "plans",
     "safe_fraction", "deadline_misses",
 )  # fmt: skip
-# what is left out after the first plan, in s
-WARM_UP = 2.0
-# to the second: diagnostics come once in one
+# how long after the first plan measuring begins, in s of wall time
+WARM_UP_S = 2.0
+# these are good to the second: diagnostics are published once a second
 COUNTS = ("plans", "control_ticks", "safe_ticks", "deadline_misses")
 COLOURS = {"node": "#2a78d6", "receiver": "#d6a02a"}
 
@@ -119,12 +118,12 @@ def measure(name: str, clock: str, busy: bool, seconds: float) -> tuple[dict[str
         )  # fmt: skip
         if busy:
             spinner = subprocess.Popen([sys.executable, "-c", "while True: pass"])
-        deadline = time.monotonic() + POLL_PERIOD
+        deadline = time.monotonic() + TIMEOUT_S
         while not int(planner.get("plans", "0")):
             executor.spin_once(timeout_sec=0.1)
             if nodes.dead() or time.monotonic() > deadline:
                 raise SystemExit(f"no plans: {nodes.log('planner_node').read_text()}")
-        began = time.monotonic() + WARM_UP
+        began = time.monotonic() + WARM_UP_S
         before: dict[str, str] = {}
         while time.monotonic() < began + seconds:
             executor.spin_once(timeout_sec=0.1)
@@ -145,7 +144,7 @@ def measure(name: str, clock: str, busy: bool, seconds: float) -> tuple[dict[str
 
 
 def drive(node: Any, name: str) -> None:
-    """A stand-in driver: a robot that stays in its start state, stated at the control rate."""
+    """A stand-in driver: publishes a robot's start state at the control rate."""
     task = settings_for(name).task
     robot = JointMapping(task.model)
     state = task.start_state(np.random.default_rng(0))

@@ -1,4 +1,6 @@
-"""What the benchmarks in real time share: nodes, a listener, and runs that begin with a still world."""
+"""What the real-time benchmarks share: nodes, a listener, and runs that begin with a paused world."""
+
+from __future__ import annotations
 
 import subprocess
 import sys
@@ -18,19 +20,20 @@ from std_msgs.msg import Float64MultiArray
 from std_srvs.srv import SetBool, Trigger
 
 from polo_ros.arrays import Array
+from polo_ros.control import NANOSECONDS
+from polo_ros.control.simulated_robot import RESET_GAP_S
 from polo_ros.nodes.demo import Processes, ros_arguments
 from polo_ros.nodes.lightweight_node import LightweightNode
-from polo_ros.nodes.messages import NANOSECONDS, from_stamp, unpack_command
-from polo_ros.nodes.simulator_node import RESET_GAP
+from polo_ros.nodes.messages import from_stamp, unpack_command
 from polo_ros.nodes.status_monitor import StatusMonitor
 from polo_ros.tasks.task import Task
 
-# wall time without news after which a run has failed, in s
-POLL_PERIOD = 60.0
-# wall time that nodes which know the listener have to find each other, in s
-ACQUAINTANCE = 1.0
-# how often messages are taken, in s of wall time, and how many may wait for that
-LOOK_PERIOD = 0.05
+# a run has failed after this long without a state, in s of wall time
+TIMEOUT_S = 60.0
+# how long nodes that the listener knows have to discover each other, in s of wall time
+DISCOVERY_WAIT_S = 1.0
+# how often messages are taken, in s of wall time, and how many may queue up until then
+TAKE_PERIOD_S = 0.05
 QUEUE = QoSProfile(depth=1000, reliability=ReliabilityPolicy.RELIABLE)
 
 
@@ -48,7 +51,7 @@ class Nodes(Processes):
 
 
 @dataclass(frozen=True)
-class Keeping:
+class Timekeeping:
     """How a run kept time, from the planner's diagnostics.
 
     Attributes:
@@ -71,8 +74,8 @@ class Keeping:
 class Listener(StatusMonitor):
     """Keeps every state, the control that acted from it, and the planner's diagnostics.
 
-    It runs on the cores that it judges, so that messages are taken as bytes, many at a time, and wait to be
-    understood until the run is over.
+    It runs on the cores that it judges, so messages are taken as bytes, many at a time, and decoded when
+    the run is over.
 
     Args:
       task: whose states they are.
@@ -80,19 +83,19 @@ class Listener(StatusMonitor):
     Attributes:
       acted: (nu,) for each of `frames` but the last: the newest command sent when the next state was.
       reports: (stamp in s, values by name) of the planner's diagnostics.
-      heard: names of the nodes that were on /diagnostics.
+      nodes_seen: names of the nodes that were on /diagnostics.
     """
 
     def __init__(self, task: Task) -> None:
         self.acted: list[Array] = []
         self.reports: list[tuple[float, dict[str, str]]] = []
-        self.heard: set[str] = set()
+        self.nodes_seen: set[str] = set()
         self._ctrl = np.array(task.neutral)
         self._topics: list[tuple[Subscription[Any], type[Any], Callable[[Any], object]]] = []
         self._taken: list[tuple[int, int, bytes]] = []
-        self._heard_states = 0
+        self._states_received = 0
         super().__init__(task, numbers=())
-        self.subscribe(Float64MultiArray, self._robot.command_topic, self._on_command, QUEUE)
+        self.subscribe(Float64MultiArray, self._joints.command_topic, self._on_command, QUEUE)
         # services are called through a node of their own, or their executor would take the messages
         self._executor.remove_node(self._node)
         self._caller = LightweightNode("caller")
@@ -101,28 +104,28 @@ class Listener(StatusMonitor):
     def subscribe(
         self, kind: type[Any], topic: str, callback: Callable[[Any], object], qos: QoSProfile | int
     ) -> None:
-        """Keep a topic's messages as bytes; the queue lasts from one look to the next."""
+        """Keep a topic's messages as bytes; the queue lasts for one `TAKE_PERIOD_S`."""
         subscription = self._node.create_subscription(kind, topic, callback, QUEUE, raw=True)
         self._topics.append((subscription, kind, callback))
 
     def _take(self) -> None:
-        """Take what has come."""
+        """Take the messages that have arrived."""
         for index, (subscription, kind, _) in enumerate(self._topics):
             with subscription.handle:
                 while (taken := subscription.handle.take_message(kind, True)) is not None:
                     message, info = taken
                     self._taken.append((info["source_timestamp"], index, message))
-                    self._heard_states += kind is JointState
+                    self._states_received += kind is JointState
 
-    def _understand(self) -> None:
-        """Hand what was taken to the callbacks, in the order in which it was sent."""
+    def _decode(self) -> None:
+        """Hand the messages to the callbacks, in the order in which they were sent."""
         for _, index, message in sorted(self._taken):
             _, kind, callback = self._topics[index]
             callback(deserialize_message(message, kind))
         self._taken.clear()
 
     def _on_command(self, message: Float64MultiArray) -> None:
-        self._ctrl = self._robot.ctrl(unpack_command(message)[0])
+        self._ctrl = self._joints.ctrl(unpack_command(message)[0])
 
     def _judge(self) -> None:
         known = len(self.frames)
@@ -133,7 +136,7 @@ class Listener(StatusMonitor):
     def _on_diagnostics(self, message: DiagnosticArray) -> None:
         stamp = from_stamp(message.header.stamp) / NANOSECONDS
         for status in message.status:
-            self.heard.add(status.name.split("/")[-1])
+            self.nodes_seen.add(status.name.split("/")[-1])
             if status.name.endswith("planner_node"):
                 self.reports.append((stamp, {pair.key: pair.value for pair in status.values}))
 
@@ -144,36 +147,37 @@ class Listener(StatusMonitor):
           RuntimeError: there is none, or it is a refusal.
         """
         client: Any = self._caller.create_client(kind, f"simulator_node/{service}")
-        if not client.wait_for_service(timeout_sec=POLL_PERIOD):
+        if not client.wait_for_service(timeout_sec=TIMEOUT_S):
             raise RuntimeError(f"no service {service}")
         future = client.call_async(kind.Request(**fields))
-        self._executor.spin_until_future_complete(future, timeout_sec=POLL_PERIOD)
+        self._executor.spin_until_future_complete(future, timeout_sec=TIMEOUT_S)
         if not future.done() or not future.result().success:
             raise RuntimeError(f"{service} was not answered or refused")
 
     def wait(self, condition: Callable[[], object], processes: Processes, what: str) -> None:
-        """Listen until a condition on what was understood holds.
+        """Listen until a condition on the decoded messages holds.
 
         Raises:
           RuntimeError: a node ended, or no state came for long.
         """
 
-        def understood() -> object:
-            self._understand()
+        def decoded() -> object:
+            self._decode()
             return condition()
 
-        self._wait(understood, processes, what)
+        self._wait(decoded, processes, what)
 
     def _wait(self, condition: Callable[[], object], processes: Processes, what: str) -> None:
-        heard, known = time.monotonic(), self._heard_states
+        last, known = time.monotonic(), self._states_received
         while not condition():
-            time.sleep(LOOK_PERIOD)
+            time.sleep(TAKE_PERIOD_S)
             self._take()
-            if self._heard_states > known:
-                heard, known = time.monotonic(), self._heard_states
+            if self._states_received > known:
+                last, known = time.monotonic(), self._states_received
             dead = processes.dead()
-            if dead or time.monotonic() - heard > POLL_PERIOD:
-                raise RuntimeError(f"{dead or 'nobody'} ended while waiting for {what}")
+            if dead or time.monotonic() - last > TIMEOUT_S:
+                reason = f"{dead} ended" if dead else f"no state came for {TIMEOUT_S:g} s"
+                raise RuntimeError(f"{reason} while waiting for {what}")
 
     def close(self) -> None:
         """Leave the graph."""
@@ -181,10 +185,10 @@ class Listener(StatusMonitor):
         super().close()
 
     def run_from_rest(self, nodes: Nodes, planner_and_learner: Any, names: set[str], periods: int) -> None:
-        """Let a new simulator's world stand still until everybody is there, then go on for some periods.
+        """Pause a new simulator's world until all nodes are there, then record some control periods.
 
-        Finding one another takes nodes a part of a second, which is no matter of planning: a world that
-        fell meanwhile would be another one than lockstep's.
+        Discovery takes a part of a second, which has nothing to do with planning: a robot that fell
+        meanwhile would start from another state than in lockstep.
 
         Args:
           nodes: where the simulator runs already.
@@ -195,9 +199,9 @@ class Listener(StatusMonitor):
         self.wait(lambda: self.frames, nodes, "the first state")
         self.call(SetBool, "set_pause", data=True)
         planner_and_learner()
-        self.wait(lambda: names <= self.heard, nodes, f"{', '.join(sorted(names))}")
-        time.sleep(ACQUAINTANCE)
-        start = self._now + round(0.5 * RESET_GAP * NANOSECONDS)
+        self.wait(lambda: names <= self.nodes_seen, nodes, f"{', '.join(sorted(names))}")
+        time.sleep(DISCOVERY_WAIT_S)
+        start = self._now + round(0.5 * RESET_GAP_S * NANOSECONDS)
         self.call(Trigger, "reset_world")
         self.wait(lambda: self._now > start, nodes, "the reset")
         # what is counted from is reported after the reset, too
@@ -206,8 +210,8 @@ class Listener(StatusMonitor):
         del self.frames[:-1], self.acted[:], self.reports[:-1]
         self.held, self.solved_at, self._held_since = 0.0, None, None
         self.call(SetBool, "set_pause", data=False)
-        wanted = self._heard_states + periods
-        self._wait(lambda: self._heard_states > wanted, nodes, f"{periods} control periods")
+        wanted = self._states_received + periods
+        self._wait(lambda: self._states_received > wanted, nodes, f"{periods} control periods")
         self.wait(lambda: len(self.frames) > periods, nodes, f"{periods} control periods")
         reports = len(self.reports)
         self.wait(lambda: len(self.reports) > reports, nodes, "the last diagnostics")
@@ -218,17 +222,17 @@ class Listener(StatusMonitor):
         return states, np.array(self.acted[:periods])
 
     def lost(self, periods: int) -> int:
-        """How many control periods' states were not heard among the first `periods`."""
+        """How many control periods' states were not received among the first `periods`."""
         times = [time for time, _ in self.frames[: periods + 1]]
         return round((times[-1] - times[0]) / self._task.timestep) - (len(times) - 1)
 
-    def keeping(self) -> Keeping:
-        """How time was kept."""
+    def timekeeping(self) -> Timekeeping:
+        """How the planner kept time in the run."""
         (began, first), (ended, last) = self.reports[0], self.reports[-1]
         ticks = int(last.get("control_ticks", 0))
         ages = [float(values["plan_age"]) for _, values in self.reports if "plan_age" in values]
         worst = [float(values["plan_age_max"]) for _, values in self.reports if "plan_age_max" in values]
-        return Keeping(
+        return Timekeeping(
             plan_rate=(int(last["plans"]) - int(first["plans"])) / max(ended - began, 1e-9),
             plan_age=float(np.mean(ages)) if ages else float("nan"),
             plan_age_max=max(worst, default=float("nan")),

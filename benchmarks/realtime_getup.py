@@ -18,7 +18,7 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
-from benchmarks.realtime import Keeping, Listener, Nodes
+from benchmarks.realtime import Listener, Nodes, Timekeeping
 from polo_ros.agent.scores import score
 from polo_ros.files import share_path
 from polo_ros.parameters.settings import parse_override, settings_for
@@ -27,7 +27,7 @@ from polo_ros.tasks import make_task
 TASK = "humanoid_getup"
 COLUMNS = (
     "torque_scale", "seed", "stands", "stood_at", "longest_hold", "mean_reward",
-    *(field.name for field in fields(Keeping)), "lost_states", "sim_time", "wall_time", "overrides",
+    *(field.name for field in fields(Timekeeping)), "lost_states", "sim_time", "wall_time", "overrides",
 )  # fmt: skip
 
 
@@ -102,7 +102,7 @@ def run(
     measured: dict[str, Any] = {
         "longest_hold": longest,
         "mean_reward": float(judge.reward(judge.observe(states, ctrl)).mean()),
-        **asdict(listener.keeping()),
+        **asdict(listener.timekeeping()),
         "sim_time": times[periods] - times[0],
         "wall_time": time.monotonic() - began,
     }

@@ -1,4 +1,4 @@
-"""A listener that keeps what a planner experiences."""
+"""A listener that records a planner's experience."""
 
 import time
 from collections.abc import Callable
@@ -16,8 +16,8 @@ from polo_ros.nodes.messages import unpack_experience
 from polo_ros.tasks.task import Task
 
 EVERYTHING = QoSProfile(depth=1000, reliability=ReliabilityPolicy.RELIABLE)
-# wall time without anything new after which a run has failed, in s
-POLL_PERIOD = 120.0
+# a run has failed after this long without a transition, in s of wall time
+TIMEOUT_S = 120.0
 
 
 class Recorder:
@@ -42,7 +42,7 @@ class Recorder:
         self._executor.add_node(self._node)
 
     def wait_for_planner(self, dead: Callable[[], str | None]) -> None:
-        """Listen until there is a planner to be heard.
+        """Listen until there is a planner.
 
         Raises:
           RuntimeError: a node ended, or none came for long.
@@ -51,7 +51,7 @@ class Recorder:
         while not self._node.count_publishers("experience"):
             self._executor.spin_once(timeout_sec=0.1)
             ended = dead()
-            if ended or time.monotonic() - began > POLL_PERIOD:
+            if ended or time.monotonic() - began > TIMEOUT_S:
                 raise RuntimeError(f"{ended or 'no planner'} ended or did not come")
 
     def record(self, steps: int, dead: Callable[[], str | None]) -> tuple[Array, Array]:
@@ -64,14 +64,14 @@ class Recorder:
         Raises:
           RuntimeError: a node ended, nothing came for long, or the first control periods were missed.
         """
-        heard, known = time.monotonic(), 0
+        last, known = time.monotonic(), 0
         while len(self._rows) < steps:
             self._executor.spin_once(timeout_sec=0.5)
             if len(self._rows) > known:
-                heard, known = time.monotonic(), len(self._rows)
+                last, known = time.monotonic(), len(self._rows)
             ended = dead()
-            if ended or time.monotonic() - heard > POLL_PERIOD:
-                raise RuntimeError(f"{ended or 'nothing'} was last heard of after {known} of {steps} steps")
+            if ended or time.monotonic() - last > TIMEOUT_S:
+                raise RuntimeError(f"{ended or 'the experience'} ended after {known} of {steps} steps")
         rows = self._rows[:steps]
         times = np.array([row["time"][0] for row in rows])
         if not np.allclose(times, np.arange(steps) * self._task.timestep):

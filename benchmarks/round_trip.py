@@ -19,7 +19,7 @@ from polo_ros.files import config_path
 from polo_ros.nodes.demo import Processes
 from polo_ros.parameters.settings import settings_for
 
-START_TIMEOUT = 60.0
+START_TIMEOUT_S = 60.0
 
 
 def main() -> None:
@@ -55,7 +55,7 @@ def measure(task_name: str, count: int) -> list[tuple[float, float]]:
 
     from polo_ros.control.joints import JointMapping
     from polo_ros.nodes.messages import pack_joint_state, pack_odometry, unpack_command
-    from polo_ros.nodes.node import RELIABLE
+    from polo_ros.nodes.qos import RELIABLE
 
     task = settings_for(task_name).task
     robot = JointMapping(task.model)
@@ -98,7 +98,7 @@ def measure(task_name: str, count: int) -> list[tuple[float, float]]:
     params_file = config_path(task_name)
     try:
         processes.start("planner_node", params_file, {"task": task_name, "autostart": True})
-        deadline = time.monotonic() + START_TIMEOUT
+        deadline = time.monotonic() + START_TIMEOUT_S
         period = round(task.timestep * 1e9)
         stamp = 0
         while trip(stamp, timeout=1.0) is None:

@@ -5,8 +5,8 @@ import time
 from collections.abc import Callable
 
 from polo_ros.arrays import Array
-from polo_ros.nodes.node import exit_with
 from polo_ros.nodes.planner_node import PlannerNode
+from polo_ros.nodes.run import exit_with
 from polo_ros.planner import PlanReport
 
 

@@ -1,4 +1,7 @@
-"""The planner node that notes when it commands: `python -m benchmarks.stamped_planner --stamps FILE ...`."""
+"""The planner node that records when it commands.
+
+python -m benchmarks.stamped_planner --stamps FILE --ros-args ...
+"""
 
 import argparse
 import time
@@ -6,12 +9,13 @@ from pathlib import Path
 
 import numpy as np
 
-from polo_ros.nodes.node import exit_with
+from polo_ros.arrays import Array
 from polo_ros.nodes.planner_node import PlannerNode
+from polo_ros.nodes.run import exit_with
 
 
 class StampedPlanner(PlannerNode):
-    """Keeps the time after each control tick's command and writes all of them as it ends.
+    """Keeps the time after each control tick's command and writes all times at its end.
 
     Args:
       file: of int64 times by the monotonic clock, in ns, as `numpy.save` writes them.
@@ -22,12 +26,12 @@ class StampedPlanner(PlannerNode):
         self._sent: list[int] = []
         super().__init__()
 
-    def _control(self) -> None:
-        super()._control()
+    def _send(self, ctrl: Array, answered: int) -> None:
+        super()._send(ctrl, answered)
         self._sent.append(time.monotonic_ns())
 
     def close(self) -> None:
-        """Write, and end as ever."""
+        """End as every planner node does, and write."""
         super().close()
         np.save(self._file, np.array(self._sent, dtype=np.int64))
 

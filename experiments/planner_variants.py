@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from experiments.adaptive_planners import Recalling, SampleSized, SureHorizon
+from experiments.sampling_rounds import AnnealedPlanner, GainLimitedPlanner
 from polo_ros.planner import Planner, PlannerConfig
 
 
@@ -69,8 +70,12 @@ def planner_variants(recommended: PlannerConfig) -> dict[str, PlannerVariant]:
             "temperature", {"temperature_mode": "absolute", "temperature": 1.25}
         ),
         "2 iterations": PlannerVariant("iterations", HALVES, share=0.5),
-        "2 iterations, sigma halved": PlannerVariant("iterations", {**HALVES, "sigma_decay": 0.5}, share=0.5),
-        "2 iterations if gaining": PlannerVariant("iterations", {**HALVES, "minimum_gain": 1.0}, share=0.5),
+        "2 iterations, sigma halved": PlannerVariant(
+            "iterations", HALVES, share=0.5, planner=AnnealedPlanner
+        ),
+        "2 iterations if gaining": PlannerVariant(
+            "iterations", HALVES, share=0.5, planner=GainLimitedPlanner
+        ),
         "plan every 2nd period": PlannerVariant("time", share=2.0, every=2),
         "steps twice as long": PlannerVariant("time", share=2.0, coarse=2),
         "proposals from 3 episodes": PlannerVariant("adapting", planner=Recalling, rehearsals=3),

@@ -24,7 +24,7 @@ class FreeBody:
 
 
 class JointMapping:
-    """The names and addresses that tie a model to the topics.
+    """The names and addresses by which a model appears on the topics.
 
     Args:
       model: whose actuators each drive one hinge or slide joint.
@@ -74,7 +74,7 @@ class JointMapping:
 
     @property
     def command_topic(self) -> str:
-        """Where commands go."""
+        """The topic that commands are published on, by their unit."""
         return POSITION_TOPIC if self.position_controlled else EFFORT_TOPIC
 
     def _driven_joint(self, actuator: int) -> int:

@@ -1,42 +1,42 @@
-"""How far behind its state a plan must start."""
+"""How long after its state a plan must start."""
 
 import math
 from collections import deque
 
 # number of past plans whose planning times are kept
-PLANS_REMEMBERED = 20
-# quantile of the planning times that a plan is given
+PLANS_KEPT = 20
+# quantile of the kept planning times that a plan is given
 QUANTILE = 0.9
 # largest look-ahead, in ns
-MAX_LOOK_AHEAD = 500_000_000
-# plans further apart than this do not count for the pace: the simulation may have been paused; in ns
-PAUSE = 5_000_000_000
+MAX_LOOK_AHEAD_NS = 500_000_000
+# plans further apart than this do not count for the clocks' ratio: the simulation may have been paused; in ns
+PAUSE_NS = 5_000_000_000
 
 
 class LatencyEstimate:
-    """How far behind its state a plan must start, so that it is made by then nine times out of ten.
+    """How long after its state a plan must start, so that it is ready by then nine times out of ten.
 
-    What planning takes is measured by a monotonic clock, and in simulated time scaled by the pace at which
-    that ran lately. Used by one thread.
+    Planning times are measured by a monotonic clock. In simulated time they are scaled by how fast that ran
+    lately. Used by one thread.
 
     Args:
       period: of control, in ns.
-      resolution: of the clock that stamps the states, in ns: a simulated one goes by whole periods.
+      resolution: of the clock that stamps the states, in ns: a simulated one advances by whole periods.
     """
 
     def __init__(self, period: int, resolution: int = 0) -> None:
         self._period = period
         self._resolution = resolution
         self._began: tuple[int, int] | None = None
-        # from one plan's beginning to the next one's, by either clock
-        self._strides: deque[tuple[int, int]] = deque(maxlen=PLANS_REMEMBERED)
-        self._spans: deque[int] = deque(maxlen=PLANS_REMEMBERED)
+        # time from one plan's beginning to the next one's, by either clock
+        self._strides: deque[tuple[int, int]] = deque(maxlen=PLANS_KEPT)
+        self._spans: deque[int] = deque(maxlen=PLANS_KEPT)
 
     def begin(self, wall: int, now: int) -> None:
         """A plan begins, at a time by the monotonic and the states' clock, in ns."""
         if self._began is not None:
             stride = wall - self._began[0], now - self._began[1]
-            if stride[0] < PAUSE and stride[1] >= 0:
+            if stride[0] < PAUSE_NS and stride[1] >= 0:
                 self._strides.append(stride)
         self._began = wall, now
 
@@ -46,24 +46,24 @@ class LatencyEstimate:
         self._spans.append(wall - self._began[0])
 
     def interrupt(self) -> None:
-        """The states' clock has jumped."""
+        """The states' clock has jumped: the time across the jump does not count."""
         self._began = None
 
     def periods(self, age: int, waited: int = 0) -> int:
-        """Control periods from a state to the start of the plan that is now made from it.
+        """Control periods from a state to the start of the plan that is now being made from it.
 
         Args:
           age: of the state by its stamp, in ns.
-          waited: time since it was heard by the monotonic clock, in ns: a simulated clock shows no age
-            before a whole period is over.
+          waited: time since the state was received by the monotonic clock, in ns: a simulated clock
+            shows no age before a whole period is over.
         """
-        pace, taken = self._pace(), 0
+        ratio, taken = self._clock_ratio(), 0
         if self._spans:
             taken = sorted(self._spans)[math.ceil(QUANTILE * (len(self._spans) - 1))]
-        needed = max(age, waited * pace) + taken * pace
-        return min(math.ceil(needed / self._period), MAX_LOOK_AHEAD // self._period)
+        needed = max(age, waited * ratio) + taken * ratio
+        return min(math.ceil(needed / self._period), MAX_LOOK_AHEAD_NS // self._period)
 
-    def _pace(self) -> float:
+    def _clock_ratio(self) -> float:
         """Time of the states' clock per monotonic time, at most."""
         wall = sum(stride[0] for stride in self._strides)
         clock = sum(stride[1] for stride in self._strides)

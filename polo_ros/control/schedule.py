@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from polo_ros.planner import Plan
 
 # times in s since 1970 are good to 2.4e-7 s: a plan that starts at a control tick acts at that tick
-ROUNDING = 1e-6
-# plans that ended longer ago than this are forgotten, in s: `at` may be asked for a time shortly before now
-KEPT_AFTER_END = 1.0
+ROUNDING_S = 1e-6
+# plans that another one replaced longer ago than this are dropped, in s: `at` may be called with a time
+# shortly before now
+KEPT_AFTER_END_S = 1.0
 NO_PLAN, RUN_OUT = "no plan yet", "the plan has run out"
 
 
@@ -23,36 +24,36 @@ def why_unfollowed(scheduled: Scheduled | None, time: float) -> str:
     """Why there is no plan to follow at a time in s; empty where there is."""
     if scheduled is None:
         return NO_PLAN
-    return RUN_OUT if time > scheduled.plan.end + ROUNDING else ""
+    return RUN_OUT if time > scheduled.plan.end + ROUNDING_S else ""
 
 
 class Schedule:
-    """Which plan acts when: each from its start on, until a newer one does.
+    """Which plan acts when: each from its start on, until a newer plan starts.
 
-    One thread at a time may change it; reading is for any thread.
+    One thread at a time may change it; any thread may read it.
     """
 
     def __init__(self) -> None:
-        # by start, which is by age, too; replaced as a whole, never changed
+        # sorted by start; replaced as a whole, never changed
         self._plans: tuple[Scheduled, ...] = ()
 
     def add(self, plan: Plan, stamp: int, now: float) -> None:
-        """Put a plan behind the others.
+        """Append a plan.
 
         Args:
-          plan: newer than all others, so that those which would start later never act.
+          plan: newer than all others; older plans with a later start are dropped.
           stamp: of the state that it was made from, in ns.
-          now: in s; plans that ended long before are forgotten.
+          now: in s; plans that were replaced long before are dropped.
         """
         earlier = [other for other in self._plans if other.plan.start < plan.start]
-        ended = sum(other.plan.start < now - KEPT_AFTER_END for other in earlier[1:])
+        ended = sum(other.plan.start < now - KEPT_AFTER_END_S for other in earlier[1:])
         self._plans = (*earlier[ended:], Scheduled(plan, stamp))
 
     def at(self, time: float) -> Scheduled | None:
-        """The plan whose turn it is at a time in s, even if it has run out; None before the first."""
-        started = (each for each in reversed(self._plans) if each.plan.start <= time + ROUNDING)
+        """The plan that acts at a time in s, even if it has run out; None before the first."""
+        started = (each for each in reversed(self._plans) if each.plan.start <= time + ROUNDING_S)
         return next(started, None)
 
     def clear(self) -> None:
-        """Forget all plans."""
+        """Drop all plans."""
         self._plans = ()

@@ -1,21 +1,23 @@
-"""Simulated time against the wall clock, on an absolute schedule."""
+"""Simulated time against the wall clock."""
 
 import math
 
-# a simulation that falls further behind than this many periods lets the time go
-MOST_CATCH_UP = 10
-# however long a period is, a changed real-time factor is heard of after this, in ns of wall time
-LONGEST_WAIT = 100_000_000
+# a simulation that falls further behind than this many periods drops the rest
+MAX_CATCH_UP_PERIODS = 10
+# the longest wait, in ns of wall time: a changed real-time factor acts after this, however long a period is
+MAX_WAIT_NS = 100_000_000
 
 
 class SimulatedClock:
-    """Says how many control periods are due and how long until the next; lateness never adds up.
+    """Says how many control periods are due and how long until the next one, on an absolute schedule.
+
+    A period that is stepped late does not delay the following ones.
 
     Args:
       period: of control, in ns of simulated time.
 
     Attributes:
-      late: periods that were let go.
+      late: periods that were dropped.
     """
 
     def __init__(self, period: int) -> None:
@@ -25,7 +27,7 @@ class SimulatedClock:
         self._anchor: tuple[int, int] | None = None
 
     def restart(self) -> None:
-        """Begin a new schedule at the next look, as after a pause."""
+        """Begin a new schedule at the next call of `due`, as after a pause."""
         self._anchor = None
 
     def due(self, wall: int, simulated: int, factor: float) -> int:
@@ -41,14 +43,14 @@ class SimulatedClock:
             return 0
         since, begun = self._anchor
         periods = (begun + int((wall - since) * factor) - simulated) // self._period
-        if periods > MOST_CATCH_UP:
-            self.late += periods - MOST_CATCH_UP
-            self._anchor = wall, simulated + MOST_CATCH_UP * self._period
-            return MOST_CATCH_UP
+        if periods > MAX_CATCH_UP_PERIODS:
+            self.late += periods - MAX_CATCH_UP_PERIODS
+            self._anchor = wall, simulated + MAX_CATCH_UP_PERIODS * self._period
+            return MAX_CATCH_UP_PERIODS
         return periods
 
     def wait(self, wall: int, simulated: int) -> int:
         """Wall time until the next period is due, in ns, at least 1."""
         since, begun = self._anchor or (wall, simulated)
         next_due = since + math.ceil((simulated + self._period - begun) / self._factor)
-        return min(max(next_due - wall, 1), LONGEST_WAIT)
+        return min(max(next_due - wall, 1), MAX_WAIT_NS)

@@ -4,9 +4,10 @@ from polo_ros.control import NANOSECONDS
 
 
 class Timing:
-    """Counts control ticks and judges their time, by whatever clock the control timer runs.
+    """Counts control ticks and late ones, and keeps the ages of the plans and states used at them.
 
-    Ages are by stamps: a plan is as old as the state it was made from. Used by one thread.
+    Times are by the clock of the control timer. Ages are by stamps: a plan is as old as the state that it
+    was made from. Used by one thread.
 
     Args:
       period: of the control timer, in ns.
@@ -44,7 +45,7 @@ class Timing:
           plans: how many have been made so far.
 
         Returns:
-          Counts, mean and worst ages and the plan rate by name, without those that nothing is known of.
+          Counts, mean and worst ages and the plan rate by name, without those that are not known yet.
         """
         values: dict[str, object] = dict(self._counts)
         for name, ages in self._ages.items():

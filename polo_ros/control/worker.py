@@ -10,12 +10,15 @@ Request = TypeVar("Request")
 class Worker(Generic[Request]):
     """Runs a function on its own thread, on the newest request only.
 
-    Requests that arrive while it is busy replace each other, so that a slow planner skips states
-    instead of falling behind.
+    Requests that arrive while it is busy replace each other: a slow planner skips states instead of
+    falling behind.
 
     Args:
-      work: called with each request; its exceptions end the thread and reach `failure`.
+      work: called with each request; an exception ends the thread.
       name: of the thread.
+
+    Attributes:
+      failure: the exception that ended the thread; None while there was none.
     """
 
     def __init__(self, work: Callable[[Request], None], name: str) -> None:
@@ -50,6 +53,6 @@ class Worker(Generic[Request]):
             assert request is not None
             try:
                 self._work(request)
-            except BaseException as error:  # handed to the node, which reports it and stops
+            except BaseException as error:  # the node looks at `failure`, reports it and stops
                 self.failure = error
                 return

@@ -156,7 +156,7 @@ class BackgroundLearner:
         """One word for what the thread does, and how learning goes."""
         learner = self._learner
         if learner is None:
-            return "starting", {}
+            return "starting", {"weights_sequence": 0, "buffer": 0}
         # asked before anything else is read: an update at hand is finished first, and counts
         resting = self._paused and not self._busy.locked()
         values: dict[str, object] = {"weights_sequence": learner.sequence, "buffer": len(learner.buffer)}

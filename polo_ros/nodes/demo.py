@@ -16,14 +16,15 @@ from polo_ros.files import config_path
 from polo_ros.parameters.settings import settings_for
 from polo_ros.parameters.yaml_files import parse_overrides
 
-STOP_TIMEOUT = 10.0  # s of wall time that a node has to end by itself
+# how long a node has to end by itself, in s of wall time
+STOP_TIMEOUT_S = 10.0
 
 
 def ros_arguments(node: str, params_file: Path, overrides: Mapping[str, object]) -> list[str]:
-    """What follows a node's own arguments: a parameter file and single parameters on top."""
+    """A node's ROS 2 arguments: a parameter file and single parameters on top."""
     arguments = ["--ros-args", "--params-file", str(params_file)]
     for name, value in overrides.items():
-        # plain names yield to /**/node in the file; JSON is the YAML that ROS 2 reads, empty strings too
+        # a name without the node would yield to /**/node in the file; JSON is valid YAML, empty strings too
         arguments += ["-p", f"{node}:{name}:={json.dumps(value)}"]
     return arguments
 
@@ -60,12 +61,12 @@ class Processes:
         for child in self._running.values():
             if child.poll() is None:
                 child.send_signal(signal.SIGINT)
-        deadline = time.monotonic() + STOP_TIMEOUT
+        deadline = time.monotonic() + STOP_TIMEOUT_S
         for node, child in self._running.items():
             try:
                 child.wait(max(deadline - time.monotonic(), 0.1))
             except subprocess.TimeoutExpired:
-                print(f"{node} did not end within {STOP_TIMEOUT:.0f} s and was killed")
+                print(f"{node} did not end within {STOP_TIMEOUT_S:.0f} s and was killed")
                 child.kill()
                 child.wait()
 
@@ -92,7 +93,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the demo; 0 once the task is held for its hold time, 1 otherwise."""
     options = parser().parse_args(arguments)
     if "ROS_AUTOMATIC_DISCOVERY_RANGE" not in os.environ:
-        os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"  # a simulated robot is nobody else's
+        os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"  # a simulated robot stays on this machine
     try:
         return run(options)
     except PoloError as error:

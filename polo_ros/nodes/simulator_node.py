@@ -70,7 +70,7 @@ class SimulatorNode(PoloNode):
         self._create_publishers()
         self._subscribe()
         self._waiting_since = time.monotonic()
-        self._pace = SimulatedClock(self._robot.period)
+        self._schedule = SimulatedClock(self._robot.period)
         if self._lockstep:
             self.every(REPEAT_PERIOD_S, self._repeat_state)
         else:
@@ -121,7 +121,7 @@ class SimulatorNode(PoloNode):
         """Whether commands arrive, and what else went wrong."""
         values: dict[str, object] = {
             "sim_time": f"{self._robot.time / NANOSECONDS:.3f}",
-            "late_periods": self._pace.late,
+            "late_periods": self._schedule.late,
             "ncon": int(self._world.data.ncon),
         }
         if self.fault:
@@ -176,17 +176,17 @@ class SimulatorNode(PoloNode):
         """Real time: step as many periods as are due by the wall clock, and wait for the next."""
         robot = self._robot
         if self._paused:
-            self._pace.restart()
-        for _ in range(self._pace.due(time.monotonic_ns(), robot.time, robot.config.realtime_factor)):
+            self._schedule.restart()
+        for _ in range(self._schedule.due(time.monotonic_ns(), robot.time, robot.config.realtime_factor)):
             self._after_period(robot.advance_by_clock())
-        self._alarm.timer_period_ns = self._pace.wait(time.monotonic_ns(), robot.time)
+        self._alarm.timer_period_ns = self._schedule.wait(time.monotonic_ns(), robot.time)
         self._alarm.reset()
 
     def _after_period(self, diverged: bool) -> None:
         self._waiting_since = time.monotonic()
         if diverged:
             self.report_fault("the simulated world diverged and was put back to a start state")
-            self._pace.restart()
+            self._schedule.restart()
         self._publish_state()
 
     # ---- states
@@ -236,7 +236,7 @@ class SimulatorNode(PoloNode):
 
     def _on_set_pause(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
         self._paused = request.data
-        self._pace.restart()
+        self._schedule.restart()
         if not self._paused:
             self._publish_state()
         response.success, response.message = True, "paused" if self._paused else "running"
@@ -244,7 +244,7 @@ class SimulatorNode(PoloNode):
 
     def _on_reset_world(self, _: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
         self._robot.restart()
-        self._pace.restart()
+        self._schedule.restart()
         self._publish_state()
         response.success = True
         response.message = f"reset to a start state at {self._robot.time / NANOSECONDS:.3f} s"

@@ -6,7 +6,8 @@ import mujoco
 import numpy as np
 
 from polo_ros.arrays import Array, Mask
-from polo_ros.tasks.task import Feature, Measure, RewardTerm, Task, View
+from polo_ros.tasks.task import Feature, Measure, RewardTerm, Task
+from polo_ros.tasks.view import View
 
 
 class CartpoleSwingup(Task):

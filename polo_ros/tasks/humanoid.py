@@ -8,7 +8,8 @@ import mujoco
 import numpy as np
 
 from polo_ros.arrays import Array, Mask
-from polo_ros.tasks.task import Feature, Measure, RewardTerm, Task, View
+from polo_ros.tasks.task import Feature, Measure, RewardTerm, Task
+from polo_ros.tasks.view import View
 
 # contact force at which a touch feature reads one half, in N: about an eighth of the body's weight
 TOUCH_HALF_FORCE = 50.0

@@ -13,7 +13,8 @@ from polo_ros.tasks.humanoid import (
     UPRIGHT,
     Humanoid,
 )
-from polo_ros.tasks.task import Feature, Measure, RewardTerm, View
+from polo_ros.tasks.task import Feature, Measure, RewardTerm
+from polo_ros.tasks.view import View
 
 # horizontal distance between root and cube's centre below which the goal counts, in m
 REACH = 0.8

@@ -13,7 +13,8 @@ from polo_ros.tasks.humanoid import (
     UPRIGHT,
     Humanoid,
 )
-from polo_ros.tasks.task import Feature, Measure, RewardTerm, View
+from polo_ros.tasks.task import Feature, Measure, RewardTerm
+from polo_ros.tasks.view import View
 
 TARGET_SPEED = 1.0
 # of a linear inverted pendulum of the root's height, sqrt(1.1 m / g), in s

@@ -6,7 +6,8 @@ import mujoco
 import numpy as np
 
 from polo_ros.arrays import Array, Mask
-from polo_ros.tasks.task import Feature, Measure, RewardTerm, Task, View
+from polo_ros.tasks.task import Feature, Measure, RewardTerm, Task
+from polo_ros.tasks.view import View
 
 # the start is drawn this far around the middle of the world in x and in y, in m: a third of the room that
 # the mass has between the walls of a corridor

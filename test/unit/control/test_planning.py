@@ -1,4 +1,4 @@
-"""Planning while the robot moves, without ROS and without clocks: what acts when, foreseen and remembered."""
+"""Planning while the robot moves, without ROS and without clocks: schedule, prediction, command history."""
 
 import math
 import os
@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 
 from polo_ros.control.command_history import Command, CommandHistory
-from polo_ros.control.commander import Commander
-from polo_ros.control.config import PlannerNodeConfig
+from polo_ros.control.config import PlannerNodeConfig, SafetyParameters
 from polo_ros.control.joints import JointMapping
 from polo_ros.control.latency import LatencyEstimate
+from polo_ros.control.plan_follower import PlanFollower
 from polo_ros.control.prediction import Predictor
 from polo_ros.control.safety import SafetyGate
 from polo_ros.control.schedule import NO_PLAN, RUN_OUT, Schedule, why_unfollowed
-from polo_ros.control.simulated_clock import LONGEST_WAIT, MOST_CATCH_UP, SimulatedClock
+from polo_ros.control.simulated_clock import MAX_CATCH_UP_PERIODS, MAX_WAIT_NS, SimulatedClock
 from polo_ros.control.state import Snapshot
 from polo_ros.planner import Plan, Planner, PlannerConfig
 from polo_ros.tasks import Task
@@ -30,7 +30,7 @@ def plan(start: float, ctrl: float, sequence: int = 0) -> Plan:
     return Plan(start, 0.05, np.full((3, 1), ctrl), "linear", sequence)
 
 
-# ---- which plan acts
+# ---- schedule
 
 
 def test_a_plan_that_comes_early_waits_for_its_start() -> None:
@@ -43,7 +43,7 @@ def test_a_plan_that_comes_early_waits_for_its_start() -> None:
     assert [each and each.stamp for each in acting] == [None, 0, 0, 1, 1]
 
 
-def test_plans_made_faster_than_they_start_all_get_their_turn() -> None:
+def test_plans_made_faster_than_they_start_all_act() -> None:
     schedule = Schedule()
     plans = [plan(1.0 + 0.02 * index, 0.1, index) for index in range(200)]
     for index, each in enumerate(plans):
@@ -79,19 +79,19 @@ def test_why_there_is_no_plan_to_follow() -> None:
     assert why_unfollowed(schedule.at(1.0), 1.0) == NO_PLAN
 
 
-# ---- how far ahead
+# ---- latency
 
 
-def plans_take(ahead: LatencyEstimate, spans: list[int], pace: float = 1.0, resolution: int = 1) -> None:
+def plans_take(ahead: LatencyEstimate, spans: list[int], ratio: float = 1.0, resolution: int = 1) -> None:
     """Plans one after another, each so many ns of monotonic time long."""
     wall = 0
     for span in spans:
-        ahead.begin(wall, round(pace * wall) // resolution * resolution)
+        ahead.begin(wall, round(ratio * wall) // resolution * resolution)
         wall += span
         ahead.end(wall)
 
 
-def test_the_second_plan_looks_ahead_by_what_the_first_took() -> None:
+def test_the_second_plan_starts_later_by_what_the_first_one_took() -> None:
     ahead = LatencyEstimate(PERIOD)
     assert ahead.periods(age=0) == 0
     assert ahead.periods(age=5 * MS) == 1
@@ -107,7 +107,7 @@ def test_nine_of_ten_plans_are_in_time_whatever_one_outlier_took() -> None:
     assert ahead.periods(age=0) == 2
 
 
-def test_what_was_long_ago_is_forgotten_and_nothing_looks_too_far() -> None:
+def test_old_planning_times_are_dropped_and_the_look_ahead_is_bounded() -> None:
     ahead = LatencyEstimate(PERIOD)
     plans_take(ahead, [2000 * MS] * 20)
     assert ahead.periods(age=0) == 25
@@ -115,19 +115,19 @@ def test_what_was_long_ago_is_forgotten_and_nothing_looks_too_far() -> None:
     assert ahead.periods(age=0) == 2
 
 
-@pytest.mark.parametrize("pace", [0.25, 0.5, 2.0])
-def test_simulated_time_goes_at_its_own_pace_and_by_whole_periods(pace: float) -> None:
+@pytest.mark.parametrize("ratio", [0.25, 0.5, 2.0])
+def test_simulated_time_has_its_own_rate_and_advances_by_whole_periods(ratio: float) -> None:
     ahead = LatencyEstimate(PERIOD, resolution=PERIOD)
     span, waited = 36 * MS, 10 * MS
-    plans_take(ahead, [span] * 21, pace, resolution=PERIOD)
-    # in twenty plans the pace is known to one period, and never underestimated
-    least = (waited + span) * pace / PERIOD
+    plans_take(ahead, [span] * 21, ratio, resolution=PERIOD)
+    # from twenty plans the ratio is known to one period, and never underestimated
+    least = (waited + span) * ratio / PERIOD
     error = (waited + span) / (20 * span)
     assert least <= ahead.periods(age=0, waited=waited) <= math.ceil(least + error)
-    assert ahead.periods(age=3 * PERIOD, waited=waited) >= 3 + span * pace / PERIOD
+    assert ahead.periods(age=3 * PERIOD, waited=waited) >= 3 + span * ratio / PERIOD
 
 
-def test_a_jump_or_a_pause_is_no_pace() -> None:
+def test_a_jump_or_a_pause_does_not_count_for_the_rate() -> None:
     ahead = LatencyEstimate(PERIOD)
     plans_take(ahead, [30 * MS] * 5)
     ahead.interrupt()
@@ -139,7 +139,7 @@ def test_a_jump_or_a_pause_is_no_pace() -> None:
     assert ahead.periods(age=0) == 2
 
 
-# ---- what was sent and what acted
+# ---- command history
 
 
 def snapshot(stamp: int) -> Snapshot:
@@ -150,7 +150,7 @@ def send(history: CommandHistory, time: int, ctrl: float, planned: bool = True) 
     history.add_command(Command(time, np.array([ctrl]), planned))
 
 
-def visits(history: CommandHistory) -> list[tuple[int, int, float]]:
+def transitions(history: CommandHistory) -> list[tuple[int, int, float]]:
     """Stamp in ms, episode and control."""
     return [(each.snapshot.stamp // MS, each.episode, each.ctrl[0]) for each in history.pop_transitions()]
 
@@ -164,9 +164,9 @@ def test_a_state_is_paired_with_the_command_of_its_own_moment(tick_first: bool) 
                 send(history, index * PERIOD, 0.1 * index)
             else:
                 history.add_state(snapshot(index * PERIOD), 7)
-    assert visits(history) == [(20 * index, 7, 0.1 * index) for index in range(3)]
+    assert transitions(history) == [(20 * index, 7, 0.1 * index) for index in range(3)]
     send(history, 4 * PERIOD, 0.4)
-    assert visits(history) == [(60, 7, 0.1 * 3)]
+    assert transitions(history) == [(60, 7, 0.1 * 3)]
 
 
 def test_commands_between_two_states_count_by_how_long_they_act() -> None:
@@ -177,24 +177,24 @@ def test_commands_between_two_states_count_by_how_long_they_act() -> None:
     history.add_state(snapshot(36 * MS), 0)  # 0.2 for 8 ms, then 0.3
     send(history, 44 * MS, 0.3)
     send(history, 64 * MS, 0.4)
-    assert visits(history) == [(20, 0, 0.2), (36, 0, 0.3)]
+    assert transitions(history) == [(20, 0, 0.2), (36, 0, 0.3)]
 
 
-def test_states_in_which_the_safe_action_acted_are_no_experience() -> None:
+def test_states_with_the_safe_action_are_no_experience() -> None:
     history = CommandHistory(PERIOD)
     history.add_state(snapshot(0), 0)  # before any command
     for index, planned in enumerate((False, True, False, True), start=1):
         history.add_state(snapshot(index * PERIOD), 0)
         send(history, index * PERIOD, 0.1 * index, planned)
-    assert [stamp for stamp, _, _ in visits(history)] == [40]
+    assert [stamp for stamp, _, _ in transitions(history)] == [40]
 
 
-def test_a_robot_that_states_itself_often_gives_one_state_a_period() -> None:
+def test_states_more_frequent_than_commands_give_one_transition_a_period() -> None:
     history = CommandHistory(PERIOD)
     for time in range(0, 200 * MS, 2 * MS):
         history.add_state(snapshot(time), 0)
         send(history, time, 0.1)
-    assert np.diff([stamp for stamp, _, _ in visits(history)])[1:].tolist() == [20] * 8
+    assert np.diff([stamp for stamp, _, _ in transitions(history)])[1:].tolist() == [20] * 8
 
 
 def test_uneven_stamps_lose_no_state() -> None:
@@ -203,10 +203,10 @@ def test_uneven_stamps_lose_no_state() -> None:
     for stamp in stamps:
         history.add_state(snapshot(stamp), 0)
         send(history, stamp, 0.1)
-    assert len(visits(history)) == len(stamps) - 1
+    assert len(transitions(history)) == len(stamps) - 1
 
 
-def test_what_acts_is_known_until_the_next_command_is_due() -> None:
+def test_the_acting_command_is_known_until_the_next_one_is_due() -> None:
     history = CommandHistory(PERIOD)
     assert history.acting(0) is None
     for index in range(100):
@@ -214,12 +214,12 @@ def test_what_acts_is_known_until_the_next_command_is_due() -> None:
     assert history.acting(99 * PERIOD) == 0.99
     assert history.acting(98 * PERIOD) == 0.98
     assert history.acting(100 * PERIOD) is None
-    assert history.acting(0) == 0.01 * 49  # a second is remembered
+    assert history.acting(0) == 0.01 * 49  # a second is kept
     history.clear()
     assert history.acting(99 * PERIOD) is None
 
 
-# ---- foresight
+# ---- prediction
 
 
 def acted(task: Task, state: np.ndarray, controls: list[float]) -> np.ndarray:
@@ -232,13 +232,12 @@ def acted(task: Task, state: np.ndarray, controls: list[float]) -> np.ndarray:
     return task.state_of(data)
 
 
-def commander(task: Task, **settings: float) -> tuple[Commander, SafetyGate]:
-    gate = SafetyGate(task, JointMapping(task.model), enabled=True)
+def follower(task: Task, **safety: float) -> tuple[PlanFollower, SafetyGate]:
+    parameters = SafetyParameters(**safety)  # type: ignore[arg-type]
+    gate = SafetyGate(task, JointMapping(task.model), True, parameters)
     planner = Planner(task, PlannerConfig(), threads=1)
     velocities = np.zeros(task.model.nv)
-    return Commander(
-        planner, gate, lambda: velocities, PlannerNodeConfig(control_rate=50.0, **settings)
-    ), gate
+    return PlanFollower(planner, gate, lambda: velocities, PERIOD), gate
 
 
 def test_a_prediction_takes_each_control_at_its_time(cartpole: Task) -> None:
@@ -255,78 +254,78 @@ def test_a_prediction_takes_each_control_at_its_time(cartpole: Task) -> None:
     np.testing.assert_array_equal(Predictor(cartpole).predict(state, 3.0, 0, control), state)
 
 
-def test_prediction_follows_what_was_sent_and_then_what_the_gate_will_let_through(cartpole: Task) -> None:
-    commanding, _ = commander(cartpole, max_effort_scale=0.5)
+def test_prediction_uses_sent_commands_and_then_planned_ones_within_the_gates_limits(cartpole: Task) -> None:
+    following, _ = follower(cartpole, max_effort_scale=0.5)
     state = cartpole.start_state(np.random.default_rng(0))
-    # a plan that came after the two commands, and one that will start within what is foreseen
-    commanding.schedule.add(plan(0.0, 0.3), 0, now=0.0)
-    commanding.schedule.add(plan(0.06, 0.9), 0, now=0.0)
+    # a plan that came after the two commands, and one that starts within the predicted span
+    following.schedule.add(plan(0.0, 0.3), 0, now=0.0)
+    following.schedule.add(plan(0.06, 0.9), 0, now=0.0)
     for time, ctrl in ((0, -0.2), (20 * MS, -0.4)):
-        send(commanding.history, time, ctrl)
-    found = commanding.predict(Snapshot(state, 0), 5)
+        send(following.history, time, ctrl)
+    found = following.predict(Snapshot(state, 0), 5)
     expected = acted(cartpole, state, [-0.2, -0.4, 0.3, 0.5, 0.5])
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-12)
 
 
-def test_prediction_knows_the_ramp_and_leaves_the_gate_as_it_was(cartpole: Task) -> None:
-    commanding, gate = commander(cartpole, ramp_time=0.08)
+def test_prediction_includes_the_ramp_and_does_not_change_the_gate(cartpole: Task) -> None:
+    following, gate = follower(cartpole, ramp_time=0.08)
     state = cartpole.start_state(np.random.default_rng(0))
-    commanding.schedule.add(plan(0.0, 1.0), 0, now=0.0)
+    following.schedule.add(plan(0.0, 1.0), 0, now=0.0)
     before = dict(vars(gate))
-    found = commanding.predict(Snapshot(state, 0), 4)
+    found = following.predict(Snapshot(state, 0), 4)
     np.testing.assert_allclose(found, acted(cartpole, state, [0.0, 0.25, 0.5, 0.75]), rtol=0, atol=1e-12)
     assert vars(gate) == before
-    assert commanding.ctrl(plan(0.0, 1.0), 0.0) == 0.0
-    assert commanding.ctrl(plan(0.0, 1.0), 0.04) == pytest.approx(0.5)
+    assert following.command(plan(0.0, 1.0), 0.0) == 0.0
+    assert following.command(plan(0.0, 1.0), 0.04) == pytest.approx(0.5)
 
 
-def test_prediction_acts_safely_where_no_plan_does(cartpole: Task) -> None:
-    commanding, _ = commander(cartpole)
+def test_prediction_uses_the_safe_action_where_no_plan_acts(cartpole: Task) -> None:
+    following, _ = follower(cartpole)
     state = cartpole.start_state(np.random.default_rng(0))
-    commanding.schedule.add(plan(0.04, 0.6), 0, now=0.0)
-    found = commanding.predict(Snapshot(state, 0), 9)
+    following.schedule.add(plan(0.04, 0.6), 0, now=0.0)
+    found = following.predict(Snapshot(state, 0), 9)
     expected = acted(cartpole, state, [0.0, 0.0, *[0.6] * 6, 0.0])
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-12)
 
 
-# ---- the simulator's pace
+# ---- simulated clock
 
 
 @pytest.mark.parametrize("factor", [0.3, 1.0, 2.5])
 def test_periods_begin_when_they_are_due_and_lateness_does_not_add_up(factor: float) -> None:
-    pace, rng = SimulatedClock(PERIOD), np.random.default_rng(0)
+    clock, rng = SimulatedClock(PERIOD), np.random.default_rng(0)
     wall = began = 10**12
     simulated = 0
-    assert pace.due(wall, simulated, factor) == 0
+    assert clock.due(wall, simulated, factor) == 0
     while simulated < 100 * PERIOD:
-        wall += pace.wait(wall, simulated)
+        wall += clock.wait(wall, simulated)
         exact = (wall - began) * factor
         wall += int(rng.integers(0, 3 * MS))  # the timer goes off late
-        stepped = pace.due(wall, simulated, factor)
+        stepped = clock.due(wall, simulated, factor)
         simulated += stepped * PERIOD
         assert simulated <= (wall - began) * factor + 2
         assert not stepped or simulated == pytest.approx(exact, abs=2 * factor + 1)
 
 
-def test_what_cannot_be_caught_up_is_let_go() -> None:
-    pace = SimulatedClock(PERIOD)
-    pace.due(0, 0, 1.0)
-    assert pace.due(15 * PERIOD, 0, 1.0) == MOST_CATCH_UP
-    assert pace.late == 15 - MOST_CATCH_UP
-    assert pace.wait(15 * PERIOD, MOST_CATCH_UP * PERIOD) == PERIOD
+def test_periods_that_cannot_be_caught_up_are_dropped() -> None:
+    clock = SimulatedClock(PERIOD)
+    clock.due(0, 0, 1.0)
+    assert clock.due(15 * PERIOD, 0, 1.0) == MAX_CATCH_UP_PERIODS
+    assert clock.late == 15 - MAX_CATCH_UP_PERIODS
+    assert clock.wait(15 * PERIOD, MAX_CATCH_UP_PERIODS * PERIOD) == PERIOD
 
 
 def test_another_factor_or_a_restart_begins_a_new_schedule() -> None:
-    pace = SimulatedClock(PERIOD)
-    pace.due(0, 0, 1.0)
-    assert pace.due(5 * MS, 0, 0.5) == 0
-    assert pace.wait(5 * MS, 0) == 2 * PERIOD
-    assert pace.due(5 * MS + 2 * PERIOD, 0, 0.5) == 1
-    pace.restart()
-    assert pace.due(300 * MS, 0, 0.5) == 0
-    assert pace.due(300 * MS + 2 * PERIOD, 0, 0.5) == 1
-    assert pace.due(300 * MS + 2 * PERIOD, 0, 0.01) == 0
-    assert pace.wait(300 * MS + 2 * PERIOD, 0) == LONGEST_WAIT
+    clock = SimulatedClock(PERIOD)
+    clock.due(0, 0, 1.0)
+    assert clock.due(5 * MS, 0, 0.5) == 0
+    assert clock.wait(5 * MS, 0) == 2 * PERIOD
+    assert clock.due(5 * MS + 2 * PERIOD, 0, 0.5) == 1
+    clock.restart()
+    assert clock.due(300 * MS, 0, 0.5) == 0
+    assert clock.due(300 * MS + 2 * PERIOD, 0, 0.5) == 1
+    assert clock.due(300 * MS + 2 * PERIOD, 0, 0.01) == 0
+    assert clock.wait(300 * MS + 2 * PERIOD, 0) == MAX_WAIT_NS
 
 
 # ---- threads

@@ -13,6 +13,7 @@ from transforms3d.quaternions import quat2mat, rotate_vector
 
 from polo_ros.arrays import Array
 from polo_ros.control.joints import FreeBody, JointMapping
+from polo_ros.control.status import Level, Status
 from polo_ros.errors import PoloError
 from polo_ros.nodes import messages
 from polo_ros.planner import Plan
@@ -270,7 +271,7 @@ def test_traces_of_equal_or_no_rollouts_are_drawn_all_the_same() -> None:
 
 
 def test_diagnostics_name_level_and_values() -> None:
-    message = messages.pack_diagnostics("planner_node", 1, "late", {"plans": 3}, STAMP)
+    message = messages.pack_diagnostics("planner_node", Status(Level.WARN, "late", {"plans": 3}), STAMP)
     (status,) = message.status
     assert (status.name, status.level, status.message) == ("planner_node", b"\x01", "late")
     assert [(pair.key, pair.value) for pair in status.values] == [("plans", "3")]
