@@ -26,7 +26,7 @@ from matplotlib.figure import Figure
 from benchmarks.realtime import Listener, Nodes
 from benchmarks.round_trip import measure
 from benchmarks.tasks import judged
-from polo_ros.files import share_path
+from polo_ros.files import config_path
 from polo_ros.parameters.settings import settings_for
 
 # control periods a run: 8 s of cart-pole, 15 s of point mass, 3.2 s of getting up
@@ -105,12 +105,12 @@ def run(
     """One run as a row; the delay is in ms of simulated time."""
     began = time.monotonic()
     settings = settings_for(name)
-    file = share_path("config", f"{name}.yaml")
+    file = config_path(name)
     nodes = Nodes(
         Path("runs/asynchronous") / f"{name}-{seed}-{mode.replace(' ', '_')}-{delay:g}-{compensation}"
     )
     listener = Listener(settings.task)
-    common: dict[str, Any] = {"seed": int(seed), "lockstep": mode == "lockstep"}
+    common: dict[str, Any] = {"task": name, "seed": int(seed), "lockstep": mode == "lockstep"}
     planner: dict[str, Any] = {
         **common, "use_sim_time": True, "autostart": True, "latency_compensation": bool(compensation),
     }  # fmt: skip
@@ -123,7 +123,7 @@ def run(
             wall_delay = 1e-3 * delay / factor
             nodes.start_own("slow_planner", ("--delay", str(wall_delay)), file, planner)
         if learns:
-            nodes.start("learner_node", file, {"seed": int(seed), "use_sim_time": True})
+            nodes.start("learner_node", file, {"task": name, "seed": int(seed), "use_sim_time": True})
 
     names = {"planner_node"} | ({"learner_node"} if learns else set())
     try:

@@ -31,7 +31,7 @@ from std_msgs.msg import Float64MultiArray
 from benchmarks.realtime import TIMEOUT_S, Nodes
 from polo_ros.arrays import Array
 from polo_ros.control.joints import JointMapping
-from polo_ros.files import share_path
+from polo_ros.files import config_path
 from polo_ros.nodes.messages import pack_joint_state, pack_odometry
 from polo_ros.nodes.qos import EVERY_STATE, RELIABLE
 from polo_ros.parameters.settings import settings_for
@@ -85,7 +85,7 @@ def main() -> None:
 
 def measure(name: str, clock: str, busy: bool, seconds: float) -> tuple[dict[str, Array], dict[str, int]]:
     """Times of commands in ns by place, (n,) each, and what the planner counted meanwhile, by name."""
-    file = share_path("config", f"{name}.yaml")
+    file = config_path(name)
     nodes = Nodes(Path("runs/jitter"))
     stamps = Path("runs/jitter/stamps.npy")
     robot = JointMapping(settings_for(name).task.model)
@@ -105,11 +105,11 @@ def measure(name: str, clock: str, busy: bool, seconds: float) -> tuple[dict[str
     )
     executor = SingleThreadedExecutor()
     executor.add_node(node)
-    parameters: dict[str, Any] = {"lockstep": False, "autostart": True, "threads": 1}
+    parameters: dict[str, Any] = {"task": name, "lockstep": False, "autostart": True, "threads": 1}
     spinner = None
     try:
         if clock == "simulated":
-            nodes.start("simulator_node", file, {"lockstep": False, "realtime_factor": 1.0})
+            nodes.start("simulator_node", file, {"task": name, "lockstep": False, "realtime_factor": 1.0})
         else:
             drive(node, name)
         nodes.start_own(

@@ -23,7 +23,7 @@ from experiments.occupancy import OccupancyGrid
 from polo_ros.agent.scores import EpisodeScore, score
 from polo_ros.agent.world import World
 from polo_ros.arrays import Array
-from polo_ros.files import share_path
+from polo_ros.files import config_path
 from polo_ros.nodes.demo import Processes
 from polo_ros.parameters import markdown
 from polo_ros.parameters.settings import settings_for
@@ -137,15 +137,17 @@ def recommended(name: str, seed: int, steps: int) -> tuple[Array, Array, int]:
     from benchmarks.recorder import Recorder  # ROS 2 reads its environment on import
 
     task = settings_for(name).task
-    file = share_path("config", f"{name}.yaml")
+    file = config_path(name)
     processes = Processes(Path("runs/tasks") / f"{name}-{seed}")
     recorder = Recorder(task)
     try:
-        processes.start("planner_node", file, {"seed": seed, "autostart": True})
+        processes.start("planner_node", file, {"task": name, "seed": seed, "autostart": True})
         if not task.terms:
-            processes.start("learner_node", file, {"seed": seed})
+            processes.start("learner_node", file, {"task": name, "seed": seed})
         recorder.wait_for_planner(processes.dead)
-        processes.start("simulator_node", file, {"seed": seed})  # last, so that nothing is missed
+        processes.start(
+            "simulator_node", file, {"task": name, "seed": seed}
+        )  # last, so that nothing is missed
         states, ctrl = recorder.record(steps, processes.dead)
     finally:
         processes.stop()

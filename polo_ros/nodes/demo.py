@@ -119,7 +119,7 @@ def run(options: argparse.Namespace) -> int:
         signal.signal(number, interrupt)
     processes = Processes(options.out)
     monitor = StatusMonitor(settings.task)
-    overrides: dict[str, object] = {"seed": options.seed, **given}
+    overrides: dict[str, object] = {"task": options.task, "seed": options.seed, **given}
     value = {"weights_file": "", "value_weight": 0.0} if options.no_value else {}
     outcome = ""
     began = time.monotonic()
