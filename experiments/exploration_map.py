@@ -47,7 +47,7 @@ class ExplorationMap(Experiment):
             *centres.T, grid.visited[grid.free].astype(int), heads.mean(axis=0),
             optimistic(heads, explorer.planner.config.optimism), heads.std(axis=0),
         )  # fmt: skip
-        return pd.DataFrame(dict(zip(self.results, columns, strict=True))).to_dict("records")
+        return [dict(zip(self.results, cell, strict=True)) for cell in zip(*columns, strict=True)]
 
     def fixed(self, quick: bool) -> Mapping[str, Any]:
         """The parameters of planner and learner."""
