@@ -41,7 +41,7 @@ class Lookahead(Experiment):
         return [
             {"target_horizon": steps, "training": seed}
             for seed in range(1 if quick else TRAININGS)
-            for steps in (list(LOOKAHEADS)[:1] if quick else LOOKAHEADS)
+            for steps in (list(LOOKAHEADS)[:2] if quick else LOOKAHEADS)
         ]
 
     def run(self, job: Row, quick: bool, folder: Path) -> Sequence[Row]:
