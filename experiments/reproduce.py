@@ -67,6 +67,7 @@ def complete(chosen: Experiment, quick: bool, file: Path) -> pd.DataFrame:
     if not missing:
         print(f"polo reproduce {chosen.name}: already complete, nothing run", file=sys.stderr)
         return results.frame(jobs)
+    results.write()  # before hours of computing, in case it cannot be written
     run = partial(timed, chosen, quick, file.parent)
     bar = tqdm(
         total=len(jobs), initial=len(jobs) - len(missing), unit="job", desc=chosen.name,

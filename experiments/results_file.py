@@ -1,5 +1,6 @@
 """The CSV file of an experiment: complete after each job, and refused where it belongs to another one."""
 
+import csv
 import io
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -39,20 +40,30 @@ class ResultsFile:
         return [job for job in jobs if self.key(job) not in done]
 
     def add(self, rows: Iterable[Row], jobs: Iterable[Row]) -> None:
-        """Add a job's rows and replace the file.
+        """Add rows and replace the file.
 
         Args:
           rows: by column.
           jobs: all jobs in order; rows of other jobs are kept at the end.
 
         Raises:
-          PoloError: the file could not be written; the previous one is untouched.
+          PoloError: as for `write`.
         """
-        added = pd.DataFrame([{name: text(row[name]) for name in self._columns} for row in rows])
+        added = pd.DataFrame(
+            [[text(row[name]) for name in self._columns] for row in rows], columns=self._columns
+        )
         order = {self.key(job): place for place, job in enumerate(jobs)}
         grown = pd.concat([self._rows, added], ignore_index=True)
         places = pd.Series([order.get(key, len(order)) for key in self._keys(grown)])
         self._rows = grown.loc[places.sort_values(kind="stable").index].reset_index(drop=True)
+        self.write()
+
+    def write(self) -> None:
+        """Replace the file as a whole.
+
+        Raises:
+          PoloError: the file could not be written; the previous one is untouched.
+        """
         table = self._rows.to_csv(index=False, lineterminator="\n")
         write_atomically(self.file, f"{self._header}\n{table}".encode())
 
@@ -71,23 +82,17 @@ class ResultsFile:
         return list(chosen[list(self._settings)].itertuples(index=False, name=None))
 
     def _read(self) -> pd.DataFrame:
-        other_columns = PoloError(
-            f"{self.file} has other columns than this version writes; give another --out"
-        )
-        with self.file.open(encoding="utf-8") as stream:
+        with self.file.open(encoding="utf-8", newline="") as stream:
             header = stream.readline().rstrip("\n")
-        try:
-            # only missing fields are missing values: "nan" is a result
-            rows = pd.read_csv(self.file, skiprows=1, dtype=str, keep_default_na=False, na_values=[])
-        except (pd.errors.EmptyDataError, pd.errors.ParserError):
-            raise other_columns from None
-        if list(rows.columns) != self._columns:
-            raise other_columns
+            reader = csv.DictReader(stream)  # pandas would not tell a missing field from an empty one
+            columns, rows = list(reader.fieldnames or ()), list(reader)
+        if columns != self._columns:
+            raise PoloError(f"{self.file} has other columns than this version writes; give another --out")
         if header != self._header:
             raise PoloError(f"{self.file} was begun with other settings ({header}); give another --out")
-        if rows.isna().any(axis=None):
+        if any(None in row or None in row.values() for row in rows):
             raise PoloError(f"{self.file} has an incomplete row; remove its job's rows to run that job again")
-        return rows
+        return pd.DataFrame(rows, columns=self._columns)
 
 
 def text(value: object) -> str:
