@@ -88,7 +88,7 @@ def _train(settings: Settings, steps: int, episode_steps: int, seed: int, folder
         done, earlier = int(metadata["agent_steps"]), float(metadata.get("cpu_time", "nan"))
     began = time.process_time()
     try:
-        if done < steps:
+        if not resume or done < steps:
             train(settings, steps, episode_steps, seed, folder, resume)
     except ExplodedError:
         exploded = True

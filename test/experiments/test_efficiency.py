@@ -3,15 +3,12 @@
 from collections.abc import Sequence
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from experiments.adaptive_planners import Recalling, SureHorizon
 from experiments.efficiency import BUDGETS, TASKS, Efficiency, budgeted, driven, planner_of
-from experiments.efficiency_figure import report, with_differences
 from experiments.experiment import Row
 from experiments.planner_variants import RECOMMENDED, planner_variants
-from experiments.statistics import half_interval
 from experiments.training_cache import run_episode, settings_of
 from polo_ros.agent.world import World
 from polo_ros.parameters.schema import build, values_of
@@ -60,7 +57,7 @@ def test_what_is_left_out_lacks_rollouts_or_a_value_function(jobs: Sequence[Row]
 def test_variants_spend_the_same_steps_a_period(
     task: str, settings: dict[str, Settings], jobs: Sequence[Row]
 ) -> None:
-    """But for rounds of odd rollouts and the one step past the horizon, and for variants that may stop early."""
+    """Except for rounds of odd rollouts, the step past the horizon, and variants that may stop early."""
     given = settings[task].planner
     substeps = settings[task].task.substeps
     for _, variant, budget in (case for case in cases(jobs) if case[0] == task):
@@ -169,25 +166,3 @@ def test_a_sure_ensemble_shortens_the_horizon(settings: dict[str, Settings]) -> 
         acting.configure(given)
         acting.plan(state, 0.0)
         assert (acting.config.horizon, acting.config.rollouts) == (horizon, rollouts)
-
-
-def rows(variant: str, rewards: Sequence[float]) -> pd.DataFrame:
-    return pd.DataFrame(
-        {
-            "task": "hand_cube", "variant": variant, "budget": 0.5, "seed": range(len(rewards)),
-            "mean_reward": rewards, "steps_per_period": 660.0,
-        }
-    )  # fmt: skip
-
-
-def test_differences_are_paired_by_seed() -> None:
-    base, better = rows(RECOMMENDED, [1.0, 5.0, 9.0]), rows("white noise", [2.0, 6.5, 9.5])
-    frame = pd.concat([base, better[::-1]], ignore_index=True)
-    differences = with_differences(frame).query("variant == 'white noise'")["difference"]
-    assert sorted(differences) == pytest.approx([0.5, 1.0, 1.5])
-    # Student's t for two degrees of freedom, 4.303, times 0.5 / √3
-    assert half_interval(differences) == pytest.approx(4.3027 * 0.5 / np.sqrt(3.0), rel=1e-4)
-    text = "\n".join(report(frame))
-    assert "50% of the rollouts in the task's file" in text
-    assert "| white noise | 6.000 ± 3.082 | +1.000 ± 1.242 | 660 |" in text
-    assert "| recommended | 5.000 ± 3.266 | - | 660 |" in text

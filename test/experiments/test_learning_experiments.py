@@ -1,5 +1,6 @@
 """Trainings that experiments share, and the experiments that change one part of learning at a time."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +10,10 @@ import pytest
 
 from experiments import experiment, experiments, training_cache
 from experiments.comparison import BASE, HORIZONS, Comparison
-from experiments.experiment import Row
 from experiments.lookahead import CONFIGURATION, LOOKAHEADS
 from experiments.training_cache import settings_of, trained
 from polo_ros.agent import training
+from polo_ros.agent.agent import Agent, Step
 from polo_ros.agent.world import World
 from polo_ros.errors import ExplodedError, PoloError
 from polo_ros.learner.learner import Learner
@@ -31,18 +32,6 @@ SETTINGS = settings_of("cartpole_swingup", FAST)
 
 def exploding(*_: object, **__: object) -> Path:
     raise ExplodedError("the value function has exploded")
-
-
-def ablation_row(variant: str, seed: int, rewards: tuple[float, float], exploded: int = 0) -> Row:
-    row: Row = {
-        "variant": variant, "training": seed, "learning_cpu_time": 100.0 + seed, "loss": 5.0,
-        "exploded": exploded,
-    }  # fmt: skip
-    for horizon, mean in zip(HORIZONS, rewards, strict=True):
-        found = {"mean": mean, "lowest": mean - 0.1, "highest": mean + 0.1}
-        row |= {f"{name}_reward_{horizon}": reward for name, reward in found.items()}
-        row[f"longest_up_{horizon}"] = 1.5
-    return row
 
 
 @pytest.fixture(autouse=True)
@@ -71,25 +60,26 @@ def test_a_training_is_done_once_and_its_cpu_time_kept(
 
 
 def test_an_interrupted_training_continues(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = trained(SETTINGS, 20, 10, 1, tmp_path / "whole")
-    cut, periods = tmp_path / "cut", []
-
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(training.Learner, "save", interrupt)  # a row is written, its checkpoint is not
+    def counted(agent: Agent, steps: int) -> Iterator[Step]:
+        periods.append(steps)
+        return live(agent, steps)
+
+    whole = trained(SETTINGS, 20, 10, 1, tmp_path / "whole")
+    cut, periods = tmp_path / "cut", list[int]()
+    live, save = training.live, Learner.save
+    trained(SETTINGS, 10, 10, 1, cut)
+    for name in ("training.json", "weights.safetensors"):
+        (cut / name).unlink()  # as after one of two episodes
+    monkeypatch.setattr(training, "live", counted)
+    monkeypatch.setattr(Learner, "save", interrupt)  # the second row is written, its checkpoint is not
     with pytest.raises(KeyboardInterrupt):
-        trained(SETTINGS, 20, 10, 1, tmp_path / "at once")
-    monkeypatch.undo()
-    live = training.live
-    monkeypatch.setattr(training, "live", lambda agent, steps: periods.append(steps) or live(agent, steps))
-    monkeypatch.setattr(training.Episode, "strip", interrupt)  # of the first ten steps
-    with pytest.raises(KeyboardInterrupt):
-        trained(SETTINGS, 10, 10, 1, cut)
-    assert not (cut / "training.json").exists() and periods == [10]
-    monkeypatch.setattr(training.Episode, "strip", lambda *_: None)
+        trained(SETTINGS, 20, 10, 1, cut)
+    monkeypatch.setattr(Learner, "save", save)
     resumed = trained(SETTINGS, 20, 10, 1, cut)
-    assert periods == [10, 10]
+    assert periods == [10, 10]  # the first episode is not run again
     assert whole.value is not None and resumed.value is not None
     np.testing.assert_array_equal(resumed.value.network[0].weight, whole.value.network[0].weight)
     assert list(resumed.episodes["steps"]) == [10, 20]
@@ -186,7 +176,7 @@ def test_the_lower_envelope_is_evaluated_with_the_values_of_the_base(tmp_path: P
     assert base["learning_cpu_time"] == envelope["learning_cpu_time"] > 0.0
     assert base["loss"] == envelope["loss"]
     assert sorted(path.name for path in tmp_path.iterdir()) == [f"{BASE}-0"]
-    (alone,) = chosen.run({"variant": "planner alone", "training": 0}, True, tmp_path)
+    (alone,) = chosen.run({"variant": "MPC alone", "training": 0}, True, tmp_path)
     assert alone["learning_cpu_time"] == alone["exploded"] == 0
     # what the value function is worth is in the rows
     assert alone["mean_reward_32"] != base["mean_reward_32"]
@@ -207,46 +197,3 @@ def test_exploded_values_make_a_row_that_says_so(
     (row,) = chosen.run(job, True, tmp_path)
     assert set(row) == set(chosen.results)
     assert np.isnan(float(row["mean_reward_32" if name == "ablations" else "fresh_reward"]))
-    frame = pd.DataFrame([{**job, **row}]).replace("nan", np.nan)
-    chosen.draw(frame, tmp_path)
-    assert "exploded" in "\n".join(chosen.report(frame))
-
-
-def test_the_table_compares_with_the_mean_of_the_bases_trainings(tmp_path: Path) -> None:
-    rows = [ablation_row(BASE, seed, (0.6 + 0.1 * seed, 0.4)) for seed in range(3)]
-    rows.append(ablation_row("one head", 0, (0.75, 0.3)))
-    rows.append(ablation_row("no priors", 0, (float("nan"), float("nan")), exploded=1))
-    chosen = experiment("ablations")
-    frame = pd.DataFrame(rows)
-    _, _, *lines, _, note = chosen.report(frame)
-    assert [line.split(" | ")[0] for line in lines] == ["| base", "| one head", "| no priors"]
-    assert "| 3 | 0.700 (0.500 to 0.900) | - | 1.50 | 0.400 (0.300 to 0.500) | - |" in lines[0]
-    assert "| 0.750 (0.650 to 0.850) | +0.050 |" in lines[1] and "| -0.100 |" in lines[1]
-    assert "| 1, 1 exploded | - | - | - |" in lines[2]
-    assert "0.600 to 0.800 at H = 32 and 0.400 to 0.400 at H = 16" in note
-    chosen.draw(frame, tmp_path)
-    assert (tmp_path / "ablations.png").read_bytes().startswith(b"\x89PNG")
-
-
-def test_a_base_with_an_exploded_training_compares_by_the_others() -> None:
-    rows = [ablation_row(BASE, 0, (0.6, 0.4)), ablation_row(BASE, 1, (float("nan"),) * 2, exploded=1)]
-    rows.append(ablation_row("one head", 0, (0.75, 0.3)))
-    report = experiment("ablations").report(pd.DataFrame(rows))
-    assert "| base | 2, 1 exploded | 0.600" in report[2] and "| +0.150 |" in report[3]
-
-
-def test_learning_curves_are_told_apart_by_lookahead_and_training() -> None:
-    rows = [
-        {
-            "target_horizon": horizon, "training": seed, "steps": 200 * (episode + 1),
-            "experience": 1.6 * (episode + 1), "mean_reward": horizon + seed + 0.1 * episode,
-            "value": 50, "loss": 3, "fresh_reward": 0.7, "learning_cpu_time": 12,
-        }
-        for horizon in (16, 4) for seed in (0, 1) for episode in range(4)
-    ]  # fmt: skip
-    lines = experiment("lookahead").report(pd.DataFrame(rows))[2:]
-    assert [line.split(" | ")[:4] for line in lines] == [
-        ["| 4", "0", "4.050", "4.250"], ["| 4", "1", "5.050", "5.250"],
-        ["| 16", "0", "16.050", "16.250"], ["| 16", "1", "17.050", "17.250"],
-    ]  # fmt: skip
-    assert all("| 0.700 | 50.0 | 3.0 | 12 |" in line for line in lines)
