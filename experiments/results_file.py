@@ -39,12 +39,12 @@ class ResultsFile:
         done = set(self._keys())
         return [job for job in jobs if self.key(job) not in done]
 
-    def add(self, rows: Iterable[Row], jobs: Iterable[Row]) -> None:
+    def add(self, rows: Iterable[Row], jobs: Iterable[Row] = ()) -> None:
         """Add rows and replace the file.
 
         Args:
           rows: by column.
-          jobs: all jobs in order; rows of other jobs are kept at the end.
+          jobs: all jobs in order; rows of other jobs are kept after theirs, in the order of the file.
 
         Raises:
           PoloError: as for `write`.
@@ -66,6 +66,11 @@ class ResultsFile:
         """
         table = self._rows.to_csv(index=False, lineterminator="\n")
         write_atomically(self.file, f"{self._header}\n{table}".encode())
+
+    @property
+    def rows(self) -> list[dict[str, str]]:
+        """All rows as text."""
+        return [{str(name): value for name, value in row.items()} for row in self._rows.to_dict("records")]
 
     def frame(self, jobs: Iterable[Row]) -> pd.DataFrame:
         """The rows of some jobs, with numbers as numbers."""

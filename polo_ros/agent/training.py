@@ -143,7 +143,7 @@ def train(settings: Settings, steps: int, episode_steps: int, seed: int, out: Pa
             writer.writerow(rounded(report))
             file.flush()
             progress.set_postfix(reward=f"{episode.rewards.mean():.3f}", hold=f"{hold:.2f}s")
-            times = {"wall_time": f"{wall:.1f}", "cpu_time": f"{time.process_time() - cpu_began:.1f}"}
+            times = {"wall_time": f"{wall:.1f}", "cpu_time": f"{time.process_time() - cpu_began:.3f}"}
             learner.save(checkpoint, epoch, {**agent.counters(), **times})
             if agent.steps < steps:
                 agent.reset()

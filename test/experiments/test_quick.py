@@ -7,6 +7,7 @@ import pytest
 
 from experiments import experiment, experiments
 from experiments.__main__ import main
+from experiments.results_file import text
 from polo_ros.agent.training import Episode
 
 
@@ -22,7 +23,7 @@ def test_the_quick_size_gives_rows_pictures_and_a_report(
     rows = pd.read_csv(file, comment="#", dtype=str, keep_default_na=False)
     keys = list(chosen.settings)
     found = rows[keys].drop_duplicates().to_numpy().tolist()
-    assert found == [[str(job[key]) for key in keys] for job in chosen.jobs(quick=True)]
+    assert found == [[text(job[key]) for key in keys] for job in chosen.jobs(quick=True)]
     assert (rows[list(chosen.results)] != "").all(axis=None)
     pictures = list(tmp_path.glob("*.png"))
     assert pictures and all(path.read_bytes().startswith(b"\x89PNG") for path in pictures)
