@@ -1,4 +1,4 @@
-"""One table of lives that differ in one thing each: what experiments of that kind share."""
+"""One table of trainings that differ from a base in one thing each."""
 
 import re
 from abc import abstractmethod
@@ -11,9 +11,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from experiments.configurations import Case, fresh_lives
+from experiments.configurations import TrainingConfiguration, evaluation_episodes
 from experiments.experiment import Experiment, Row
-from experiments.training_cache import STANDING, longest_up
+from experiments.training_cache import STANDING_HEIGHT, longest_standing
 from polo_ros.arrays import Array
 from polo_ros.parameters.markdown import table
 
@@ -27,25 +27,26 @@ class Variant:
     """What differs from the base.
 
     Attributes:
-      lesson: parameters of learning, and of acting meanwhile; None learns nothing and acts without values.
-      acting: parameters of acting when judged.
+      learning: parameters of training; None trains nothing and acts without values.
+      acting: parameters of the episodes that evaluate.
     """
 
-    lesson: dict[str, Any] | None = field(default_factory=dict)
+    learning: dict[str, Any] | None = field(default_factory=dict)
     acting: dict[str, Any] = field(default_factory=dict)
 
 
 class Comparison(Experiment):
-    """The base's learning with one thing changed at a time, judged on the same fresh seeds.
+    """The base's training with one thing changed at a time, evaluated on the same start seeds.
 
     Attributes:
-      case: what the base learns, how long, and how all are judged.
-      lives: training seeds of what learns as the base does: how far apart equal learning ends.
+      configuration: of the base's training and of all evaluations.
+      trainings: how many the variants have that train as the base does; they differ in the seed alone and
+        show how far apart equal trainings end.
     """
 
-    case: ClassVar[Case]
-    lives: ClassVar[int]
-    settings = ("variant", "life")
+    configuration: ClassVar[TrainingConfiguration]
+    trainings: ClassVar[int]
+    settings = ("variant", "training")
     results = (
         *(f"{result}_{horizon}" for horizon in HORIZONS for result in RESULTS),
         "learning_cpu_time", "loss", "exploded",
@@ -57,52 +58,59 @@ class Comparison(Experiment):
         """All by name; `BASE` is among them."""
 
     def jobs(self, quick: bool) -> Sequence[Row]:
-        """One a variant; several of what learns as the base does, which is all if `quick`."""
+        """One a variant; several of those that train as the base does, one of which is all if `quick`."""
         jobs: list[Row] = []
         for name, variant in self.variants.items():
-            as_base = variant.lesson == {}
+            as_base = variant.learning == {}
             if as_base or not quick:
-                lives = self.lives if as_base and not quick else 1
-                jobs += [{"variant": name, "life": life} for life in range(lives)]
+                count = self.trainings if as_base and not quick else 1
+                jobs += [{"variant": name, "training": seed} for seed in range(count)]
         return jobs
 
+    def training(self, job: Row) -> str:
+        """Named by the first variant that trains in this way; others may evaluate what it learned."""
+        learning = self.variants[job["variant"]].learning
+        if learning is None:
+            return ""
+        first = next(name for name, other in self.variants.items() if other.learning == learning)
+        return f"{re.sub('[^a-z0-9.]+', '-', first)}-{job['training']}"
+
     def run(self, job: Row, quick: bool, folder: Path) -> Sequence[Row]:
-        """Learn, unless a variant of the same lesson has, and act on fresh seeds without learning."""
-        variant = self.variants[job["variant"]]
+        """Train, unless another variant has trained in the same way, and evaluate at each horizon."""
+        variant, configuration = self.variants[job["variant"]], self.configuration
         value, row = None, {"learning_cpu_time": 0.0, "loss": float("nan"), "exploded": 0}
-        if variant.lesson is not None:
-            # whose lesson it is, though others may be judged by it
-            teacher = next(name for name, other in self.variants.items() if other.lesson == variant.lesson)
-            out = folder / f"{re.sub('[^a-z0-9.]+', '-', teacher)}-{job['life']}"
-            training = self.case.training(out, quick, variant.lesson, job["life"])
-            value = training.value
-            losses = [float(episode["loss"] or "nan") for episode in training.episodes]
+        if variant.learning is not None:
+            out = folder / self.training(job)
+            training = configuration.training(out, quick, variant.learning, job["training"])
+            value, losses = training.value, training.episodes["loss"]
             row = {
                 "learning_cpu_time": training.cpu_time,
-                "loss": losses[-1] if losses else float("nan"),
+                "loss": float(losses.iloc[-1]) if len(losses) else float("nan"),
                 "exploded": int(value is None),
             }
         for horizon in HORIZONS:
             found = dict.fromkeys(RESULTS, float("nan"))
             if not row["exploded"]:
-                acting = self.case.planning(horizon, valued=value is not None) | variant.acting
-                lives = fresh_lives(
-                    self.case.settings(acting), value, self.case.seeds, self.case.steps, quick
-                )
-                rewards = [float(life.rewards.mean()) for life in lives]
-                longest = max(longest_up(life) for life in lives) * lives[0].task.timestep
+                acting = configuration.planning(horizon, with_value=value is not None) | variant.acting
+                episodes = evaluation_episodes(
+                    configuration.settings(acting), value, configuration.seeds,
+                    configuration.evaluation_steps, quick,
+                )  # fmt: skip
+                rewards = [float(episode.rewards.mean()) for episode in episodes]
+                longest = max(map(longest_standing, episodes)) * episodes[0].task.timestep
                 judged = (float(np.mean(rewards)), min(rewards), max(rewards), longest)
                 found = dict(zip(RESULTS, judged, strict=True))
             row |= {f"{name}_{horizon}": result for name, result in found.items()}
         return [row]
 
-    def fixed(self, quick: bool) -> str:
-        """What the base learns, how all are judged, and what each variant changes."""
-        judged = (
-            f"the paper's reward on {self.case.seeds} fresh seeds of {self.case.steps} steps, without "
-            f"learning; longest_up: of the root above {STANDING:g} m, in s, on the best seed"
-        )
-        return f"judged: {judged}; base: {self.case}; variants: {self.variants}"
+    def fixed(self, quick: bool) -> Mapping[str, Any]:
+        """The base's configuration and what each variant changes."""
+        return {
+            "base": self.configuration,
+            "evaluation": "reward of the paper, without learning",
+            "longest_up": f"root above {STANDING_HEIGHT:g} m, in s, on the best seed",
+            "variants": dict(self.variants),
+        }
 
     def draw(self, rows: Sequence[Mapping[str, str]], folder: Path) -> None:
         """Each variant's rewards on fresh seeds at both horizons, over the spread of the base's lives."""

@@ -2,20 +2,21 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import mujoco
 import numpy as np
 from matplotlib.figure import Figure
 
-from experiments.configurations import CASES, QUICK_STEPS
+from experiments.configurations import CONFIGURATIONS, QUICK_STEPS
 from experiments.experiment import Experiment, Row
 from experiments.statistics import interval
-from experiments.training_cache import lived
+from experiments.training_cache import run_episode
 from polo_ros.agent.scores import longest_run
 from polo_ros.files import share_path, write_atomically
 from polo_ros.parameters.markdown import table
 
-CASE = "getup-weak"
+CONFIGURATION = "getup_fifth_torque"
 SCALES = (0.5, 1.0, 1.5, 2.0)
 HORIZONS = (16, 32)
 SEEDS = 3
@@ -51,15 +52,19 @@ class Heads(Experiment):
             for method in METHODS
         ]
 
+    def training(self, job: Row) -> str:
+        """That of the nominal humanoid, for planning with its value function."""
+        return CONFIGURATION if job["method"] == "polo" else ""
+
     def run(self, job: Row, quick: bool, folder: Path) -> Sequence[Row]:
-        """One life; the value function is that of the nominal humanoid, trained where there is none yet."""
-        case = CASES[CASE]
-        valued = job["method"] == "polo"
-        value = case.value(folder / CASE, quick) if valued else None
-        changes = case.planning(job["horizon"], valued) | {
+        """One episode without learning; the value function is the nominal humanoid's."""
+        configuration, training = CONFIGURATIONS[CONFIGURATION], self.training(job)
+        value = configuration.training(folder / training, quick).value if training else None
+        changes = configuration.planning(job["horizon"], with_value=bool(training)) | {
             "model_path": str(humanoid(job["head_scale"], folder))
         }
-        episode = lived(case.settings(changes), value, job["seed"], QUICK_STEPS if quick else case.steps)
+        steps = QUICK_STEPS if quick else configuration.evaluation_steps
+        episode = run_episode(configuration.settings(changes), value, job["seed"], steps)
         rewards = episode.rewards
         return [
             {
@@ -69,9 +74,9 @@ class Heads(Experiment):
             }
         ]
 
-    def fixed(self, quick: bool) -> str:
-        """What the runs share."""
-        return f"{CASE}: {CASES[CASE]}"
+    def fixed(self, quick: bool) -> Mapping[str, Any]:
+        """The configuration of training and evaluation."""
+        return {CONFIGURATION: CONFIGURATIONS[CONFIGURATION]}
 
     def draw(self, rows: Sequence[Mapping[str, str]], folder: Path) -> None:
         """Mean reward against the head's size, a panel for each horizon."""

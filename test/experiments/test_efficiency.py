@@ -7,10 +7,9 @@ import pytest
 
 from experiments.adaptive_planners import Recalling, SureHorizon
 from experiments.efficiency import BUDGETS, TASKS, Efficiency, budgeted, driven, planner_of
-from experiments.efficiency_figure import difference, report
 from experiments.experiment import Row
 from experiments.planner_variants import RECOMMENDED, planner_variants
-from experiments.training_cache import lived, settings_of
+from experiments.training_cache import run_episode, settings_of
 from polo_ros.agent.world import World
 from polo_ros.parameters.schema import build, values_of
 from polo_ros.parameters.settings import Settings
@@ -58,7 +57,7 @@ def test_what_is_left_out_lacks_rollouts_or_a_value_function(jobs: Sequence[Row]
 def test_variants_spend_the_same_steps_a_period(
     task: str, settings: dict[str, Settings], jobs: Sequence[Row]
 ) -> None:
-    """But for rounds of odd rollouts and the one step past the horizon, and for who may stop early."""
+    """Except for rounds of odd rollouts, the step past the horizon, and variants that may stop early."""
     given = settings[task].planner
     substeps = settings[task].task.substeps
     for _, variant, budget in (case for case in cases(jobs) if case[0] == task):
@@ -69,10 +68,10 @@ def test_variants_spend_the_same_steps_a_period(
         assert 0.92 * allowed <= steps <= 1.04 * allowed, variant
 
 
-def test_the_recommended_run_is_the_agents_life(settings: dict[str, Settings]) -> None:
+def test_the_recommended_planner_acts_as_the_agent_does(settings: dict[str, Settings]) -> None:
     task = "cartpole_swingup"
     overrides = {"rollouts": budgeted(settings[task], 0.5), "value_weight": 0.0}
-    episode = lived(settings_of(task, overrides), None, 3, 12)
+    episode = run_episode(settings_of(task, overrides), None, 3, 12)
     acting = planner_of(settings[task], planner_variants(settings[task].planner)[RECOMMENDED], 0.5, seed=3)
     states, ctrl, spent = driven(settings[task].task, acting, 1, 3, 12)
     np.testing.assert_array_equal(states, episode.states)
@@ -167,25 +166,3 @@ def test_a_sure_ensemble_shortens_the_horizon(settings: dict[str, Settings]) -> 
         acting.configure(given)
         acting.plan(state, 0.0)
         assert (acting.config.horizon, acting.config.rollouts) == (horizon, rollouts)
-
-
-def rows(variant: str, rewards: Sequence[float]) -> list[dict[str, str]]:
-    return [
-        {
-            "task": "hand_cube", "variant": variant, "budget": "0.5", "seed": str(seed),
-            "mean_reward": str(reward), "steps_per_period": "660",
-        }
-        for seed, reward in enumerate(rewards)
-    ]  # fmt: skip
-
-
-def test_differences_are_paired_by_seed() -> None:
-    base, better = rows(RECOMMENDED, [1.0, 5.0, 9.0]), rows("white noise", [2.0, 6.5, 9.5])
-    mean, half = difference(better[::-1], base)
-    assert mean == pytest.approx(1.0)
-    # Student's t for two degrees of freedom, 4.303, times 0.5 / √3
-    assert half == pytest.approx(4.3027 * 0.5 / np.sqrt(3.0), rel=1e-4)
-    text = "\n".join(report([*base, *better]))
-    assert "50% of the file's rollouts" in text
-    assert "| white noise | 6.000 ± 3.082 | +1.000 ± 1.242 | 660 |" in text
-    assert "| recommended | 5.000 ± 3.266 | - | 660 |" in text
