@@ -34,6 +34,7 @@ class Ablations(Comparison):
 
     name = "ablations"
     summary = "What each part of learning buys on getup: heads, priors, optimism, buffers, targets, noise"
+    title = "what each part of learning is worth"
     case = replace(CASES["getup-weak"], life=3000, steps=250, seeds=3)
     lives = 2
     variants = VARIANTS

@@ -1,11 +1,12 @@
 """`polo reproduce efficiency`: what each idea for needing fewer rollouts is worth."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from experiments.adaptive_planners import Recalling
 from experiments.configurations import PLAIN
@@ -87,13 +88,13 @@ class Efficiency(Experiment):
         periods = QUICK_PERIODS if quick else PERIODS
         return f"{periods} control periods; value_weight 0 but for the variants on values; {TASKS}"
 
-    def draw(self, rows: Sequence[Mapping[str, str]], folder: Path) -> None:
-        """Reward against steps, and the differences to the recommended planner."""
-        draw(rows, folder / f"{self.name}.png")
+    def draw(self, frame: pd.DataFrame, folder: Path) -> None:
+        """The differences to the recommended planner."""
+        draw(frame, folder / f"{self.name}.png")
 
-    def report(self, rows: Sequence[Mapping[str, str]]) -> list[str]:
+    def report(self, frame: pd.DataFrame) -> list[str]:
         """A table a budget: variants by tasks."""
-        return report(rows)
+        return report(frame)
 
 
 def budgeted(settings: Settings, budget: float) -> int:

@@ -3,6 +3,7 @@
 import math
 
 import numpy as np
+import pandas as pd
 from scipy import stats
 
 from polo_ros.arrays import Array
@@ -18,3 +19,11 @@ def interval(curves: Array) -> tuple[Array, Array]:
         return curves[0], np.zeros_like(curves[0])
     half = stats.t.ppf(0.975, count - 1) * curves.std(axis=0, ddof=1) / math.sqrt(count)
     return curves.mean(axis=0), half
+
+
+def half_interval(values: "pd.Series[float]") -> float:
+    """Half the width of the 95 % interval (Student's t) of a mean; nan for a single value.
+
+    For `groupby(...).agg(["mean", half_interval])`.
+    """
+    return float(stats.t.ppf(0.975, len(values) - 1) * values.sem())

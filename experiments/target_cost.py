@@ -30,6 +30,7 @@ class Economies(Comparison):
 
     name = "economies"
     summary = "What each idea for cheaper targets bought on getup: sharing, warm starts, choice, own rollouts"
+    title = "cheaper targets"
     case = replace(CASES["getup-weak"], life=1500, steps=250, seeds=3)
     lives = 2
     variants = VARIANTS
