@@ -3,9 +3,9 @@
 from dataclasses import replace
 
 from experiments.comparison import BASE, Comparison, Variant
-from experiments.configurations import CASES
+from experiments.configurations import GETUP_FIFTH_TORQUE
 
-# noise is the actor's, of the same sigma; the plans behind labels have theirs on knots throughout
+# the noise of the actor changes, with the same sigma; the plans behind labels always have noise on knots
 VARIANTS = {
     BASE: Variant(),
     "one head": Variant({"ensemble_size": 1}),
@@ -30,11 +30,11 @@ VARIANTS = {
 
 
 class Ablations(Comparison):
-    """Heads, priors, optimism, buffers, targets and noise, on lives of 24 s."""
+    """Heads, priors, optimism, buffers, targets and noise, with trainings on 24 s of experience."""
 
     name = "ablations"
     summary = "What each part of learning buys on getup: heads, priors, optimism, buffers, targets, noise"
     title = "what each part of learning is worth"
-    case = replace(CASES["getup-weak"], life=3000, steps=250, seeds=3)
-    lives = 2
+    configuration = replace(GETUP_FIFTH_TORQUE, training_steps=3000, evaluation_steps=250, seeds=3)
+    trainings = 2
     variants = VARIANTS

@@ -61,14 +61,16 @@ class Bounds(Experiment):
         rounds = 60 if quick else 200
         return Search(job["states"], job["actions"], job["gamma"], slip, rounds=rounds)
 
-    def fixed(self, quick: bool) -> str:
+    def fixed(self, quick: bool) -> Mapping[str, Any]:
         """The size of a search, and what the columns mean."""
         search = self.search(self.jobs(quick)[0], quick)
-        return (
-            f"{search.candidates} random MDPs, then {search.rounds} rounds of {search.parents} x "
-            f"{search.children} changes; stochastic: Dirichlet(0.3) with {SLIP:g} spread evenly; "
-            "random_mean, random_worst and worst are ratios of loss to bound"
-        )
+        return {
+            "random_mdps": search.candidates,
+            "rounds": search.rounds,
+            "changes_per_round": [search.parents, search.children],
+            "stochastic": f"Dirichlet(0.3) with {SLIP:g} spread evenly",
+            "random_mean, random_worst, worst": "ratios of loss to bound",
+        }
 
     def draw(self, rows: Sequence[Mapping[str, str]], folder: Path) -> None:
         """A panel a bound: the worst ratio of all seeds and sizes against the horizon."""

@@ -1,4 +1,4 @@
-"""One table of lives that differ in one thing each: what experiments of that kind share."""
+"""One table of trainings that differ from a base in one thing each."""
 
 import re
 from abc import abstractmethod
@@ -11,10 +11,10 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from experiments.configurations import Case, fresh_lives
+from experiments.configurations import TrainingConfiguration, evaluation_episodes
 from experiments.experiment import Experiment, Row
 from experiments.style import BLUE, GREY, VERMILION, add_legend, count_in_words, new_figure
-from experiments.training_cache import STANDING, longest_up
+from experiments.training_cache import STANDING_HEIGHT, longest_standing
 from polo_ros.parameters.markdown import table
 
 HORIZONS = (32, 16)
@@ -27,27 +27,28 @@ class Variant:
     """What differs from the base.
 
     Attributes:
-      lesson: parameters of learning, and of acting meanwhile; None learns nothing and acts without values.
-      acting: parameters of acting when judged.
+      learning: parameters of training; None trains nothing and acts without values.
+      acting: parameters of the episodes that evaluate.
     """
 
-    lesson: dict[str, Any] | None = field(default_factory=dict)
+    learning: dict[str, Any] | None = field(default_factory=dict)
     acting: dict[str, Any] = field(default_factory=dict)
 
 
 class Comparison(Experiment):
-    """The base's learning with one thing changed at a time, judged on the same fresh seeds.
+    """The base's training with one thing changed at a time, evaluated on the same start seeds.
 
     Attributes:
-      case: what the base learns, how long, and how all are judged.
-      lives: training seeds of what learns as the base does: how far apart equal learning ends.
       title: of the picture.
+      configuration: of the base's training and of all evaluations.
+      trainings: how many the variants have that train as the base does; they differ in the seed alone and
+        show how far apart equal trainings end.
     """
 
-    case: ClassVar[Case]
-    lives: ClassVar[int]
     title: ClassVar[str]
-    settings = ("variant", "life")
+    configuration: ClassVar[TrainingConfiguration]
+    trainings: ClassVar[int]
+    settings = ("variant", "training")
     results = (
         *(f"{result}_{horizon}" for horizon in HORIZONS for result in RESULTS),
         "learning_cpu_time", "loss", "exploded",
@@ -59,52 +60,59 @@ class Comparison(Experiment):
         """All by name; `BASE` is among them."""
 
     def jobs(self, quick: bool) -> Sequence[Row]:
-        """One a variant; several of what learns as the base does, which is all if `quick`."""
+        """One a variant; several of those that train as the base does, one of which is all if `quick`."""
         jobs: list[Row] = []
         for name, variant in self.variants.items():
-            as_base = variant.lesson == {}
+            as_base = variant.learning == {}
             if as_base or not quick:
-                lives = self.lives if as_base and not quick else 1
-                jobs += [{"variant": name, "life": life} for life in range(lives)]
+                count = self.trainings if as_base and not quick else 1
+                jobs += [{"variant": name, "training": seed} for seed in range(count)]
         return jobs
 
+    def training(self, job: Row) -> str:
+        """Named by the first variant that trains in this way; others may evaluate what it learned."""
+        learning = self.variants[job["variant"]].learning
+        if learning is None:
+            return ""
+        first = next(name for name, other in self.variants.items() if other.learning == learning)
+        return f"{re.sub('[^a-z0-9.]+', '-', first)}-{job['training']}"
+
     def run(self, job: Row, quick: bool, folder: Path) -> Sequence[Row]:
-        """Learn, unless a variant of the same lesson has, and act on fresh seeds without learning."""
-        variant = self.variants[job["variant"]]
+        """Train, unless another variant has trained in the same way, and evaluate at each horizon."""
+        variant, configuration = self.variants[job["variant"]], self.configuration
         value, row = None, {"learning_cpu_time": 0.0, "loss": float("nan"), "exploded": 0}
-        if variant.lesson is not None:
-            # whose lesson it is, though others may be judged by it
-            teacher = next(name for name, other in self.variants.items() if other.lesson == variant.lesson)
-            out = folder / f"{re.sub('[^a-z0-9.]+', '-', teacher)}-{job['life']}"
-            training = self.case.training(out, quick, variant.lesson, job["life"])
-            value = training.value
-            losses = [float(episode["loss"] or "nan") for episode in training.episodes]
+        if variant.learning is not None:
+            out = folder / self.training(job)
+            training = configuration.training(out, quick, variant.learning, job["training"])
+            value, losses = training.value, training.episodes["loss"]
             row = {
                 "learning_cpu_time": training.cpu_time,
-                "loss": losses[-1] if losses else float("nan"),
+                "loss": float(losses.iloc[-1]) if len(losses) else float("nan"),
                 "exploded": int(value is None),
             }
         for horizon in HORIZONS:
             found = dict.fromkeys(RESULTS, float("nan"))
             if not row["exploded"]:
-                acting = self.case.planning(horizon, valued=value is not None) | variant.acting
-                lives = fresh_lives(
-                    self.case.settings(acting), value, self.case.seeds, self.case.steps, quick
-                )
-                rewards = [float(life.rewards.mean()) for life in lives]
-                longest = max(longest_up(life) for life in lives) * lives[0].task.timestep
+                acting = configuration.planning(horizon, with_value=value is not None) | variant.acting
+                episodes = evaluation_episodes(
+                    configuration.settings(acting), value, configuration.seeds,
+                    configuration.evaluation_steps, quick,
+                )  # fmt: skip
+                rewards = [float(episode.rewards.mean()) for episode in episodes]
+                longest = max(map(longest_standing, episodes)) * episodes[0].task.timestep
                 judged = (float(np.mean(rewards)), min(rewards), max(rewards), longest)
                 found = dict(zip(RESULTS, judged, strict=True))
             row |= {f"{name}_{horizon}": result for name, result in found.items()}
         return [row]
 
-    def fixed(self, quick: bool) -> str:
-        """What the base learns, how all are judged, and what each variant changes."""
-        judged = (
-            f"the paper's reward on {self.case.seeds} fresh seeds of {self.case.steps} steps, without "
-            f"learning; longest_up: of the root above {STANDING:g} m, in s, on the best seed"
-        )
-        return f"judged: {judged}; base: {self.case}; variants: {self.variants}"
+    def fixed(self, quick: bool) -> Mapping[str, Any]:
+        """The base's configuration and what each variant changes."""
+        return {
+            "base": self.configuration,
+            "evaluation": "reward of the paper, without learning",
+            "longest_up": f"root above {STANDING_HEIGHT:g} m, in s, on the best seed",
+            "variants": dict(self.variants),
+        }
 
     def draw(self, frame: pd.DataFrame, folder: Path) -> None:
         """Each variant's rewards on fresh seeds at both horizons, over the spread of the base's trainings."""
@@ -115,12 +123,19 @@ class Comparison(Experiment):
             column = f"mean_reward_{horizon}"
             base = survivors(frame[frame["variant"] == BASE])[column]
             if len(base):
-                axes.axvspan(base.min(), base.max(), color=BLUE, alpha=0.15, lw=0, label="base: range of its training runs")
+                axes.axvspan(
+                    base.min(),
+                    base.max(),
+                    color=BLUE,
+                    alpha=0.15,
+                    lw=0,
+                    label="base: range of its training runs",
+                )
                 axes.axvline(base.mean(), color=BLUE, lw=1.2, label="base: mean")
             for place, variant in enumerate(variants):
                 draw_variant(axes, place, frame[frame["variant"] == variant], horizon)
             axes.set(
-                title=f"horizon H = {horizon}, K = {self.case.rollouts[horizon]} rollouts",
+                title=f"horizon H = {horizon}, K = {self.configuration.rollouts[horizon]} rollouts",
                 xlabel="mean reward on fresh seeds",
             )
             axes.grid(alpha=0.3)
@@ -186,10 +201,18 @@ def draw_variant(axes: Axes, place: int, runs: pd.DataFrame, horizon: int) -> No
     alive = survivors(runs)
     if len(alive) < len(runs):
         text = f"{len(runs) - len(alive)} of {count_in_words([len(runs)], 'training run')} exploded"
-        axes.text(0.02, place, text, transform=axes.get_yaxis_transform(), va="center", fontsize=9, color=VERMILION)
+        axes.text(
+            0.02, place, text, transform=axes.get_yaxis_transform(), va="center", fontsize=9, color=VERMILION
+        )
     if len(alive):
         mean, low, high, _ = (alive[f"{name}_{horizon}"] for name in RESULTS)
         axes.plot([low.min(), high.max()], [place, place], color=GREY, lw=1.2, label="range over fresh seeds")
         axes.plot(
-            mean, [place] * len(mean), ls="", marker="o", ms=5, color="black", label="a training run: mean over fresh seeds"
+            mean,
+            [place] * len(mean),
+            ls="",
+            marker="o",
+            ms=5,
+            color="black",
+            label="a training run: mean over fresh seeds",
         )

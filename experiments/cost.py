@@ -1,28 +1,26 @@
 """`polo reproduce cost`: experience and computing until getup is learned from nothing."""
 
-import shutil
-import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from experiments.configurations import CASES, QUICK_STEPS, fresh_lives
+from experiments.configurations import GETUP_FIFTH_TORQUE, QUICK_STEPS, evaluation_episodes
 from experiments.experiment import Experiment, Row
 from experiments.style import CONFIGURATION_NAMES, GREEN, GREY, RUN_STYLES, add_legend, new_figure
-from experiments.training_cache import STANDING, longest_up
+from experiments.training_cache import STANDING_HEIGHT, Training, longest_standing, trained
 from polo_ros.agent.scores import longest_run
-from polo_ros.agent.training import train
-from polo_ros.learner.checkpoint import load_value
 from polo_ros.parameters.markdown import table
 
-CASE = "getup-weak"
-# the planner that the value function is to help
+CONFIGURATION = GETUP_FIFTH_TORQUE
+# of the planner that evaluates
 HORIZON = 32
-LIVES = 2
+TRAININGS = 2
+# steps of training after which it is evaluated
 MARKS = (3000, 6000, 12000)
-# fresh start seeds, and how long each has to rise and stay up
+# start seeds of evaluation, and the control periods that each has to rise and stay up
 FRESH = 10
 STEPS = 400
 HOLD = 2.0  # s
@@ -36,48 +34,49 @@ class Cost(Experiment):
 
     name = "cost"
     summary = "Experience and core-hours until getup is learned from nothing, beside the paper's"
-    settings = ("life",)
+    settings = ("training",)
     results = ("steps", "experience", "core_hours", "held", "held_upright", "of", "mean_reward")
 
     def jobs(self, quick: bool) -> Sequence[Row]:
-        """One a life."""
-        return [{"life": life} for life in range(1 if quick else LIVES)]
+        """One a training."""
+        return [{"training": seed} for seed in range(1 if quick else TRAININGS)]
 
     def run(self, job: Row, quick: bool, folder: Path) -> Sequence[Row]:
-        """Learn, and try what was learned on fresh seeds at every mark; without learning first."""
-        case = CASES[CASE]
-        studying = case.studying(quick)
-        acting = case.settings(case.planning(HORIZON, valued=True))
-        out = folder / f"life-{job['life']}"
-        shutil.rmtree(out, ignore_errors=True)  # of an interrupted job, whose computing nobody counted
-        spent, rows, value = 0.0, [], None
+        """Train, and evaluate at every mark on start seeds that no training had, first without training."""
+        training: Training | None = None
+        start, rows = None, []
+        settings = CONFIGURATION.training_settings(quick)
+        acting = CONFIGURATION.settings(CONFIGURATION.planning(HORIZON, with_value=True))
         for mark in (0, *((QUICK_STEPS,) if quick else MARKS)):
             if mark:
-                began = time.process_time()
-                weights = train(studying, mark, case.episode, job["life"], out, resume=out.exists())
-                value, _ = load_value(str(weights), acting.task)
-                spent += time.process_time() - began
-            lives = fresh_lives(acting, value, FRESH, STEPS, quick)
+                out = folder / f"training-{job['training']}" / f"steps-{mark}"
+                training = trained(settings, mark, CONFIGURATION.episode_steps, job["training"], out, start)
+                start = out
+            value = training.value if training else None
+            episodes = evaluation_episodes(acting, value, FRESH, STEPS, quick)
             needed = round(HOLD / acting.task.timestep)
-            up = [longest_up(life) for life in lives]
-            upright = [longest_run(step.achieved for step in life.steps) for life in lives]
+            up = [longest_standing(episode) for episode in episodes]
+            upright = [longest_run(step.achieved for step in episode.steps) for episode in episodes]
             rows.append(
                 {
                     "steps": mark,
                     "experience": mark * acting.task.timestep,
-                    "core_hours": spent / 3600.0,
+                    "core_hours": training.cpu_time / 3600.0 if training else 0.0,
                     "held": sum(run >= needed for run in up),
                     "held_upright": sum(run >= needed for run in upright),
-                    "of": len(lives),
-                    "mean_reward": float(np.mean([life.rewards.mean() for life in lives])),
+                    "of": len(episodes),
+                    "mean_reward": float(np.mean([episode.rewards.mean() for episode in episodes])),
                 }
             )
         return rows
 
-    def fixed(self, quick: bool) -> str:
-        """What is learned and how it is judged."""
-        judged = f"root above {STANDING:g} m for {HOLD:g} s on end within {STEPS} steps at horizon {HORIZON}"
-        return f"held: {judged}; {CASE}: {CASES[CASE]}"
+    def fixed(self, quick: bool) -> Mapping[str, Any]:
+        """What is learned and how it is evaluated."""
+        return {
+            "held": f"root above {STANDING_HEIGHT:g} m for {HOLD:g} s without a break within {STEPS} steps",
+            "horizon": HORIZON,
+            "configuration": CONFIGURATION,
+        }
 
     def draw(self, frame: pd.DataFrame, folder: Path) -> None:
         """The share of fresh seeds that stand, against experience and against computing."""
@@ -94,20 +93,22 @@ class Cost(Experiment):
             axes.set(xlabel=label, ylim=(-0.03, 1.03))
             axes.grid(alpha=0.3)
         experience, hours = PAPER
-        panels[0].axvline(experience, color=GREEN, lw=1, ls=":", label=f"experience in the paper: {experience:g} s")
+        panels[0].axvline(
+            experience, color=GREEN, lw=1, ls=":", label=f"experience in the paper: {experience:g} s"
+        )
         panels[1].text(
             0.98, 0.04, f"computing in the paper:\n{hours:g} core-hours (far right of the axis)", color=GREEN,
             transform=panels[1].transAxes, ha="right", fontsize=9,
         )  # fmt: skip
         panels[0].set_ylabel(f"share of {FRESH} fresh start seeds\nthat stand for {HOLD:g} s")
-        add_legend(figure, panels[0], f"{CONFIGURATION_NAMES[CASE]}: POLO, H = {HORIZON}")
+        add_legend(figure, panels[0], f"{CONFIGURATION_NAMES['getup_fifth_torque']}: POLO, H = {HORIZON}")
         figure.savefig(folder / f"{self.name}.png")
 
     def report(self, frame: pd.DataFrame) -> list[str]:
         """Every mark of every training run, and the paper's figures."""
         columns = (
-            "training run", "experience, in s", "CPU core-hours", f"seeds with the root above 1 m for {HOLD:g} s",
-            "of these with an upright torso", "mean reward",
+            "training run", "experience, in s", "CPU core-hours",
+            f"seeds with the root above 1 m for {HOLD:g} s", "of these with an upright torso", "mean reward",
         )  # fmt: skip
         lines = [
             (

@@ -1,6 +1,6 @@
 """`polo reproduce efficiency`: what each idea for needing fewer rollouts is worth."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from experiments.adaptive_planners import Recalling
-from experiments.configurations import PLAIN
+from experiments.configurations import PAPER_REWARD
 from experiments.efficiency_figure import draw, report
 from experiments.experiment import Experiment, Row
 from experiments.planner_variants import RECOMMENDED, PlannerVariant, planner_variants
@@ -23,7 +23,7 @@ from polo_ros.planner import Planner
 from polo_ros.tasks.task import Task
 
 # tasks and what is changed in their parameter files: getup is judged by the paper's reward alone
-TASKS: dict[str, dict[str, Any]] = {"cartpole_swingup": {}, "hand_cube": {}, "humanoid_getup": PLAIN}
+TASKS: dict[str, dict[str, Any]] = {"cartpole_swingup": {}, "hand_cube": {}, "humanoid_getup": PAPER_REWARD}
 SEEDS = 5
 PERIODS = 200
 QUICK_PERIODS = 4
@@ -83,10 +83,13 @@ class Efficiency(Experiment):
             }
         ]
 
-    def fixed(self, quick: bool) -> str:
+    def fixed(self, quick: bool) -> Mapping[str, Any]:
         """The length of a run and what is changed in the tasks' files."""
-        periods = QUICK_PERIODS if quick else PERIODS
-        return f"{periods} control periods; value_weight 0 but for the variants on values; {TASKS}"
+        return {
+            "control_periods": QUICK_PERIODS if quick else PERIODS,
+            "value_weight": "0 except for the variants on values",
+            "overrides": TASKS,
+        }
 
     def draw(self, frame: pd.DataFrame, folder: Path) -> None:
         """The differences to the recommended planner."""

@@ -29,7 +29,9 @@ def with_differences(frame: pd.DataFrame) -> pd.DataFrame:
     """The rows with their mean reward less the recommended planner's on the same seed, as `difference`."""
     keys = ["task", "budget", "seed"]
     recommended = frame[frame["variant"] == RECOMMENDED].set_index(keys)["mean_reward"]
-    return frame.assign(difference=frame["mean_reward"] - frame[keys].join(recommended, on=keys)["mean_reward"])
+    return frame.assign(
+        difference=frame["mean_reward"] - frame[keys].join(recommended, on=keys)["mean_reward"]
+    )
 
 
 def draw(frame: pd.DataFrame, file: Path) -> None:
@@ -43,7 +45,9 @@ def draw(frame: pd.DataFrame, file: Path) -> None:
     for axes, task in zip(figure.subplots(1, len(tasks), sharey=True, squeeze=False)[0], tasks, strict=True):
         draw_task(axes, variants[variants["task"] == task], order)
         base = frame[(frame["task"] == task) & (frame["variant"] == RECOMMENDED)]
-        axes.set_title(f"{TASK_NAMES[task]}\n(recommended: {base['mean_reward'].mean():.2f})".replace("-0", "−0"))
+        axes.set_title(
+            f"{TASK_NAMES[task]}\n(recommended: {base['mean_reward'].mean():.2f})".replace("-0", "−0")
+        )
     figure.axes[0].set_yticks(range(len(order)), order)
     figure.axes[0].set_ylim(len(order) - 0.5, -0.5)
     handles = [
@@ -53,9 +57,9 @@ def draw(frame: pd.DataFrame, file: Path) -> None:
     figure.legend(handles=handles, loc="outside upper center", ncols=len(handles), frameon=False)
     add_caption(
         figure,
-        f"With {DRAWN_BUDGET:.0%} of the rollouts in the task's file. Large markers: mean difference of "
-        f"{count_in_words(frame.groupby('task')['seed'].nunique())}, paired by seed; bars: its 95 % interval;\n"
-        f"small dots: seeds. Sorted by {TASK_NAMES[tasks[0]]}.",
+        f"With {DRAWN_BUDGET:.0%} of the rollouts in the task's file; sorted by {TASK_NAMES[tasks[0]]}. "
+        f"Large markers: mean difference\nof {count_in_words(frame.groupby('task')['seed'].nunique())}, paired by "
+        "seed; error bars: its 95 % interval; small dots: seeds.",
     )
     figure.savefig(file)
 
@@ -93,8 +97,9 @@ def report(frame: pd.DataFrame) -> list[str]:
         lines += [f"{budget:.0%} of the rollouts in the task's file:", "", *table(head, body), ""]
     return [
         *lines,
-        "Mean reward: mean ± standard deviation over seeds. Difference: to the recommended planner, paired by "
-        "seed, ± half its 95 % interval. Simulator steps: physics steps that planning spends per control period.",
+        "Mean reward: mean ± standard deviation over seeds. Difference: to the recommended planner, paired "
+        "by seed, ± half its 95 % interval. Simulator steps: physics steps that planning spends in a control "
+        "period.",
     ]
 
 

@@ -2,8 +2,9 @@
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import fields, replace
+from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -92,7 +93,7 @@ class Exploration(Experiment):
                 row[self.results[step * MARKS // steps - 1]] = grid.coverage
         return [row]
 
-    def fixed(self, quick: bool) -> str:
+    def fixed(self, quick: bool) -> Mapping[str, Any]:
         """The parameters of planner and learner."""
         return parameters(quick)
 
@@ -137,20 +138,19 @@ class Exploration(Experiment):
         return np.array([[float(row[name]) for name in self.results] for row in chosen])
 
 
-def parameters(quick: bool) -> str:
-    """The number of control periods, and how planner and learner differ from their defaults in each world."""
-    found = {world: settings_for(world) for world in WORLDS}
-    listed = (f"{world}: {changed(one.planner)} {changed(one.learner)}" for world, one in found.items())
-    return "; ".join((f"steps={sizes(quick)[1]}", *listed))
+def parameters(quick: bool) -> dict[str, Any]:
+    """The number of control periods, and the parameters that differ from their defaults in each world."""
+    found: dict[str, Any] = {"steps": sizes(quick)[1]}
+    for world in WORLDS:
+        settings = settings_for(world)
+        found[world] = {"planner": changed(settings.planner), "learner": changed(settings.learner)}
+    return found
 
 
-def changed(config: PlannerConfig | LearnerConfig) -> str:
-    """A configuration as Python writes it, without what is at its default."""
-    default = type(config)()
-    names = (field.name for field in fields(config))
-    values = ((name, getattr(config, name)) for name in names)
-    told = (f"{name}={value!r}" for name, value in values if value != getattr(default, name))
-    return f"{type(config).__name__}({', '.join(told)})"
+def changed(config: PlannerConfig | LearnerConfig) -> dict[str, Any]:
+    """The parameters of a configuration that differ from their defaults."""
+    default = asdict(type(config)())
+    return {name: value for name, value in asdict(config).items() if value != default[name]}
 
 
 class ExplorationMap(Experiment):
@@ -187,7 +187,7 @@ class ExplorationMap(Experiment):
             for cell in zip(*columns, strict=True)
         ]
 
-    def fixed(self, quick: bool) -> str:
+    def fixed(self, quick: bool) -> Mapping[str, Any]:
         """The parameters of planner and learner."""
         return parameters(quick)
 

@@ -1,23 +1,24 @@
 """`polo reproduce heads`: one value function on humanoids with other heads (figure 4(b))."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import mujoco
 import numpy as np
 import pandas as pd
 
 from experiments import style
-from experiments.configurations import CASES, QUICK_STEPS
+from experiments.configurations import CONFIGURATIONS, QUICK_STEPS
 from experiments.experiment import Experiment, Row
 from experiments.statistics import half_interval
 from experiments.style import draw_means, new_figure
-from experiments.training_cache import lived
+from experiments.training_cache import run_episode
 from polo_ros.agent.scores import longest_run
 from polo_ros.files import share_path, write_atomically
 from polo_ros.parameters.markdown import table
 
-CASE = "getup-weak"
+CONFIGURATION = "getup_fifth_torque"
 SCALES = (0.5, 1.0, 1.5, 2.0)
 HORIZONS = (16, 32)
 SEEDS = 3
@@ -54,15 +55,19 @@ class Heads(Experiment):
             for method in METHODS
         ]
 
+    def training(self, job: Row) -> str:
+        """That of the nominal humanoid, for planning with its value function."""
+        return CONFIGURATION if job["method"] == "polo" else ""
+
     def run(self, job: Row, quick: bool, folder: Path) -> Sequence[Row]:
-        """One life; the value function is that of the nominal humanoid, trained where there is none yet."""
-        case = CASES[CASE]
-        valued = job["method"] == "polo"
-        value = case.value(folder / CASE, quick) if valued else None
-        changes = case.planning(job["horizon"], valued) | {
+        """One episode without learning; the value function is the nominal humanoid's."""
+        configuration, training = CONFIGURATIONS[CONFIGURATION], self.training(job)
+        value = configuration.training(folder / training, quick).value if training else None
+        changes = configuration.planning(job["horizon"], with_value=bool(training)) | {
             "model_path": str(humanoid(job["head_scale"], folder))
         }
-        episode = lived(case.settings(changes), value, job["seed"], QUICK_STEPS if quick else case.steps)
+        steps = QUICK_STEPS if quick else configuration.evaluation_steps
+        episode = run_episode(configuration.settings(changes), value, job["seed"], steps)
         rewards = episode.rewards
         return [
             {
@@ -72,9 +77,9 @@ class Heads(Experiment):
             }
         ]
 
-    def fixed(self, quick: bool) -> str:
-        """What the runs share."""
-        return f"{CASE}: {CASES[CASE]}"
+    def fixed(self, quick: bool) -> Mapping[str, Any]:
+        """The configuration of training and evaluation."""
+        return {CONFIGURATION: CONFIGURATIONS[CONFIGURATION]}
 
     def draw(self, frame: pd.DataFrame, folder: Path) -> None:
         """Mean reward against the head's size, a panel for each horizon."""
@@ -85,16 +90,19 @@ class Heads(Experiment):
             for method, factor in METHODS.items():
                 chosen = frame[(frame["horizon"] == horizon) & (frame["method"] == method)]
                 draw_means(axes, chosen, "head_scale", "mean_reward", style.METHODS[method], factor)
-            axes.axvline(1.0, color=style.GREEN, lw=1, ls=":", label="the head that the value was learned with")
+            axes.axvline(
+                1.0, color=style.GREEN, lw=1, ls=":", label="the head that the value was learned with"
+            )
             axes.set(title=f"H = {horizon}", xlabel="radius of the head, as a multiple of 0.09 m")
             axes.set_xticks(sorted(frame["head_scale"].unique()))
             axes.grid(alpha=0.3)
         panels[0].set_ylabel("mean reward of an episode")
-        title = f"{style.CONFIGURATION_NAMES[CASE]}: one value function, heads of other sizes"
+        title = f"{style.CONFIGURATION_NAMES[CONFIGURATION]}: one value function, heads of other sizes"
         style.add_legend(figure, panels[0], title)
         seeds = style.count_in_words(frame.groupby(["horizon", "method", "head_scale"])["seed"].nunique())
         style.add_caption(
-            figure, f"Large markers: mean of {seeds}; error bars: its 95 % interval (Student's t); small dots: seeds."
+            figure,
+            style.means_in_words(seeds),
         )
         figure.savefig(folder / f"{self.name}.png")
 

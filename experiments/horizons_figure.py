@@ -7,7 +7,16 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from experiments.style import CONFIGURATION_NAMES, METHODS, add_caption, add_legend, count_in_words, draw_means, new_figure
+from experiments.style import (
+    CONFIGURATION_NAMES,
+    METHODS,
+    add_caption,
+    add_legend,
+    count_in_words,
+    draw_means,
+    means_in_words,
+    new_figure,
+)
 from polo_ros.parameters.markdown import table
 
 # the pictures of reward against horizon, a panel a configuration
@@ -16,7 +25,7 @@ REWARD_PICTURES = {
     "horizons_getup.png": ("getup_fifth_torque", "getup_fifth_torque_taught", "getup_paper_sampler"),
 }
 MEASURE_PICTURE = "horizons_value_alone.png"
-# lower limits of mean reward where single runs would spoil the scale: a humanoid that leaps off costs up to 20
+# lower limits of mean reward where runs would spoil the scale: one in which the humanoid leaps off has -20
 LOWER_LIMITS = {"getup": 0.0}
 # methods at one horizon stand side by side on the logarithmic axis
 SIDE_STEPS = {"mpc": 0.94, "polo": 1.06, "value_only": 1.0}
@@ -41,8 +50,7 @@ def draw_rewards(frame: pd.DataFrame, folder: Path) -> None:
         seeds = count_in_words(
             frame[frame["configuration"].isin(shown)].groupby(["configuration", "method"])["seed"].nunique()
         )
-        says = f"Large markers: mean of {seeds}; error bars: its 95 % interval (Student's t); small dots: seeds."
-        says += "\nValue alone: the plan maximises the terminal value and no reward."
+        says = f"{means_in_words(seeds)}\nValue alone: the plan maximises the terminal value and no reward."
         if clipped:
             says += (
                 "\nTriangles: runs below the axis (the humanoid leaps off), with their mean reward; "
@@ -128,13 +136,15 @@ def report(frame: pd.DataFrame) -> list[str]:
         goals = runs["goals"].sum()
         lines.append((
             CONFIGURATION_NAMES[configuration], horizon, METHODS[method].label, len(runs),
-            f"{rewards.mean():.3f} ± {rewards.std(ddof=0):.3f}", f"{rewards.min():.3f} to {rewards.max():.3f}",
-            f"{runs['last_reward'].mean():.3f}", (runs["longest_hold"] >= HOLD).sum(),
+            f"{rewards.mean():.3f} ± {rewards.std(ddof=0):.3f}",
+            f"{rewards.min():.3f} to {rewards.max():.3f}", f"{runs['last_reward'].mean():.3f}",
+            (runs["longest_hold"] >= HOLD).sum(),
             f"{runs['goals_reached'].sum()} of {goals}" if goals else "-",
         ))  # fmt: skip
     head = (
         "task", "horizon H, in steps", "planner", "seeds", "mean reward", "lowest to highest seed",
-        "mean reward, last quarter of the episode", f"seeds that held the goal for {HOLD:g} s", "goals reached",
+        "mean reward, last quarter of the episode", f"seeds that hold the goal for {HOLD:g} s",
+        "goals reached",
     )  # fmt: skip
     return [
         *table(head, lines),

@@ -1,24 +1,22 @@
 """`polo reproduce lookahead`: learning curves for targets of N steps (figure 4(a))."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from experiments.configurations import CASES, fresh_lives
+from experiments.configurations import GETUP_FIFTH_TORQUE, evaluation_episodes
 from experiments.experiment import Experiment, Row
 from experiments.style import CONFIGURATION_NAMES, RUN_STYLES, add_legend, new_figure
-from polo_ros.agent.training import TRAIN_COLUMNS
 from polo_ros.parameters.markdown import table
 
-# each life, and each trial of what it taught, in control periods; the trials' seeds
-CONFIGURATION = "getup-weak"
-CASE = replace(CASES[CONFIGURATION], life=3000, steps=250, seeds=3)
+CONFIGURATION = replace(GETUP_FIFTH_TORQUE, training_steps=3000, evaluation_steps=250, seeds=3)
 LOOKAHEADS = (1, 4, 16, 64)
-LIVES = 2
-# the planner that acts after learning, as the one that acts meanwhile
+TRAININGS = 2
+# of the planner that evaluates, as of the one that acts while learning
 HORIZON = 32
 # columns of metrics.csv by those that rows have here
 KEPT = {
@@ -35,39 +33,37 @@ class Lookahead(Experiment):
 
     name = "lookahead"
     summary = "Figure 4(a): learning curves for targets of N = 1, 4, 16 and 64 steps"
-    settings = ("target_horizon", "life")
+    settings = ("target_horizon", "training")
     results = (*KEPT, "fresh_reward", "learning_cpu_time")
 
     def jobs(self, quick: bool) -> Sequence[Row]:
-        """One a target horizon and life."""
+        """One a target horizon and training."""
         return [
-            {"target_horizon": steps, "life": life}
-            for life in range(1 if quick else LIVES)
+            {"target_horizon": steps, "training": seed}
+            for seed in range(1 if quick else TRAININGS)
             for steps in (LOOKAHEADS[:2] if quick else LOOKAHEADS)
         ]
 
     def run(self, job: Row, quick: bool, folder: Path) -> Sequence[Row]:
-        """Learn, then act on fresh seeds without learning: a row an episode of learning."""
+        """Train, then evaluate on start seeds that no training had: a row an episode of training."""
         changes = {"target_horizon": job["target_horizon"]}
-        out = folder / f"horizon-{job['target_horizon']}-life-{job['life']}"
-        training = CASE.training(out, quick, changes, job["life"])
-        fresh = float("nan")  # where the values exploded, there is nothing to act with
+        out = folder / f"target-horizon-{job['target_horizon']}-training-{job['training']}"
+        training = CONFIGURATION.training(out, quick, changes, job["training"])
+        reward = float("nan")  # where the values exploded, there is nothing to act with
         if training.value is not None:
-            acting = CASE.settings(CASE.planning(HORIZON, valued=True))
-            lives = fresh_lives(acting, training.value, CASE.seeds, CASE.steps, quick)
-            fresh = float(np.mean([life.rewards.mean() for life in lives]))
+            acting = CONFIGURATION.settings(CONFIGURATION.planning(HORIZON, with_value=True))
+            count, steps = CONFIGURATION.seeds, CONFIGURATION.evaluation_steps
+            evaluation = evaluation_episodes(acting, training.value, count, steps, quick)
+            reward = float(np.mean([episode.rewards.mean() for episode in evaluation]))
         # a job must leave a row, even if its first episode did not end
-        episodes = training.episodes or [dict.fromkeys(TRAIN_COLUMNS, "nan")]
-        return [
-            {name: episode[column] or "nan" for name, column in KEPT.items()}
-            | {"fresh_reward": fresh, "learning_cpu_time": training.cpu_time}
-            for episode in episodes
-        ]
+        episodes = training.episodes if len(training.episodes) else training.episodes.reindex([0])
+        kept = episodes.rename(columns={column: name for name, column in KEPT.items()})[list(KEPT)]
+        found = kept.assign(fresh_reward=reward, learning_cpu_time=training.cpu_time)
+        return [{str(name): value for name, value in row.items()} for row in found.to_dict("records")]
 
-    def fixed(self, quick: bool) -> str:
-        """What is learned and how it is judged."""
-        judged = f"{CASE.seeds} fresh seeds of {CASE.steps} steps at horizon {HORIZON}, without learning"
-        return f"fresh_reward: mean of {judged}; {CASE}"
+    def fixed(self, quick: bool) -> Mapping[str, Any]:
+        """What is learned and how it is evaluated."""
+        return {"configuration": CONFIGURATION, "fresh_reward": "mean of the evaluation", "horizon": HORIZON}
 
     def draw(self, frame: pd.DataFrame, folder: Path) -> None:
         """Learning curves, a panel a target horizon, and what acting with the learned values earns."""
@@ -101,7 +97,7 @@ class Lookahead(Experiment):
         last.set_xlim(-0.5, len(horizons) - 0.5)
         for axes in (*panels, last):
             axes.grid(alpha=0.3)
-        title = f"{CONFIGURATION_NAMES[CONFIGURATION]}: learning from targets that look N steps ahead"
+        title = f"{CONFIGURATION_NAMES['getup_fifth_torque']}: learning from targets that look N steps ahead"
         add_legend(figure, panels[0], title)
         figure.savefig(folder / f"{self.name}.png")
 
@@ -117,8 +113,8 @@ class Lookahead(Experiment):
                 f"{last['value']:.1f}", f"{last['loss']:.1f}", f"{last['learning_cpu_time']:.0f}",
             ))  # fmt: skip
         head = (
-            "target horizon N, in steps", "training run", "mean reward, first half of learning", "second half",
-            "fresh seeds, after learning", "mean value, last episode", "loss, last episode",
+            "target horizon N, in steps", "training run", "mean reward, first half of learning",
+            "second half", "fresh seeds, after learning", "mean value, last episode", "loss, last episode",
             "CPU time of learning, in s",
         )  # fmt: skip
         return table(head, lines)

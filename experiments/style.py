@@ -25,7 +25,6 @@ CONFIGURATION_NAMES = {
     "getup": "Humanoid getup",
     "hand": "Hand and cube",
     "cartpole": "Cart-pole swing-up",
-    "getup-weak": "Humanoid getup, a fifth of the torque",
     "getup_fifth_torque": "Humanoid getup, a fifth of the torque",
     "getup_fifth_torque_taught": "Humanoid getup, a fifth of the torque, value learned from MPC's states",
     "getup_paper_sampler": "Humanoid getup, the paper's sampler",
@@ -97,6 +96,11 @@ def draw_means(axes: Axes, frame: pd.DataFrame, x: str, y: str, style: Style, fa
         factor * means.index.to_numpy(), means["mean"], means["half_interval"], color=style.colour,
         marker=style.marker, ms=6, capsize=3, lw=1.5, label=style.label,
     )  # fmt: skip
+
+
+def means_in_words(seeds: str) -> str:
+    """What the marks of `draw_means` stand for; `seeds` is their number, as `count_in_words` says it."""
+    return f"Large markers: mean of {seeds}; error bars: its 95 % interval; small dots: seeds."
 
 
 def count_in_words(counts: Iterable[int], noun: str = "seed") -> str:

@@ -105,19 +105,20 @@ def train(settings: Settings, steps: int, episode_steps: int, seed: int, out: Pa
     agent = Agent(task, Planner(task, settings.planner, seed, threads), learner, seed)
     checkpoint, weights = out / "checkpoint.safetensors", out / "weights.safetensors"
     epoch = time.time_ns()
-    spent = 0.0
+    spent = cpu_spent = 0.0
     if resume:
         metadata = learner.load(checkpoint)
         if "agent_steps" not in metadata:
             raise PoloError(f"{checkpoint} was not written by polo train; load it with the learner node")
         agent.resume(metadata)
         spent = float(metadata["wall_time"])
+        cpu_spent = float(metadata.get("cpu_time", "nan"))  # checkpoints of older versions lack it
         if agent.steps >= steps:
             raise PoloError(f"{checkpoint} already has {agent.steps} steps; give --steps more than that")
     elif checkpoint.exists():
         raise PoloError(f"{checkpoint} exists; give --resume to go on from it or another --out")
     out.mkdir(parents=True, exist_ok=True)
-    began = time.monotonic() - spent
+    began, cpu_began = time.monotonic() - spent, time.process_time() - cpu_spent
     progress = tqdm(total=steps, initial=agent.steps, unit="step", desc=f"train {task.name}")
     with (out / "metrics.csv").open("a" if resume else "w", newline="") as file, progress:
         writer = csv.writer(file)
@@ -142,7 +143,8 @@ def train(settings: Settings, steps: int, episode_steps: int, seed: int, out: Pa
             writer.writerow(rounded(report))
             file.flush()
             progress.set_postfix(reward=f"{episode.rewards.mean():.3f}", hold=f"{hold:.2f}s")
-            learner.save(checkpoint, epoch, {**agent.counters(), "wall_time": f"{wall:.1f}"})
+            times = {"wall_time": f"{wall:.1f}", "cpu_time": f"{time.process_time() - cpu_began:.1f}"}
+            learner.save(checkpoint, epoch, {**agent.counters(), **times})
             if agent.steps < steps:
                 agent.reset()
     origin = Origin(task.name, task.model_hash(), epoch, learner.sequence)
