@@ -55,11 +55,11 @@ def draw(frame: pd.DataFrame, file: Path) -> None:
         for colour, marker, label in VERDICTS.values()
     ]
     figure.legend(handles=handles, loc="outside upper center", ncols=len(handles), frameon=False)
+    seeds = count_in_words(frame.groupby("task")["seed"].nunique())
     add_caption(
         figure,
-        f"With {DRAWN_BUDGET:.0%} of the rollouts in the task's file; sorted by {TASK_NAMES[tasks[0]]}. "
-        f"Large markers: mean difference\nof {count_in_words(frame.groupby('task')['seed'].nunique())}, paired by "
-        "seed; error bars: its 95 % interval; small dots: seeds.",
+        f"With {DRAWN_BUDGET:.0%} of the rollouts in the task's file; sorted by {TASK_NAMES[tasks[0]]}.\n"
+        f"Large markers: mean difference of {seeds}, paired by seed; error bars: its 95 % interval; small dots: seeds.",
     )
     figure.savefig(file)
 

@@ -9,7 +9,6 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from typing import TypeVar
 
-import torch
 from joblib import Parallel, delayed, effective_n_jobs, parallel_config
 
 from polo_ros.errors import PoloError
@@ -45,9 +44,13 @@ def run_jobs(run: Callable[[Job], Result], jobs: Sequence[Job]) -> Generator[Res
     """
     if not jobs:
         return
-    torch.set_num_threads(1)  # for jobs that run in this process
+    count = min(effective_n_jobs(None), len(jobs))
+    if count == 1:  # in this process
+        import torch  # takes a second, and other processes may not need it
+
+        torch.set_num_threads(1)
     # one job at a time: short ones would otherwise come in batches
-    parallel = Parallel(min(effective_n_jobs(None), len(jobs)), return_as="generator_unordered", batch_size=1)
+    parallel = Parallel(count, return_as="generator_unordered", batch_size=1)
     try:
         yield from parallel(delayed(run)(job) for job in jobs)
     except BrokenProcessPool:
