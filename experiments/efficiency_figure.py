@@ -9,7 +9,16 @@ from matplotlib.ticker import MaxNLocator
 
 from experiments.planner_variants import RECOMMENDED, planner_variants
 from experiments.statistics import half_interval
-from experiments.style import BLUE, GREY, TASK_NAMES, VERMILION, add_caption, count_in_words, new_figure
+from experiments.style import (
+    BLUE,
+    GREY,
+    TASK_NAMES,
+    VERMILION,
+    add_caption,
+    count_in_words,
+    means_in_words,
+    new_figure,
+)
 from polo_ros.parameters.markdown import table
 from polo_ros.planner import PlannerConfig
 
@@ -59,7 +68,7 @@ def draw(frame: pd.DataFrame, file: Path) -> None:
     add_caption(
         figure,
         f"With {DRAWN_BUDGET:.0%} of the rollouts in the task's file; sorted by {TASK_NAMES[tasks[0]]}.\n"
-        f"Large markers: mean difference of {seeds}, paired by seed; error bars: its 95 % interval; small dots: seeds.",
+        f"{means_in_words(f'{seeds}, paired by seed')}",
     )
     figure.savefig(file)
 

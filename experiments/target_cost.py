@@ -22,7 +22,7 @@ VARIANTS = {
     "the actor's own plans, 160 states": Variant(
         {"target_horizon": 32, "target_rollouts": 30, "target_iterations": 1, "target_states": 160}
     ),
-    "planner alone": Variant(None),
+    "MPC alone": Variant(None),
 }
 
 

@@ -140,7 +140,7 @@ def test_the_lower_envelope_judges_what_the_base_learned(tmp_path: Path) -> None
     assert base["learning_cpu_time"] == envelope["learning_cpu_time"] > 0.0
     assert base["loss"] == envelope["loss"]
     assert sorted(path.name for path in tmp_path.iterdir()) == [f"{BASE}-0"]
-    (alone,) = chosen.run({"variant": "planner alone", "life": 0}, True, tmp_path)
+    (alone,) = chosen.run({"variant": "MPC alone", "life": 0}, True, tmp_path)
     assert alone["learning_cpu_time"] == alone["exploded"] == 0
     # what the value function is worth is in the rows
     assert alone["mean_reward_32"] != base["mean_reward_32"]
