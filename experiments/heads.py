@@ -22,8 +22,8 @@ CONFIGURATION = "getup_fifth_torque"
 SCALES = (0.5, 1.0, 1.5, 2.0)
 HORIZONS = (16, 32)
 SEEDS = 3
-# with the factor that sets them side by side in the picture
-METHODS = {"mpc": 0.985, "polo": 1.015}
+# with the shift that sets them side by side in the picture
+METHODS = {"mpc": -0.015, "polo": 0.015}
 
 
 def humanoid(scale: float, folder: Path) -> Path:
@@ -87,9 +87,10 @@ class Heads(Experiment):
         figure = new_figure(4.5 * len(horizons), 4.1)
         panels = figure.subplots(1, len(horizons), sharey=True, squeeze=False)[0]
         for axes, horizon in zip(panels, horizons, strict=True):
-            for method, factor in METHODS.items():
+            for method, shift in METHODS.items():
                 chosen = frame[(frame["horizon"] == horizon) & (frame["method"] == method)]
-                draw_means(axes, chosen, "head_scale", "mean_reward", style.METHODS[method], factor)
+                chosen = chosen.assign(place=chosen["head_scale"] + shift)
+                draw_means(axes, chosen, "place", "mean_reward", style.METHODS[method])
             axes.axvline(
                 1.0, color=style.GREEN, lw=1, ls=":", label="the head that the value was learned with"
             )

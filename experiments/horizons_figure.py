@@ -67,10 +67,12 @@ def panel_title(configuration: str) -> str:
 
 def draw_panel(axes: Axes, runs: pd.DataFrame, lowest: float) -> bool:
     """One configuration's rewards; returns whether a run lies below the lowest reward that is shown."""
+    runs = runs.assign(place=runs["horizon"] * runs["method"].map(SIDE_STEPS))
     below = runs["mean_reward"] < lowest
     for method, style in METHODS.items():
         chosen = runs[~below & (runs["method"] == method)]
-        draw_means(axes, chosen, "horizon", "mean_reward", style, SIDE_STEPS[method])
+        if len(chosen):
+            draw_means(axes, chosen, "place", "mean_reward", style)
     horizons = sorted(runs["horizon"].unique())
     axes.set_xscale("log")
     axes.set_xticks(horizons, [str(horizon) for horizon in horizons])
@@ -80,11 +82,10 @@ def draw_panel(axes: Axes, runs: pd.DataFrame, lowest: float) -> bool:
     if below.any():
         axes.set_ylim(bottom=lowest)
     for run in runs[below].itertuples():
-        place = run.horizon * SIDE_STEPS[run.method]
         style = METHODS[run.method]
-        axes.plot(place, lowest, "v", color=style.colour, ms=7, clip_on=False)
+        axes.plot(run.place, lowest, "v", color=style.colour, ms=7, clip_on=False)
         axes.annotate(
-            f"{run.mean_reward:.1f}".replace("-", "−"), (place, lowest), (6, 4), textcoords="offset points",
+            f"{run.mean_reward:.1f}".replace("-", "−"), (run.place, lowest), (6, 4), textcoords="offset points",
             fontsize=9, color=style.colour,
         )  # fmt: skip
     return bool(below.any())

@@ -202,7 +202,7 @@ def main() -> None:
             mean, error = statistics.fmean(values), statistics.stdev(values) / len(values) ** 0.5
             chosen = f" (temperature {cell[0]}, sigma {cell[1]})" if setting == TUNED else ""
             print(f"{problem}, {planner}, {setting}{chosen}: {mean:.4f} ± {error:.4f} a control period")
-    draw(results.rows, (SHIPPED, TUNED), options.out.with_suffix(".png"))
+    draw(options.out)
 
 
 if __name__ == "__main__":
