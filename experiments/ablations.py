@@ -30,7 +30,7 @@ VARIANTS = {
 
 
 class Ablations(Comparison):
-    """Heads, priors, optimism, buffers, targets and noise, with trainings on 24 s of experience."""
+    """Heads, priors, optimism, buffers, targets and noise; trainings of 24 s of experience."""
 
     name = "ablations"
     summary = "What each part of learning buys on getup: heads, priors, optimism, buffers, targets, noise"

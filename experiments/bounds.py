@@ -111,8 +111,8 @@ class Bounds(Experiment):
             "# Bounds against the worst cases found",
             "",
             "Loss over bound, of MDPs with V̂ off by up to ε; a bound that holds stays at or below 1. The",
-            "statements and proofs of the bounds are in `docs/bounds.md`. A search finds a bad case, not always",
-            "the worst: results of different searches of stochastic MDPs differ much.",
+            "bounds are stated and proved in `docs/bounds.md`. A search finds a bad case, not always the",
+            "worst: different searches of stochastic MDPs end at quite different ratios.",
             "",
             "![Worst loss over bound against the horizon](bounds.png)",
             "",
@@ -139,8 +139,8 @@ class Bounds(Experiment):
         greedy = 2.0 * frame.loc[(frame["bound"] == "replan") & (frame["horizon"] == 1), "worst"].max()
         lines += [
             "",
-            f"Lemma 1 is H = 1: the largest loss of the greedy policy that was found is {greedy:.4f} γε / (1 − γ);",
-            "the lemma allows 2.",
+            f"Lemma 1 is H = 1: the largest loss found of the greedy policy is {greedy:.4f} γε / (1 − γ),",
+            "and the lemma allows 2.",
         ]
         for (dynamics, discount), rows in frame.groupby(["dynamics", "gamma"]):
             lines += ["", f"## γ = {discount:g}, {dynamics}", "", *table(rows)]
@@ -160,7 +160,7 @@ def draw_bound(axes: Axes, rows: pd.DataFrame, dodge: float) -> None:
 
 
 def table(rows: pd.DataFrame) -> list[str]:
-    """A line for each bound, a column for each horizon: the largest and the smallest ratio of all searches."""
+    """A line for each bound, a column for each horizon: the largest and smallest ratio of the searches."""
     ratios = rows.groupby(["bound", "horizon"])["worst"].agg(["max", "min"])
     cells = ratios.apply(lambda ratio: f"{ratio['max']:.3f} ({ratio['min']:.3f})", axis=1).unstack()
     lines = [(bound, *cells.loc[bound]) for bound in CLAIMS]

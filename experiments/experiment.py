@@ -1,4 +1,4 @@
-"""What `polo reproduce` runs: jobs, one for each setting and seed, whose rows make a CSV file and a picture."""
+"""What `polo reproduce` runs: jobs, one for each setting and seed, whose rows fill a CSV file."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.image import AxesImage
 
 from experiments.experiment import Experiment, Row
-from experiments.exploration import WORLDS, make_explorer, parameters, sizes
+from experiments.exploration import WORLDS, make_explorer, parameters, step_count
 from experiments.occupancy import OccupancyGrid
 from experiments.style import TASK_NAMES, add_caption, new_figure
 from polo_ros.parameters.markdown import table
@@ -28,11 +28,11 @@ class ExplorationMap(Experiment):
 
     def jobs(self, quick: bool) -> Sequence[Row]:
         """One a world: the first seed."""
-        return [{"world": world, "seed": 0} for world in WORLDS]
+        return [{"world": world, "seed": 0} for world in (WORLDS[:1] if quick else WORLDS)]
 
     def run(self, job: Row, quick: bool, folder: Path) -> Sequence[Row]:
         """A row a free cell: the values at its centre, at rest."""
-        _, steps = sizes(quick)
+        steps = step_count(quick)
         explorer = make_explorer(job["world"], job["seed"])
         visited = np.array([explorer.step().state[:2] for _ in range(steps)])
         task = explorer.task
@@ -47,7 +47,7 @@ class ExplorationMap(Experiment):
             *centres.T, grid.visited[grid.free].astype(int), heads.mean(axis=0),
             optimistic(heads, explorer.planner.config.optimism), heads.std(axis=0),
         )  # fmt: skip
-        return pd.DataFrame(dict(zip(self.results, columns, strict=True))).to_dict("records")
+        return [dict(zip(self.results, cell, strict=True)) for cell in zip(*columns, strict=True)]
 
     def fixed(self, quick: bool) -> Mapping[str, Any]:
         """The parameters of planner and learner."""
@@ -56,7 +56,8 @@ class ExplorationMap(Experiment):
     def draw(self, frame: pd.DataFrame, folder: Path) -> None:
         """The optimistic value of every free cell, with the visited cells marked."""
         figure = new_figure(9, 4.3)
-        for axes, world in zip(figure.subplots(1, 2), WORLDS, strict=True):
+        worlds = frame["world"].unique()
+        for axes, world in zip(figure.subplots(1, len(worlds), squeeze=False)[0], worlds, strict=True):
             rows = frame[frame["world"] == world]
             image = draw_cells(axes, rows)
             figure.colorbar(image, ax=axes, label="optimistic value", shrink=0.8)

@@ -27,7 +27,7 @@ VARIANTS = {
 
 
 class TargetCost(Comparison):
-    """Sharing, warm starts, choice of states, cheaper and more labels, with trainings on 12 s of experience."""
+    """Sharing, warm starts, choice of states, cheaper and more labels; trainings of 12 s of experience."""
 
     name = "target_cost"
     summary = (
