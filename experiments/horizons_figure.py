@@ -84,10 +84,10 @@ def draw_panel(axes: Axes, runs: pd.DataFrame, lowest: float) -> bool:
     for run in runs[below].itertuples():
         style = METHODS[run.method]
         axes.plot(run.place, lowest, "v", color=style.colour, ms=7, clip_on=False)
+        said = f"{run.mean_reward:.1f}".replace("-", "−")
         axes.annotate(
-            f"{run.mean_reward:.1f}".replace("-", "−"), (run.place, lowest), (6, 4), textcoords="offset points",
-            fontsize=9, color=style.colour,
-        )  # fmt: skip
+            said, (run.place, lowest), (6, 4), textcoords="offset points", fontsize=9, color=style.colour
+        )
     return bool(below.any())
 
 

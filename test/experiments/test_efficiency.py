@@ -7,7 +7,6 @@ import pytest
 
 from experiments.adaptive_planners import Recalling, SureHorizon
 from experiments.efficiency import BUDGETS, TASKS, Efficiency, budgeted, driven, planner_of
-from experiments.efficiency_figure import difference, report
 from experiments.experiment import Row
 from experiments.planner_variants import RECOMMENDED, planner_variants
 from experiments.training_cache import lived, settings_of
@@ -167,25 +166,3 @@ def test_a_sure_ensemble_shortens_the_horizon(settings: dict[str, Settings]) -> 
         acting.configure(given)
         acting.plan(state, 0.0)
         assert (acting.config.horizon, acting.config.rollouts) == (horizon, rollouts)
-
-
-def rows(variant: str, rewards: Sequence[float]) -> list[dict[str, str]]:
-    return [
-        {
-            "task": "hand_cube", "variant": variant, "budget": "0.5", "seed": str(seed),
-            "mean_reward": str(reward), "steps_per_period": "660",
-        }
-        for seed, reward in enumerate(rewards)
-    ]  # fmt: skip
-
-
-def test_differences_are_paired_by_seed() -> None:
-    base, better = rows(RECOMMENDED, [1.0, 5.0, 9.0]), rows("white noise", [2.0, 6.5, 9.5])
-    mean, half = difference(better[::-1], base)
-    assert mean == pytest.approx(1.0)
-    # Student's t for two degrees of freedom, 4.303, times 0.5 / √3
-    assert half == pytest.approx(4.3027 * 0.5 / np.sqrt(3.0), rel=1e-4)
-    text = "\n".join(report([*base, *better]))
-    assert "50% of the file's rollouts" in text
-    assert "| white noise | 6.000 ± 3.082 | +1.000 ± 1.242 | 660 |" in text
-    assert "| recommended | 5.000 ± 3.266 | - | 660 |" in text
