@@ -5,10 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from matplotlib.figure import Figure
+import pandas as pd
 
 from experiments.configurations import GETUP_FIFTH_TORQUE, QUICK_STEPS, evaluation_episodes
 from experiments.experiment import Experiment, Row
+from experiments.style import CONFIGURATION_NAMES, GREEN, GREY, RUN_STYLES, add_legend, new_figure
 from experiments.training_cache import STANDING_HEIGHT, Training, longest_standing, trained
 from polo_ros.agent.scores import longest_run
 from polo_ros.parameters.markdown import table
@@ -77,40 +78,44 @@ class Cost(Experiment):
             "configuration": CONFIGURATION,
         }
 
-    def draw(self, rows: Sequence[Mapping[str, str]], folder: Path) -> None:
-        """Fresh seeds that stand, against experience and against computing."""
-        figure = Figure(figsize=(8, 3.2), dpi=120, layout="constrained")
+    def draw(self, frame: pd.DataFrame, folder: Path) -> None:
+        """The share of fresh seeds that stand, against experience and against computing."""
+        figure = new_figure(9, 3.9)
         panels = figure.subplots(1, 2, sharey=True)
-        for axes, column, label in zip(
-            panels, ("experience", "core_hours"), ("experience, in s", "CPU core-hours"), strict=True
-        ):
-            for life in dict.fromkeys(row["life"] for row in rows):
-                chosen = [row for row in rows if row["life"] == life]
-                share = [float(row["held"]) / float(row["of"]) for row in chosen]
-                axes.plot([float(row[column]) for row in chosen], share, marker="o", label=f"life {life}")
-            axes.axhline(ENOUGH / FRESH, color="#7a828c", lw=1, ls="--")
+        columns = {"experience": "experience, in s", "core_hours": "computing, in CPU core-hours"}
+        for axes, (column, label) in zip(panels, columns.items(), strict=True):
+            for (training, rows), style in zip(frame.groupby("training"), RUN_STYLES, strict=False):
+                axes.plot(
+                    rows[column], rows["held"] / rows["of"], color=style.colour, marker=style.marker,
+                    label=f"training run {training}",
+                )  # fmt: skip
+            axes.axhline(ENOUGH / FRESH, color=GREY, lw=1, ls="--", label=f"goal: {ENOUGH} of {FRESH} seeds")
             axes.set(xlabel=label, ylim=(-0.03, 1.03))
             axes.grid(alpha=0.3)
-        panels[0].set_ylabel(f"share of fresh seeds that stand {HOLD:g} s")
-        panels[0].legend(frameon=False)
+        experience, hours = PAPER
+        panels[0].axvline(
+            experience, color=GREEN, lw=1, ls=":", label=f"experience in the paper: {experience:g} s"
+        )
+        panels[1].text(
+            0.98, 0.04, f"computing in the paper:\n{hours:g} core-hours (far right of the axis)", color=GREEN,
+            transform=panels[1].transAxes, ha="right", fontsize=9,
+        )  # fmt: skip
+        panels[0].set_ylabel(f"share of {FRESH} fresh start seeds\nthat stand for {HOLD:g} s")
+        add_legend(figure, panels[0], f"{CONFIGURATION_NAMES['getup_fifth_torque']}: POLO, H = {HORIZON}")
         figure.savefig(folder / f"{self.name}.png")
 
-    def report(self, rows: Sequence[Mapping[str, str]]) -> list[str]:
-        """Every mark of every life, and the paper's figures."""
+    def report(self, frame: pd.DataFrame) -> list[str]:
+        """Every mark of every training run, and the paper's figures."""
         columns = (
-            "life",
-            "experience, in s",
-            "CPU core-hours",
-            "root above 1 m for 2 s",
-            "and upright",
-            "mean reward",
-        )
+            "training run", "experience, in s", "CPU core-hours",
+            f"seeds with the root above 1 m for {HOLD:g} s", "of these with an upright torso", "mean reward",
+        )  # fmt: skip
         lines = [
             (
-                row["life"], f"{float(row['experience']):g}", f"{float(row['core_hours']):.2f}",
-                f"{row['held']} of {row['of']}", row["held_upright"], f"{float(row['mean_reward']):.3f}",
+                row.training, f"{row.experience:g}", f"{row.core_hours:.2f}", f"{row.held} of {row.of}",
+                row.held_upright, f"{row.mean_reward:.3f}",
             )
-            for row in rows
+            for row in frame.itertuples()
         ]  # fmt: skip
         experience, hours = PAPER
-        return table(columns, [*lines, ("the paper's", f"{experience:g}", f"{hours:g}", "-", "-", "-")])
+        return table(columns, [*lines, ("the paper", f"{experience:g}", f"{hours:g}", "-", "-", "-")])

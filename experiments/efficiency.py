@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from experiments.adaptive_planners import Recalling
 from experiments.configurations import PAPER_REWARD
@@ -92,13 +93,13 @@ class Efficiency(Experiment):
             "overrides": TASKS,
         }
 
-    def draw(self, rows: Sequence[Mapping[str, str]], folder: Path) -> None:
-        """Reward against steps, and the differences to the recommended planner."""
-        draw(rows, folder / f"{self.name}.png")
+    def draw(self, frame: pd.DataFrame, folder: Path) -> None:
+        """The differences to the recommended planner."""
+        draw(frame, folder / f"{self.name}.png")
 
-    def report(self, rows: Sequence[Mapping[str, str]]) -> list[str]:
+    def report(self, frame: pd.DataFrame) -> list[str]:
         """A table a budget: variants by tasks."""
-        return report(rows)
+        return report(frame)
 
 
 def budgeted(settings: Settings, budget: float) -> int:

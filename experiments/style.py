@@ -25,7 +25,6 @@ CONFIGURATION_NAMES = {
     "getup": "Humanoid getup",
     "hand": "Hand and cube",
     "cartpole": "Cart-pole swing-up",
-    "getup-weak": "Humanoid getup, a fifth of the torque",
     "getup_fifth_torque": "Humanoid getup, a fifth of the torque",
     "getup_fifth_torque_taught": "Humanoid getup, a fifth of the torque, value learned from MPC's states",
     "getup_paper_sampler": "Humanoid getup, the paper's sampler",
@@ -78,25 +77,27 @@ def add_caption(figure: Figure, text: str) -> None:
     figure.supxlabel(text, fontsize=9, color=GREY)
 
 
-def draw_means(axes: Axes, frame: pd.DataFrame, x: str, y: str, style: Style, factor: float = 1.0) -> None:
+def draw_means(axes: Axes, frame: pd.DataFrame, x: str, y: str, style: Style) -> None:
     """A small dot a row; at every x the mean with its 95 % interval, joined by a line.
 
     Args:
       axes: where.
       frame: a row a seed and x.
-      x: column of the horizontal axis; times `factor`, so that methods do not cover each other.
+      x: column of the horizontal axis, shifted a little where methods would cover each other.
       y: column of the vertical axis.
       style: of the method.
-      factor: what x is multiplied by.
     """
-    if frame.empty:
-        return
     means = frame.groupby(x)[y].agg(["mean", half_interval])
-    axes.plot(factor * frame[x], frame[y], ls="", marker=".", ms=5, color=style.colour, alpha=0.35)
+    axes.plot(frame[x], frame[y], ls="", marker=".", ms=5, color=style.colour, alpha=0.35)
     axes.errorbar(
-        factor * means.index.to_numpy(), means["mean"], means["half_interval"], color=style.colour,
-        marker=style.marker, ms=6, capsize=3, lw=1.5, label=style.label,
+        means.index, means["mean"], means["half_interval"], color=style.colour, marker=style.marker, ms=6,
+        capsize=3, lw=1.5, label=style.label,
     )  # fmt: skip
+
+
+def means_in_words(seeds: str) -> str:
+    """What the marks of `draw_means` stand for; `seeds` is their number, as `count_in_words` says it."""
+    return f"Large markers: mean of {seeds}; error bars: its 95 % interval; small dots: seeds."
 
 
 def count_in_words(counts: Iterable[int], noun: str = "seed") -> str:

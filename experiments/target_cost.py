@@ -22,7 +22,7 @@ VARIANTS = {
     "the actor's own plans, 160 states": Variant(
         {"target_horizon": 32, "target_rollouts": 30, "target_iterations": 1, "target_states": 160}
     ),
-    "planner alone": Variant(None),
+    "MPC alone": Variant(None),
 }
 
 
@@ -33,6 +33,7 @@ class TargetCost(Comparison):
     summary = (
         "What cheaper targets cost on getup: shared plans, warm starts, choice of states, actor's rollouts"
     )
+    title = "ways to make targets cheaper"
     configuration = replace(GETUP_FIFTH_TORQUE, training_steps=1500, evaluation_steps=250, seeds=3)
     trainings = 2
     variants = VARIANTS
