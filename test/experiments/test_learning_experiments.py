@@ -38,7 +38,7 @@ def exploding(*_: object, **__: object) -> Path:
 @pytest.fixture(autouse=True)
 def no_film_strips(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pictures of the last episode take longer than the trainings; `test_training` covers them."""
-    monkeypatch.setattr(training.Episode, "strip", lambda *_: None)
+    monkeypatch.setattr(training.Episode, "draw", lambda *_: None)
 
 
 def test_a_training_is_done_once_and_its_cpu_time_kept(
