@@ -66,15 +66,15 @@ def test_an_interrupted_training_continues(tmp_path: Path, monkeypatch: pytest.M
 
     def counted(agent: Agent, steps: int) -> Iterator[Step]:
         periods.append(steps)
-        return live(agent, steps)
+        return take_steps(agent, steps)
 
     whole = trained(SETTINGS, 20, 10, 1, tmp_path / "whole")
     cut, periods = tmp_path / "cut", list[int]()
-    live, save = training.live, Learner.save
+    take_steps, save = training.take_steps, Learner.save
     trained(SETTINGS, 10, 10, 1, cut)
     for name in ("training.json", "weights.safetensors"):
         (cut / name).unlink()  # as after one of two episodes
-    monkeypatch.setattr(training, "live", counted)
+    monkeypatch.setattr(training, "take_steps", counted)
     monkeypatch.setattr(Learner, "save", interrupt)  # the second row is written, its checkpoint is not
     with pytest.raises(KeyboardInterrupt):
         trained(SETTINGS, 20, 10, 1, cut)
