@@ -72,7 +72,9 @@ class Episode:
 
     def strip(self, path: Path, title: str) -> None:
         """Write a film strip of the episode."""
-        film_strip(self.task.model, self.states, np.array([step.time for step in self.steps]), path, title)
+        times = np.array([step.time for step in self.steps])
+        values = np.array([step.report.value for step in self.steps])
+        film_strip(self.task, self.states, times, path, title, rewards=self.rewards, values=values)
 
 
 def train(settings: Settings, steps: int, episode_steps: int, seed: int, out: Path, resume: bool) -> Path:
