@@ -56,6 +56,9 @@ def parser() -> argparse.ArgumentParser:
     evaluation.add_argument("--seeds", type=int, default=10, help="number of seeds (default: 10)")
     evaluation.add_argument("--steps", type=int, default=500, help="control periods a seed (default: 500)")
     evaluation.add_argument("--out", type=Path, help="folder for results (default: runs/TASK-evaluation)")
+    evaluation.add_argument(
+        "--animation", type=Path, metavar="FILE", help="write a moving picture of the first seed (.gif, .png)"
+    )
     evaluation.set_defaults(run=run_evaluate)
 
     # its options are those of `python -m experiments`, which prints their help
@@ -135,7 +138,7 @@ def run_evaluate(options: argparse.Namespace) -> int:
     value = load_value(file, settings.task)[0] if file and not options.no_value else None
     seeds = range(options.first_seed, options.first_seed + options.seeds)
     out = options.out or Path("runs") / f"{options.task}-evaluation"
-    rows = evaluate(settings, value, seeds, options.steps, out)
+    rows = evaluate(settings, value, seeds, options.steps, out, options.animation)
     rewards = [float(row["mean_reward"]) for row in rows]
     print(
         f"{options.task}: {sum(row['solved'] for row in rows)} of {len(rows)} seeds solved, mean reward "
