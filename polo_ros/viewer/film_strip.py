@@ -4,6 +4,7 @@ Where OpenGL is missing, curves of the run take the place of the frames, and the
 """
 
 import io
+import logging
 import math
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from polo_ros.viewer.camera import natural_aspect
 from polo_ros.viewer.rendering import NoOpenGLError, Pixels, render
 
 RENDERED = "rendered"
+_LOG = logging.getLogger(__name__)
 THUMBNAIL = (480, 320)  # width and height, in pixels
 # frames of a film strip: in a row, pixels across, and the allowed range of width over height
 COLUMNS = 4
@@ -104,7 +106,7 @@ def thumbnail(task: Task, state: Array, path: Path) -> str:
         image = Image.new("RGB", THUMBNAIL, "white")
         ImageDraw.Draw(image).text((24, 24), "\n".join(lines), fill=INK, font=ImageFont.load_default(20))
         _write_png(image, path)
-        return f"{error}, so the picture shows numbers"
+        return _substituted(path, f"{error}, so the picture shows numbers")
     _write_png(Image.fromarray(frame), path)
     return RENDERED
 
@@ -168,7 +170,14 @@ def _write_curves(times: Array, curves: dict[str, Array], path: Path, title: str
         axes.set_ylabel(name)
         axes.grid(alpha=0.3)
     panels[-1].set_xlabel("time in s")
+    figure.align_ylabels(panels)
     png = io.BytesIO()
     figure.savefig(png, format="png")
     write_atomically(Path(path), png.getvalue())
-    return f"{reason}, so the picture shows curves"
+    return _substituted(path, f"{reason}, so the picture shows curves")
+
+
+def _substituted(path: Path, reason: str) -> str:
+    """Log why a picture was not rendered, and return it."""
+    _LOG.warning("%s: %s", path, reason)
+    return reason

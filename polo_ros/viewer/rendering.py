@@ -76,8 +76,9 @@ def _renderer(model: mujoco.MjModel, width: int, height: int) -> Iterator[mujoco
         with _headless_back_end():
             renderer = mujoco.Renderer(model, height, width)
     except Exception as error:  # a missing or broken OpenGL raises almost any exception
+        back_end, reason = os.environ.get("MUJOCO_GL") or "unset", " ".join(str(error).split())
         raise NoOpenGLError(
-            f"no OpenGL found ({' '.join(str(error).split()) or type(error).__name__})"
+            f"no OpenGL found with MUJOCO_GL {back_end} ({type(error).__name__}: {reason})"
         ) from error
     with renderer:
         yield renderer

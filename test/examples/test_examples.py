@@ -25,9 +25,9 @@ def test_the_planner_in_a_loop_raises_the_pole(capsys: pytest.CaptureFixture[str
 
 
 def test_values_are_trained_and_used(capsys: pytest.CaptureFixture[str]) -> None:
-    without, with_value = train_a_value_function.main(training_steps=304, horizon=16, steps=100)
+    without, with_value = train_a_value_function.main(training_steps=192, horizon=16, steps=50)
     assert with_value != without
-    assert "step 304: loss" in capsys.readouterr().out
+    assert "step 192: loss" in capsys.readouterr().out
 
 
 def test_the_pendulum_is_up_after_six_seconds() -> None:
