@@ -6,7 +6,7 @@ Every planner plans once a control period with K rollouts of H physics steps, fr
 a world that is its model; ours plans H - 1 steps, since it takes one more to know the terminal state. Tuning
 gives all our number of knots and, where they know it, our curve between them, tries the same grid of
 temperature and sigma for each on seeds of its own and takes the cell of the highest mean; evaluation then
-uses other seeds. An interrupted run goes on where it was.
+uses other seeds. An interrupted run continues with the jobs that are missing.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""`polo reproduce bounds`: what it searches among, what it finds, and what it writes."""
+"""`polo reproduce bounds`: its search, its results and its files."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +17,7 @@ SMALL = Search(states=3, actions=2, discount=0.9, slip=None, candidates=500, rou
 
 @pytest.mark.parametrize("slip", [None, 0.1])
 @pytest.mark.parametrize("name", list(CLAIMS))
-def test_cases_are_what_the_search_takes_them_for(name: str, slip: float | None) -> None:
+def test_cases_have_the_properties_that_the_search_assumes(name: str, slip: float | None) -> None:
     """V* = 0 by policy iteration too, ε = 1, V̂ ≤ BV̂ where that is assumed; random and changed ones."""
     claim, rng = CLAIMS[name], np.random.default_rng(0)
     search = replace(SMALL, slip=slip)
@@ -45,7 +45,7 @@ def test_ratios_of_the_chain_that_attains_the_bound(name: str, executed: int) ->
         assert CLAIMS["lemma_2"].ratios(case, 3) == pytest.approx(1.0 + 0.9 + 0.81, abs=1e-6)
 
 
-def test_true_values_are_allowed_no_loss_and_have_none() -> None:
+def test_exact_values_cause_no_loss() -> None:
     mdp = MDP(SMALL.random_cases(CLAIMS["plan"], 1, np.random.default_rng(1)).mdp.transitions,
               np.random.default_rng(2).standard_normal((500, 3, 2)), 0.9)  # fmt: skip
     optimal = mdp.optimal_values()

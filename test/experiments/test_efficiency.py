@@ -1,4 +1,4 @@
-"""What the efficiency experiment compares: equal steps, honest counts, worlds that stay as they are."""
+"""What the efficiency experiment compares: equal simulator steps, true counts, unchanged worlds."""
 
 from collections.abc import Sequence
 
@@ -42,7 +42,7 @@ def test_every_job_has_settings_that_are_allowed(settings: dict[str, Settings], 
         assert build(PlannerConfig, values_of(config)) == config
 
 
-def test_what_is_left_out_lacks_rollouts_or_a_value_function(jobs: Sequence[Row]) -> None:
+def test_variants_without_enough_rollouts_or_a_value_function_are_left_out(jobs: Sequence[Row]) -> None:
     found = cases(jobs)
     assert ("humanoid_getup", "2 iterations", 0.5) in found  # 7 rollouts a round
     assert ("humanoid_getup", "2 iterations", 0.25) not in found  # 4, and 6 are needed
@@ -89,7 +89,7 @@ def test_between_plans_the_curve_is_followed(settings: dict[str, Settings]) -> N
     np.testing.assert_allclose(ctrl[:2], first.control(plan, np.array([0.0, task.timestep])), atol=1e-12)
 
 
-def test_coarse_steps_are_the_planners_alone(settings: dict[str, Settings]) -> None:
+def test_longer_physics_steps_are_in_the_planner_alone(settings: dict[str, Settings]) -> None:
     for task, one in settings.items():
         acting = planner(settings, task, "steps twice as long")
         usual = planner(settings, task, RECOMMENDED)
@@ -101,7 +101,7 @@ def test_coarse_steps_are_the_planners_alone(settings: dict[str, Settings]) -> N
         assert worth[0] == pytest.approx(worth[1])
 
 
-def test_values_serve_the_variants_on_values_alone(
+def test_only_variants_on_values_have_a_value_function(
     settings: dict[str, Settings], jobs: Sequence[Row]
 ) -> None:
     for _, variant, _ in (case for case in cases(jobs) if case[0] == "humanoid_getup" and case[2] == 0.5):
@@ -115,7 +115,7 @@ def test_getup_is_judged_by_the_papers_reward(settings: dict[str, Settings]) -> 
     assert (weights["upright"], weights["motion"], weights["height"]) == (0.0, 0.0, 1.0)
 
 
-def test_what_was_done_after_the_nearest_state_is_proposed(settings: dict[str, Settings]) -> None:
+def test_controls_that_followed_the_nearest_state_are_proposed(settings: dict[str, Settings]) -> None:
     acting = planner(settings, "cartpole_swingup", "proposals from 3 episodes")
     assert isinstance(acting, Recalling)
     task, config = settings["cartpole_swingup"].task, acting.config
@@ -139,7 +139,7 @@ def test_what_was_done_after_the_nearest_state_is_proposed(settings: dict[str, S
     assert np.abs(tried[:, : config.horizon] - ctrl[10 : 10 + config.horizon]).max(axis=(1, 2)).min() < 1e-9
 
 
-def test_more_rollouts_where_few_of_them_counted(settings: dict[str, Settings]) -> None:
+def test_more_rollouts_where_the_effective_sample_size_was_small(settings: dict[str, Settings]) -> None:
     acting = planner(settings, "cartpole_swingup", "rollouts by sample size")
     world = World(settings["cartpole_swingup"].task, np.random.default_rng(0))
     seen = []
