@@ -9,7 +9,7 @@ from typing import Any
 
 from polo_ros.agent.training import evaluate, train
 from polo_ros.errors import PoloError
-from polo_ros.learner.checkpoint import load_value
+from polo_ros.learner.weights import load_value
 from polo_ros.parameters.documentation import parameters_markdown, tasks_markdown
 from polo_ros.parameters.settings import parse_override, settings_for
 from polo_ros.tasks import task_classes

@@ -16,8 +16,8 @@ from polo_ros.agent.scores import EpisodeScore, longest_run, score
 from polo_ros.arrays import Array
 from polo_ros.errors import PoloError
 from polo_ros.files import write_atomically
-from polo_ros.learner.checkpoint import Origin, encode_value
 from polo_ros.learner.learner import Learner
+from polo_ros.learner.weights import Origin, encode_value
 from polo_ros.parameters.settings import Settings
 from polo_ros.planner import Planner
 from polo_ros.planner.value import ValueEnsemble

@@ -11,9 +11,9 @@ from std_srvs.srv import SetBool, Trigger
 
 from polo_ros.arrays import Array
 from polo_ros.errors import PoloError
-from polo_ros.learner.checkpoint import Origin, encode_value, package_file
 from polo_ros.learner.config import LearnerConfig
 from polo_ros.learner.learner import Learner, UpdateReport
+from polo_ros.learner.weights import Origin, encode_value, package_file
 from polo_ros.nodes.messages import check_schema, pack_bytes, unpack_experience
 from polo_ros.nodes.node import ERROR, LATCHED, OK, WARN, PoloNode, exit_with
 from polo_ros.parameters.node_tables import LearnerNodeConfig

@@ -23,7 +23,7 @@ from polo_ros.control.state import GOAL, Snapshot, StateAssembler
 from polo_ros.control.timing import Timing
 from polo_ros.control.worker import Worker
 from polo_ros.errors import PoloError
-from polo_ros.learner.checkpoint import Origin, decode_value, load_value
+from polo_ros.learner.weights import Origin, decode_value, load_value
 from polo_ros.nodes.messages import (
     NANOSECONDS,
     experience_schema,

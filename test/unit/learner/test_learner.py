@@ -12,9 +12,10 @@ import torch
 from polo_ros.arrays import Array
 from polo_ros.errors import ExplodedError, PoloError
 from polo_ros.files import write_atomically
-from polo_ros.learner.checkpoint import Origin, encode_value, read_tensors
+from polo_ros.learner.checkpoint import read_tensors
 from polo_ros.learner.config import LearnerConfig
 from polo_ros.learner.learner import Learner
+from polo_ros.learner.weights import Origin, encode_value
 from polo_ros.planner import PlannerConfig
 from polo_ros.tasks import Task, make_task
 from polo_ros.tasks.task import STATE_SPEC
@@ -105,7 +106,7 @@ def test_targets_are_reported_in_reward_units(task: Task, tmp_path: Path) -> Non
     # networks that say nothing leave the best candidate's rewards
     learner = fed(task, prior_scale=0.0)
     with torch.no_grad():
-        for tensor in learner.ensemble.network.values():
+        for tensor in learner.ensemble.network.parameters():
             tensor.zero_()
     report = learner.update()
     best = contents(learner, tmp_path / "file")[0]["labels.rewards"].max(axis=1)
@@ -358,7 +359,7 @@ def test_exploded_values_are_reported_by_name(task: Task, size: float) -> None:
     learner = fed(task)
     learner.update()
     with torch.no_grad():
-        learner.ensemble.network["bias1"] += size
+        list(learner.ensemble.network.parameters())[-1].add_(size)
     with pytest.raises(ExplodedError, match="the value function of cartpole_swingup has exploded"):
         learner.update()
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from polo_ros.agent.training import evaluate, train
-from polo_ros.learner.checkpoint import load_value
+from polo_ros.learner.weights import load_value
 from polo_ros.parameters.settings import settings_for
 
 SEEDS = range(5)
