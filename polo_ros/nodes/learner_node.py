@@ -5,6 +5,7 @@ import time
 from collections import deque
 from pathlib import Path
 
+import numpy as np
 import torch
 from std_msgs.msg import Float64MultiArray, String, UInt8MultiArray
 from std_srvs.srv import SetBool, Trigger
@@ -128,8 +129,9 @@ class LearnerNode(PoloNode):
                         continue
                     pending = list(self._pending)
                     self._pending.clear()
-                for rows in pending:
-                    self._learner.add(rows["state"], rows["ctrl"], rows["reward"], rows["episode"])
+                # one batch, so that the features of all rows are computed in one call
+                columns = ("state", "ctrl", "reward", "episode")
+                self._learner.add(*(np.concatenate([rows[name] for rows in pending]) for name in columns))
                 self._update()
                 if time.monotonic() - self._saved_at > self._settings.checkpoint_period:
                     self._save()

@@ -133,7 +133,9 @@ def test_given_controls_are_a_candidate(task: Task) -> None:
         np.testing.assert_allclose(
             labels.terminal_features[problem, 0], reached, rtol=TOLERANCE, atol=TOLERANCE
         )
-        np.testing.assert_allclose(labels.terminal_states[problem, 0], visited[-1], rtol=TOLERANCE, atol=TOLERANCE)
+        np.testing.assert_allclose(
+            labels.terminal_states[problem, 0], visited[-1], rtol=TOLERANCE, atol=TOLERANCE
+        )
         here = task.value_features(task.observe(state))
         np.testing.assert_allclose(labels.features[problem], here, rtol=TOLERANCE, atol=TOLERANCE)
     assert labels.valid.all()
