@@ -145,7 +145,7 @@ class MPPI:
         rows = np.arange(len(best))[:, None]
         best = np.where(valid[rows, best], best, best[:, :1])
         return Solution(
-            knots=np.where(valid.any(axis=1)[:, None, None], mean, knots),
+            knots=np.where(np.expand_dims(valid.any(axis=1), (1, 2)), mean, knots),
             elites=samples[rows, best],
             view=view,
             valid=valid,
