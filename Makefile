@@ -58,7 +58,7 @@ lint: $(INSTALLED)-develop
 	$(BIN)/python -m mypy polo_ros experiments
 
 check: lint
-	$(PYTEST) -m unit $(ARGS)
+	$(PYTEST) test/unit $(ARGS)
 
 test: lint
 	$(PYTEST) -p pytest_cov.plugin --cov --cov-report= $(ARGS)

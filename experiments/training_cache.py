@@ -16,7 +16,8 @@ from polo_ros.agent.training import COLUMNS as TRAIN_COLUMNS
 from polo_ros.agent.training import train
 from polo_ros.errors import ExplodedError
 from polo_ros.files import write_atomically
-from polo_ros.learner.checkpoint import load_value, read_tensors
+from polo_ros.learner.checkpoint import read_tensors
+from polo_ros.learner.weights import load_value
 from polo_ros.parameters.settings import Settings, settings_for
 from polo_ros.planner import Planner
 from polo_ros.planner.value import ValueEnsemble

@@ -131,7 +131,7 @@ def run_train(options: argparse.Namespace) -> int:
 def run_evaluate(options: argparse.Namespace) -> int:
     """Act on each seed and print how many solved the task."""
     from polo_ros.agent.evaluation import evaluate
-    from polo_ros.learner.checkpoint import load_value
+    from polo_ros.learner.weights import load_value
 
     settings = settings_of(options)
     file = settings.planner_node.weights_file if options.weights is None else options.weights

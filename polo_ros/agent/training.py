@@ -13,8 +13,8 @@ from polo_ros.agent.progress import progress_bar
 from polo_ros.agent.scores import longest_run
 from polo_ros.errors import PoloError
 from polo_ros.files import write_atomically
-from polo_ros.learner.checkpoint import Origin, encode_value
 from polo_ros.learner.learner import Learner
+from polo_ros.learner.weights import Origin, encode_value
 from polo_ros.parameters.settings import Settings
 from polo_ros.planner import Planner
 

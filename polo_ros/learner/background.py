@@ -8,10 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from polo_ros.arrays import Array
 from polo_ros.errors import PoloError
-from polo_ros.learner.checkpoint import Origin, check_origin, encode_value, package_file, read_tensors
+from polo_ros.learner.checkpoint import read_tensors
 from polo_ros.learner.config import LearnerConfig
+from polo_ros.learner.weights import Origin, check_origin, encode_value, package_file
 from polo_ros.tasks.task import Task
 
 if TYPE_CHECKING:
@@ -232,8 +235,10 @@ class BackgroundLearner:
                 return
             pending, settings = list(self._pending), self._settings
             self._pending.clear()
-        for rows in pending:
-            learner.add(rows["state"], rows["ctrl"], rows["reward"], rows["episode"])
+        if pending:
+            # one batch, so that the features of all rows are computed in one call
+            columns = ("state", "ctrl", "reward", "episode")
+            learner.add(*(np.concatenate([rows[name] for rows in pending]) for name in columns))
         if settings is not self._applied:
             self._applied = settings
             learner.configure(settings.learner)

@@ -4,14 +4,11 @@ import math
 import sys
 from pathlib import Path
 
-import pytest
 from harness import Graph
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Float64MultiArray
 
 DRIVER = Path(__file__).resolve().parents[2] / "examples" / "my_robot_driver.py"
-
-pytestmark = pytest.mark.graph
 
 
 def test_the_driver_swings_up_once_the_planner_is_enabled(tmp_path: Path) -> None:

@@ -10,8 +10,6 @@ from examples import my_task, parameter_sweep, plan_in_a_loop, train_a_value_fun
 FOLDER = Path(__file__).resolve().parents[2] / "examples"
 PROGRAMS = sorted(FOLDER.glob("*.py"))
 
-pytestmark = pytest.mark.unit
-
 
 @pytest.mark.parametrize("program", PROGRAMS, ids=lambda program: program.name)
 def test_each_is_short_and_in_the_list(program: Path) -> None:
