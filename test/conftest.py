@@ -10,7 +10,7 @@ TESTS = Path(__file__).parent
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark each test with the name of its folder: unit, graph, experiments or packaging."""
+    """Mark each test with the name of its folder, such as unit or graph."""
     for item in items:
         item.add_marker(item.path.relative_to(TESTS).parts[0])
 

@@ -108,7 +108,7 @@ def test_package_xml_lists_every_ros_package_that_is_imported(package_xml: ET.El
 def test_package_xml_has_the_rosdep_key_of_every_requirement(package_xml: ET.Element) -> None:
     declared = {element.text or "" for element in package_xml.findall("exec_depend")}
     keys = {name.removesuffix("-pip").removeprefix("python3-") for name in declared if "python3-" in name}
-    needed = {name.removeprefix("py") if name == "pyyaml" else name for name in requirements()}
+    needed = {{"pyyaml": "yaml", "pillow": "pil"}.get(name, name) for name in requirements()}
     assert needed - keys == WITHOUT_ROSDEP_KEY
     assert keys <= needed
 
