@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import FrameType
 
+import yaml
+
 from polo_ros.errors import PoloError
 from polo_ros.files import config_path
 from polo_ros.parameters.settings import settings_for
@@ -18,6 +20,8 @@ from polo_ros.parameters.yaml_files import parse_overrides
 
 # how long a node has to end by itself, in s of wall time
 STOP_TIMEOUT_S = 10.0
+# lets the clock follow a node's namespace
+CLOCK_REMAPPING = "/clock:=clock"
 
 
 def ros_arguments(node: str, params_file: Path, overrides: Mapping[str, object]) -> list[str]:
@@ -29,15 +33,30 @@ def ros_arguments(node: str, params_file: Path, overrides: Mapping[str, object])
     return arguments
 
 
+def namespace_arguments(
+    namespace: str, node: str, overrides: Mapping[str, object], overrides_file: Path
+) -> list[str]:
+    """What puts a node and its clock into a namespace, after `ros_arguments`.
+
+    The parameters on top go into a file, since `-p` knows no node in a namespace.
+    """
+    content = {f"{namespace}/{node}": {"ros__parameters": dict(overrides)}}
+    overrides_file.write_text(yaml.safe_dump(content))
+    remapping = ["-r", f"__ns:={namespace}", "-r", CLOCK_REMAPPING]
+    return [*remapping, "--params-file", str(overrides_file)]
+
+
 class Processes:
     """The nodes as child processes with their logs.
 
     Args:
       logs: folder for one log file a node.
+      namespace: of the nodes and of all their topics, the clock included, such as /robot1; empty for none.
     """
 
-    def __init__(self, logs: Path) -> None:
+    def __init__(self, logs: Path, namespace: str = "") -> None:
         self._logs = logs
+        self._namespace = namespace
         self._running: dict[str, subprocess.Popen[bytes]] = {}
         logs.mkdir(parents=True, exist_ok=True)
 
@@ -45,6 +64,9 @@ class Processes:
         """Start a node of this package with a parameter file and single parameters on top."""
         command = [sys.executable, "-m", f"polo_ros.nodes.{node}"]
         command += ros_arguments(node, params_file, overrides)
+        if self._namespace:
+            file = self._logs / f"{node}.yaml"
+            command += namespace_arguments(self._namespace, node, overrides, file)
         with self.log(node).open("wb") as log:
             self._running[node] = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
 
@@ -84,6 +106,7 @@ def parser() -> argparse.ArgumentParser:
         "-p", dest="overrides", action="append", default=[], metavar="NAME:=VALUE",
         help="a parameter in place of the file's, for every node that has it",
     )  # fmt: skip
+    arguments.add_argument("--namespace", default="", help="of all nodes and topics, such as /robot1")
     arguments.add_argument("--viewer", action="store_true", help="show the robot in a browser")
     arguments.add_argument("--out", type=Path, default=Path("runs/demo"), help="folder for logs and picture")
     return arguments
@@ -117,8 +140,9 @@ def run(options: argparse.Namespace) -> int:
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, interrupt)
-    processes = Processes(options.out)
-    monitor = StatusMonitor(settings.task)
+    namespace = options.namespace and f"/{options.namespace.strip('/')}"
+    processes = Processes(options.out, namespace)
+    monitor = StatusMonitor(settings.task, namespace=namespace)
     overrides: dict[str, object] = {"task": options.task, "seed": options.seed, **given}
     value = {"weights_file": "", "value_weight": 0.0} if options.no_value else {}
     outcome = ""
