@@ -1,39 +1,74 @@
-# make demo   a humanoid stands up, over ROS 2    (VIEW=1 shows it in a browser, SEED=3 starts elsewhere)
-# make test   linters, types and tests            (ARGS="test/test_share.py -k name" runs some of the tests)
+# make demo    a humanoid stands up, over ROS 2 nodes     (VIEW=1 shows it in a browser, SEED=3 starts elsewhere)
+# make shell   a shell in which `polo` is a command
+# make check   format, lint, types and the tests that start no process: a minute
+# make test    everything: make check, the nodes, the experiments, the packaging     (ARGS="test/graph -k name")
+# make docs    the documentation's site, in build/docs
+# make clean   removes what these commands made
 #
-# The first call installs the pinned requirements into .venv, with ROS 2 itself where none is sourced.
-# pip's own configuration holds. Where pip would fetch PyTorch with CUDA, which is not needed, give it
-# an index of CPU wheels: make TORCH_INDEX=<address>
+# ROS=kilted takes the wheels of ROS 2 Kilted in place of Jazzy's; where a ROS 2 is sourced, that one is used.
+# The first call installs the package and the versions of constraints.txt into .venv (.venv-kilted). pip's own
+# configuration holds. Where pip would fetch PyTorch with CUDA, which is not needed, name an index of CPU
+# wheels: make TORCH_INDEX=<address>
 
 PYTHON ?= python3
-BIN := .venv/bin
-# a virtual environment that is made for another ROS 2, or for none, is made anew
-CREATED := .venv/.created-for-$(or $(ROS_DISTRO),no-ros)
-INSTALLED := .venv/.installed
-REQUIREMENTS := requirements.txt requirements-dev.txt $(if $(ROS_DISTRO),,requirements-ros.txt)
-COMMA := ,
-PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
+WHEELS := jazzy kilted
+ROS ?= $(or $(ROS_DISTRO),jazzy)
+ifneq ($(ROS_DISTRO),)
+  ifneq ($(ROS),$(ROS_DISTRO))
+    $(error ROS 2 $(ROS_DISTRO) is sourced; ROS=$(ROS) is for shells where none is)
+  endif
+else ifeq ($(filter $(ROS),$(WHEELS)),)
+  $(error ROS=$(ROS): there are wheels of $(WHEELS); source any other ROS 2)
+endif
 
-.PHONY: help install demo test clean
+VENV := .venv$(if $(filter-out jazzy,$(ROS)),-$(ROS))
+BIN := $(VENV)/bin
+# an environment that was made on top of another ROS 2, or of none, is made anew
+CREATED := $(VENV)/.created-for-$(if $(ROS_DISTRO),sourced,wheels)
+INSTALLED := $(VENV)/.installed
+REQUIREMENTS := setup.cfg setup.py constraints.txt
+
+COMMA := ,
+USE := $(if $(ROS_DISTRO),,ros-$(ROS)$(COMMA))viewer
+DEVELOP := $(USE),experiments,test
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
+INSTALL = $(PIP) install -c $(VENV)/constraints.txt $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) -e
+
+# A sourced ROS 2 has pytest plug-ins of its own, for other versions of pytest: name those that are used.
+PYTEST := PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 $(BIN)/python -m pytest -p xdist.plugin -n 2 --dist worksteal
+
+.PHONY: help install demo shell lint check test docs clean
 
 help:
 	@sed -n 's/^# make/make/p' Makefile
 
-install: $(INSTALLED)
+install: $(INSTALLED)-develop
 
 demo: $(INSTALLED)
 	@$(BIN)/python -m polo_ros.nodes.demo $(if $(VIEW),--viewer) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
-# Two workers: the nodes under test mostly start up and wait. A sourced ROS 2 has pytest plug-ins of its
-# own, for other versions of pytest.
-test: $(INSTALLED)
+# the start-up file of an interactive bash can put other folders first, so that it has to come before
+shell: $(INSTALLED)
+	@echo 'test ! -f ~/.bashrc || . ~/.bashrc; . $(abspath $(BIN))/activate' > $(VENV)/bashrc
+	@PATH="$(abspath $(BIN)):$$PATH" bash --rcfile $(VENV)/bashrc
+
+lint: $(INSTALLED)-develop
 	$(BIN)/python -m ruff check .
 	$(BIN)/python -m ruff format --check .
 	$(BIN)/python -m mypy polo_ros experiments
-	PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 $(BIN)/python -m pytest -p xdist.plugin -n 2 --dist loadfile $(ARGS)
+
+check: lint
+	$(PYTEST) test/unit $(ARGS)
+
+test: lint
+	$(PYTEST) -p pytest_cov.plugin --cov --cov-report= $(ARGS)
+	@echo "Coverage of polo_ros: $$($(BIN)/python -m coverage report --format=total) %"
+
+docs: $(INSTALLED)-docs
+	$(BIN)/python -m mkdocs build --strict
 
 clean:
-	rm -rf .venv build *.egg-info .mypy_cache .ruff_cache .pytest_cache
+	rm -rf .venv .venv-* build *.egg-info .mypy_cache .ruff_cache .pytest_cache .coverage
 
 $(CREATED):
 	@command -v $(PYTHON) >/dev/null || \
@@ -42,13 +77,23 @@ $(CREATED):
 	  { echo "polo_ros needs Python 3.11 or newer, and $(PYTHON) is older; name another: make PYTHON=python3.12" >&2; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
 	  { echo "$(PYTHON) cannot make virtual environments; on Debian and Ubuntu: sudo apt install python3-venv" >&2; exit 1; }
-	@$(PYTHON) -m venv --clear $(if $(ROS_DISTRO),--system-site-packages) .venv
+	@$(PYTHON) -m venv --clear $(if $(ROS_DISTRO),--system-site-packages) $(VENV)
 	@touch $@
 
-$(INSTALLED): $(CREATED) $(REQUIREMENTS) setup.py setup.cfg
-	@echo "Installing into .venv$(if $(ROS_DISTRO), on top of ROS 2 $(ROS_DISTRO),$(COMMA) with ROS 2 from wheels); the first time takes minutes"
-	@$(PIP) install $(REQUIREMENTS:%=-r %) $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
-	@$(PIP) --quiet install --no-deps --no-build-isolation --editable .
+$(INSTALLED): $(CREATED) $(REQUIREMENTS)
+	@echo "Installing into $(VENV), $(if $(ROS_DISTRO),on top of ROS 2 $(ROS),with ROS 2 $(ROS) from wheels); the first time takes minutes"
+	@sed $(if $(ROS_DISTRO),'/^numpy==/d','') constraints.txt > $(VENV)/constraints.txt
+	@$(INSTALL) '.[$(USE)]'
 	@$(BIN)/python -c 'import rclpy' 2>/dev/null || \
-	  { echo "$(PYTHON) cannot import rclpy$(if $(ROS_DISTRO), of ROS 2 $(ROS_DISTRO): name its own Python (make PYTHON=/usr/bin/python3) or call make where no ROS 2 is sourced)" >&2; exit 1; }
+	  { echo "$(PYTHON) cannot import rclpy$(if $(ROS_DISTRO), of ROS 2 $(ROS): name its own Python (make PYTHON=/usr/bin/python3) or call make where no ROS 2 is sourced)" >&2; exit 1; }
+	@touch $@
+
+$(INSTALLED)-develop: $(INSTALLED)
+	@echo "Installing the developer's tools into $(VENV)"
+	@$(INSTALL) '.[$(DEVELOP)]'
+	@touch $@
+
+$(INSTALLED)-docs: $(INSTALLED)
+	@echo "Installing what builds the documentation into $(VENV)"
+	@$(INSTALL) '.[$(USE),docs]'
 	@touch $@

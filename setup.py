@@ -1,24 +1,18 @@
-"""The build definition, for colcon and for pip."""
+"""What setup.cfg cannot state: the data files, among them one launch file for each task."""
 
 import os
 import re
 from pathlib import Path
 
-from setuptools import find_packages, setup
+from setuptools import setup
 
 PACKAGE = "polo_ros"
-NODES = ("planner_node", "learner_node", "simulator_node", "viewer_node")
+# resolved, because `colcon build --symlink-install` runs a link to this file in its build folder
+ROOT = Path(__file__).resolve().parent
+LAUNCH_FILES = Path("build", "launch")
 
 
-def version() -> str:
-    """The version, from the one place that states it."""
-    text = Path(PACKAGE, "__init__.py").read_text(encoding="utf-8")
-    found = re.search(r'^__version__ = "(.+)"$', text, re.MULTILINE)
-    assert found is not None
-    return found.group(1)
-
-
-def share(top: str) -> list[tuple[str, list[str]]]:
+def shared_folder(top: str) -> list[tuple[str, list[str]]]:
     """A folder with its sub-folders, below share/<package>: data_files itself is not recursive."""
     return [
         (f"share/{PACKAGE}/{folder}", [f"{folder}/{name}" for name in sorted(files)])
@@ -27,42 +21,33 @@ def share(top: str) -> list[tuple[str, list[str]]]:
     ]
 
 
+def task_names() -> list[str]:
+    """Names of the tasks, read from their source: importing it would need MuJoCo during the build."""
+    sources = [path.read_text(encoding="utf-8") for path in (ROOT / PACKAGE / "tasks").glob("*.py")]
+    pattern = re.compile(r'^    name: ClassVar\[str\] = "(\w+)"$', re.MULTILINE)
+    return sorted(name for source in sources for name in pattern.findall(source))
+
+
+def launch_files() -> list[str]:
+    """A copy of launch/polo.launch.py for each task: the copy's name tells it which task to start."""
+    content = (ROOT / "launch" / "polo.launch.py").read_bytes()
+    (ROOT / LAUNCH_FILES).mkdir(parents=True, exist_ok=True)
+    copies = [LAUNCH_FILES / f"{name}.launch.py" for name in task_names()]
+    for copy in copies:
+        path = ROOT / copy
+        if not path.is_file() or path.read_bytes() != content:
+            path.write_bytes(content)
+    return [copy.as_posix() for copy in copies]
+
+
 setup(
-    name=PACKAGE,
-    version=version(),
-    description="Plan online, learn offline: MPPI with a learned terminal value, as ROS 2 nodes over MuJoCo.",
-    maintainer="polo_ros maintainers",
-    maintainer_email="maintainers@users.noreply.github.com",
-    license="Apache-2.0",
-    python_requires=">=3.11",
-    packages=find_packages(include=[PACKAGE, f"{PACKAGE}.*"]),
+    python_requires=">=3.11",  # colcon cannot read it from setup.cfg
     data_files=[
         ("share/ament_index/resource_index/packages", [f"resource/{PACKAGE}"]),
         (f"share/{PACKAGE}", ["package.xml"]),
-        *share("config"),
-        *share("launch"),
-        *share("models"),
+        (f"share/{PACKAGE}/launch", launch_files()),
+        *shared_folder("config"),
+        *shared_folder("launch"),
+        *shared_folder("models"),
     ],
-    # rclpy and the messages come with ROS 2, or from requirements-ros.txt
-    install_requires=[
-        "numpy>=1.26",
-        "mujoco>=4.0,<5",
-        "transforms3d>=0.4.1",
-        "torch==2.13.0",
-        "safetensors>=0.4",
-        "scipy>=1.11",
-        "matplotlib>=3.6",
-        "tqdm>=4.66",
-        "PyYAML>=6.0",
-    ],
-    extras_require={"test": ["pytest"]},
-    zip_safe=False,
-    entry_points={
-        "console_scripts": [
-            *(f"{node} = {PACKAGE}.nodes.{node}:main" for node in NODES),
-            f"polo = {PACKAGE}.cli:main",
-        ],
-        # other packages list their tasks here: <name> = <module>:<class>
-        f"{PACKAGE}.tasks": [],
-    },
 )

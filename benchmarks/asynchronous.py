@@ -20,13 +20,23 @@ import time
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from matplotlib.figure import Figure
+import pandas as pd
 
 from benchmarks.realtime import Listener, Nodes
 from benchmarks.round_trip import measure
 from benchmarks.tasks import judged
-from polo_ros.files import share_path
+from experiments.style import (
+    BLUE,
+    GREY,
+    TASK_NAMES,
+    VERMILION,
+    Style,
+    add_caption,
+    add_legend,
+    count_in_words,
+    new_figure,
+)
+from polo_ros.files import config_path
 from polo_ros.parameters.settings import settings_for
 
 # control periods a run: 8 s of cart-pole, 15 s of point mass, 3.2 s of getting up
@@ -39,6 +49,11 @@ COLUMNS = (
     "rollouts_per_second", "plan_age", "plan_age_max", "missed_plans", "deadline_misses", "safe_fraction",
     "lost_states", "wall_time",
 )  # fmt: skip
+# of the parameter latency_compensation: value, style, and shift beside the other, in delays
+COMPENSATION = (
+    (1, Style("latency compensated", BLUE, "o"), -0.06),
+    (0, Style("not compensated", VERMILION, "s"), 0.06),
+)
 KEY = ("task", "seed", "mode", "delay_ms", "compensation")
 Row = dict[str, str]
 
@@ -57,8 +72,12 @@ def main() -> None:
     )
     parser.add_argument("--trips", type=int, default=50, help="round trips that the factor is found from")
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results/asynchronous.csv"))
+    parser.add_argument("--draw-only", action="store_true", help="measure nothing, draw --out again")
     options = parser.parse_args()
     os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
+    if options.draw_only:
+        draw(options.out)
+        return
     options.out.parent.mkdir(parents=True, exist_ok=True)
     rows: list[Row] = []
     if options.out.exists():
@@ -83,7 +102,7 @@ def main() -> None:
                 csv.DictWriter(file, COLUMNS).writerow(row)
             rows.append(row)
             print(*(f"{key}={value}" for key, value in row.items()), flush=True)
-            draw(rows, options.out.with_suffix(".png"))
+            draw(options.out)
     for task in options.tasks:
         print(comparison(rows, task))
 
@@ -105,12 +124,12 @@ def run(
     """One run as a row; the delay is in ms of simulated time."""
     began = time.monotonic()
     settings = settings_for(name)
-    file = share_path("config", f"{name}.yaml")
+    file = config_path(name)
     nodes = Nodes(
         Path("runs/asynchronous") / f"{name}-{seed}-{mode.replace(' ', '_')}-{delay:g}-{compensation}"
     )
     listener = Listener(settings.task)
-    common: dict[str, Any] = {"seed": int(seed), "lockstep": mode == "lockstep"}
+    common: dict[str, Any] = {"task": name, "seed": int(seed), "lockstep": mode == "lockstep"}
     planner: dict[str, Any] = {
         **common, "use_sim_time": True, "autostart": True, "latency_compensation": bool(compensation),
     }  # fmt: skip
@@ -123,7 +142,7 @@ def run(
             wall_delay = 1e-3 * delay / factor
             nodes.start_own("slow_planner", ("--delay", str(wall_delay)), file, planner)
         if learns:
-            nodes.start("learner_node", file, {"seed": int(seed), "use_sim_time": True})
+            nodes.start("learner_node", file, {"task": name, "seed": int(seed), "use_sim_time": True})
 
     names = {"planner_node"} | ({"learner_node"} if learns else set())
     try:
@@ -173,29 +192,39 @@ def comparison(rows: list[Row], task: str) -> str:
     return f"{task}, real time against lockstep: {'; '.join(said)}"
 
 
-def draw(rows: list[Row], path: Path) -> None:
-    """Return against delay with and without compensation: mean and range over the seeds."""
-    tasks = [task for task in STEPS if any(row["task"] == task for row in rows)]
-    figure = Figure(figsize=(4.2 * len(tasks), 3.6), dpi=120, layout="constrained")
+def draw(file: Path) -> None:
+    """Draw beside the CSV file the return against the delay, with and without compensation."""
+    frame = pd.read_csv(file, comment="#")
+    tasks = [task for task in STEPS if task in set(frame["task"])]
+    figure = new_figure(3.7 * len(tasks), 4.1)
     for axes, task in zip(figure.subplots(1, len(tasks), squeeze=False)[0], tasks, strict=True):
-        locked = returns(rows, task, "lockstep", 0.0, 0, "return")
-        if locked:
-            axes.axhline(np.mean(locked), color="#4a4f57", ls="--", lw=1.5, label="lockstep")
-            axes.axhspan(min(locked), max(locked), color="#4a4f57", alpha=0.12, lw=0)
-        delays = sorted({float(row["delay_ms"]) for row in rows if row["task"] == task})
-        for on, name, colour in ((1, "compensated", "#2a78d6"), (0, "not compensated", "#d6542a")):
-            found = {delay: returns(rows, task, "real time", delay, on, "return") for delay in delays}
-            found = {delay: values for delay, values in found.items() if values}
-            means = [float(np.mean(values)) for values in found.values()]
-            axes.plot(list(found), means, "o-", color=colour, label=name, lw=2)
-            lows, highs = ([pick(values) for values in found.values()] for pick in (min, max))
-            axes.fill_between(list(found), lows, highs, color=colour, alpha=0.15, lw=0)
-        measure_name = "mean reward" if settings_for(task).task.terms else "coverage"
-        axes.set(title=task, xlabel="injected delay, in ms of simulated time", ylabel=measure_name)
+        runs = frame[frame["task"] == task]
+        locked, seeds = runs[runs["mode"] == "lockstep"]["return"], "lockstep: range of seeds"
+        if len(locked):
+            axes.axhline(locked.mean(), color=GREY, ls="--", lw=1.5, label="lockstep: mean")
+            axes.axhspan(locked.min(), locked.max(), color=GREY, alpha=0.15, lw=0, label=seeds)
+        runs = runs[runs["mode"] == "real time"]
+        delays = sorted(runs["delay_ms"].unique())
+        for compensation, style, shift in COMPENSATION:
+            chosen = runs[runs["compensation"] == compensation]
+            places = chosen["delay_ms"].map(delays.index) + shift
+            axes.plot(
+                places, chosen["return"], style.marker, color=style.colour, ms=4, alpha=0.4,
+                label=f"{style.label}: seeds",
+            )  # fmt: skip
+            axes.plot(
+                chosen["return"].groupby(places).mean(), f"{style.marker}-", color=style.colour, lw=2,
+                label=f"{style.label}: mean",
+            )  # fmt: skip
+        axes.set_xticks(range(len(delays)), [f"{delay:g}" for delay in delays])
+        axes.set_xlim(-0.5, len(delays) - 0.5)
+        axes.set(title=TASK_NAMES[task], xlabel="injected delay, in ms of simulated time")
+        axes.set_ylabel("mean reward" if settings_for(task).task.terms else "share of free cells visited")
         axes.grid(alpha=0.3)
-    if tasks:
-        figure.axes[0].legend(frameon=False)
-        figure.savefig(path)
+    add_legend(figure, figure.axes[0], "Planning while the robot moves, in real time", ncols=3)
+    seeds = frame.groupby(["task", "mode", "delay_ms", "compensation"])["seed"].nunique()
+    add_caption(figure, f"{count_in_words(seeds)} each. In lockstep the robot waits for every plan.")
+    figure.savefig(file.with_suffix(".png"))
 
 
 if __name__ == "__main__":

@@ -1,11 +1,11 @@
-"""How the time of a plan and of a learner's update grows with everything that can be made larger.
+"""How the times of a plan and of a learner's update grow with each of their sizes.
 
     python -m benchmarks.cost_growth
 
-One panel a quantity; within a panel all sizes take turns, round after round, so that whatever else the
-machine does falls on all of them alike. Slopes are those of a straight line through the logarithms of size
-and median time: 1 is linear, 0 is flat. Besides the slope over all sizes there is that over the largest
-three, where fixed costs weigh least.
+One panel for each quantity. Within a panel all sizes are timed in turns, so that other load on the machine
+affects all of them alike. Slopes are those of a straight line through the logarithms of size and median time:
+1 is linear, 0 is flat. Besides the slope over all sizes there is that over the largest three, where fixed
+costs matter least.
 """
 
 import argparse
@@ -17,22 +17,24 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import torch
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.ticker import FormatStrFormatter, NullFormatter
+from matplotlib.ticker import EngFormatter, NullFormatter
 
 from benchmarks.cost_cases import Case, buffer_case, label_case, plan_case, regression_case
+from experiments.style import BLUE, GREY, TASK_NAMES, add_caption, new_figure
 from polo_ros.arrays import Array
 from polo_ros.parameters.settings import settings_for
 
 HUMANOID = "humanoid_getup"
 TASKS = ("cartpole_swingup", "pointmass_box", "humanoid_getup", "hand_cube", "humanoid_box")
-# simulated per rollout in every task: their control periods have different numbers of physics steps
+# physics steps of a rollout, equal for all tasks, whose control periods have different numbers of them
 PHYSICS_STEPS = 40
 DOUBLING = tuple(2**power for power in range(3, 11))
 WARM_UP = 2
 LARGEST = 3
+COLUMNS_DRAWN = 3
 MARKERS = "osD^v"
 COLUMNS = (
     "panel", "case", "size", "repeats", "median_ms", "quartile_low_ms", "quartile_high_ms", "slope",
@@ -77,23 +79,23 @@ def make_panels(threads: int) -> dict[str, Panel]:
     suffix = f"{threads} thread" + "s" * (threads > 1)
     return {
         "rollouts": Panel(
-            f"plan: humanoid, H = 32, {suffix}", "rollouts K", "linear",
+            f"humanoid's plan, H = 32, {suffix}", "rollouts K", "linear",
             sized(DOUBLING[:6], lambda size: plan_case(HUMANOID, size, 32, threads)),
         ),
         "horizon": Panel(
-            f"plan: humanoid, K = 30, {suffix}", "horizon H (steps)", "linear",
+            f"humanoid's plan, K = 30, {suffix}", "horizon H, in steps", "linear",
             sized(DOUBLING[:6], lambda size: plan_case(HUMANOID, 30, size, threads)),
         ),
         "velocities": Panel(
-            f"plan: K = 30, {PHYSICS_STEPS} physics steps, {suffix}", "degrees of freedom nv",
-            "as the simulator's", task_cases(threads),
+            f"plan, K = 30, {PHYSICS_STEPS} physics steps, {suffix}", "degrees of freedom nv",
+            "as simulator steps do", task_cases(threads),
         ),
         "threads": Panel(
-            "plan: humanoid, K = 30, H = 64", "threads", "inversely linear",
+            "humanoid's plan, K = 30, H = 64", "threads", "inversely linear (-1)",
             sized((1, 2), lambda size: plan_case(HUMANOID, 30, 64, size)),
         ),
         "batch": Panel(
-            "64 gradient steps, 6 heads", "batch (targets a head)", "at most linear",
+            "64 gradient steps, 6 heads", "batch size, in targets per head", "at most linear",
             sized(DOUBLING, lambda size: regression_case(batch_size=size)),
         ),
         "heads": Panel(
@@ -101,11 +103,11 @@ def make_panels(threads: int) -> dict[str, Panel]:
             sized((1, 2, 4, 8, 16, 32, 64), lambda size: regression_case(ensemble_size=size)),
         ),
         "buffer": Panel(
-            "learner update, little else to do", "replay buffer (visits)", "flat",
+            "learner's update, all else small", "replay buffer, in transitions", "flat",
             sized(tuple(10**power for power in range(2, 7)), buffer_case),
         ),
         "labels": Panel(
-            "learner update, little else to do", "labelled states", "linear",
+            "learner's update, all else small", "labelled states", "linear",
             sized((250, 500, 1000, 2000, 4000, 8000), label_case),
         ),
     }  # fmt: skip
@@ -126,42 +128,63 @@ def slope(sizes: Array, medians: Array) -> float:
     return float(np.polyfit(np.log(sizes), np.log(medians), 1)[0])
 
 
-def draw(panel: Panel, axes: Axes, sizes: Array, quartiles: Array, slopes: tuple[float, float]) -> None:
-    """Medians with quartiles, the fitted line and its slope.
+def draw(file: Path, panels: dict[str, Panel]) -> None:
+    """Draw every panel of a CSV file beside it: medians with quartiles, and the fitted line."""
+    frame = pd.read_csv(file, comment="#")
+    names = list(frame["panel"].unique())
+    rows = -(-len(names) // COLUMNS_DRAWN)
+    figure = new_figure(10.5, 3.3 * rows)
+    grid = figure.subplots(rows, COLUMNS_DRAWN, squeeze=False)
+    for unused in grid.flat[len(names) :]:
+        unused.set_axis_off()
+    for name, axes in zip(names, grid.flat, strict=False):
+        draw_panel(axes, panels[name], frame[frame["panel"] == name])
+    add_caption(
+        figure,
+        "Markers: medians; bars: quartiles. Dashed: straight line through the logarithms of size and time; "
+        "slope 1 is linear growth, 0 is none.",
+    )
+    figure.savefig(file.with_suffix(".png"))
 
-    Args:
-      panel: what is shown.
-      axes: where.
-      sizes: (cases,).
-      quartiles: (3, cases), in ms.
-      slopes: over all sizes, and over the largest.
-    """
-    low, median, high = quartiles
-    centre = np.exp(np.log(median).mean() + slopes[0] * (np.log(sizes) - np.log(sizes).mean()))
-    axes.plot(sizes, centre, color="#7a828c", lw=1, ls="--")
+
+def draw_panel(axes: Axes, panel: Panel, rows: pd.DataFrame) -> None:
+    """One quantity's rows of the CSV file, by rising size."""
+    sizes, median = rows["size"], rows["median_ms"]
+    of_tasks = rows["case"].isin(TASKS).any()
+    low, high, fitted, largest = (
+        rows[name] for name in ("quartile_low_ms", "quartile_high_ms", "slope", "slope_largest")
+    )
+    line = np.exp(np.log(median).mean() + fitted * (np.log(sizes) - np.log(sizes).mean()))
+    axes.plot(sizes, line, color=GREY, lw=1, ls="--")
     axes.errorbar(
-        sizes, median, (median - low, high - median), fmt="o", color="#2a78d6", ms=4, lw=1, capsize=2
+        sizes,
+        median,
+        (median - low, high - median),
+        fmt="none" if of_tasks else "o",
+        color=BLUE,
+        ms=5,
+        lw=1,
+        capsize=3,
     )
-    axes.set(xscale="log", yscale="log", xlabel=panel.axis, ylabel="time (ms)")
-    axes.set_title(panel.title, fontsize=9)
-    if len(sizes) < LARGEST:
-        said = f"slope {slopes[0]:.2f}"
-    else:
-        said = f"slope {slopes[0]:.2f}, largest {LARGEST}: {slopes[1]:.2f}"
-    axes.text(
-        0.03, 0.97, f"{said}\nexpected: {panel.expected}", transform=axes.transAxes, va="top", fontsize=8
-    )
-    # room for the words above and, where the slope is slight, a scale that shows that it is
+    axes.set(xscale="log", yscale="log", xlabel=panel.axis, ylabel="time, in ms")
+    axes.set_title(panel.title, fontsize=10)
+    said = f"slope {fitted.iloc[0]:.2f}"
+    if len(rows) >= LARGEST:
+        said += f"; of the {LARGEST} largest sizes {largest.iloc[0]:.2f}"
+    said = f"{said}\nexpected: {panel.expected}".replace("-0.00", "0.00")
+    axes.text(0.03, 0.97, said, transform=axes.transAxes, va="top", fontsize=9)
+    # room for the text above; at least a decade, so that a small slope looks small
     axes.set_ylim(0.5 * low.min(), max(4.0 * high.max(), 10.0 * low.min()))
     for axis in (axes.xaxis, axes.yaxis):
-        axis.set_major_formatter(FormatStrFormatter("%g"))
+        axis.set_major_formatter(EngFormatter(sep=""))
         axis.set_minor_formatter(NullFormatter())
-    if len(sizes) < LARGEST:
+    if len(rows) < LARGEST:
         axes.set_xticks(sizes)
-    if any(name != str(size) for name, size, _ in panel.cases):
-        for (name, size, _), height, marker in zip(panel.cases, median, MARKERS, strict=False):
-            axes.plot(size, height, marker, color="#2a78d6", ms=6, label=f"{name}, {size}")
-        axes.legend(loc="lower right", fontsize=7)
+    if of_tasks:
+        for row, marker in zip(rows.itertuples(), MARKERS, strict=False):
+            label = TASK_NAMES[row.case]
+            axes.plot(row.size, row.median_ms, marker, color=BLUE, ms=7, mec="white", label=label)
+        axes.legend(loc="lower right", fontsize=9)
     axes.grid(alpha=0.3)
 
 
@@ -173,38 +196,36 @@ def main() -> None:
     parser.add_argument("--panels", nargs="+", choices=make_panels(1), default=list(make_panels(1)))
     parser.add_argument("--cases", type=int, help="only so many of the smallest sizes a panel")
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results/cost_growth.csv"))
+    parser.add_argument("--draw-only", action="store_true", help="measure nothing, draw --out again")
     options = parser.parse_args()
     torch.set_num_threads(1)  # as the learner does
     options.out.parent.mkdir(parents=True, exist_ok=True)
     panels = make_panels(options.threads)
-    figure = Figure(figsize=(13, 6), dpi=120, layout="constrained")
-    grid = figure.subplots(2, -(-len(options.panels) // 2), squeeze=False)
-    for unused in grid.flat[len(options.panels) :]:
-        unused.set_axis_off()
+    if options.draw_only:
+        draw(options.out, panels)
+        return
     with options.out.open("w", newline="") as file:
         file.write(f"# python -m benchmarks.cost_growth {' '.join(sys.argv[1:])}".rstrip() + "\n")
         writer = csv.writer(file)
         writer.writerow(COLUMNS)
-        for chosen, axes in zip(options.panels, grid.flat, strict=False):
+        for chosen in options.panels:
             cases = panels[chosen].cases[: options.cases]
             panel = replace(panels[chosen], cases=cases)
             sizes = np.array([size for _, size, _ in cases], dtype=float)
             seconds = measure([prepare() for _, _, prepare in cases], options.repeats)
-            quartiles = 1e3 * np.quantile(seconds, (0.25, 0.5, 0.75), axis=1)
-            low, median, high = quartiles
+            low, median, high = 1e3 * np.quantile(seconds, (0.25, 0.5, 0.75), axis=1)
             slopes = slope(sizes, median), slope(sizes[-LARGEST:], median[-LARGEST:])
             for index, (name, size, _) in enumerate(cases):
                 numbers = (median[index], low[index], high[index], *slopes)
                 writer.writerow((chosen, name, size, options.repeats, *(f"{one:.3f}" for one in numbers)))
             file.flush()
-            draw(panel, axes, sizes, quartiles, slopes)
             told = ", ".join(f"{name} {ms:.2f}" for (name, _, _), ms in zip(cases, median, strict=True))
             print(
                 f"{chosen}: slope {slopes[0]:.2f}, largest sizes {slopes[1]:.2f} "
                 f"(expected: {panel.expected}); ms: {told}",
                 flush=True,
             )
-    figure.savefig(options.out.with_suffix(".png"))
+    draw(options.out, panels)
 
 
 if __name__ == "__main__":

@@ -19,9 +19,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
-from matplotlib.figure import Figure
+from matplotlib.ticker import FormatStrFormatter
 from nav_msgs.msg import Odometry
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.signals import SignalHandlerOptions
@@ -29,9 +30,10 @@ from sensor_msgs.msg import JointState
 from std_msgs.msg import Float64MultiArray
 
 from benchmarks.realtime import TIMEOUT_S, Nodes
+from experiments.style import BLUE, VERMILION, add_legend, new_figure
 from polo_ros.arrays import Array
 from polo_ros.control.joints import JointMapping
-from polo_ros.files import share_path
+from polo_ros.files import config_path
 from polo_ros.nodes.messages import pack_joint_state, pack_odometry
 from polo_ros.nodes.qos import EVERY_STATE, RELIABLE
 from polo_ros.parameters.settings import settings_for
@@ -45,7 +47,9 @@ COLUMNS = (
 WARM_UP_S = 2.0
 # these are good to the second: diagnostics are published once a second
 COUNTS = ("plans", "control_ticks", "safe_ticks", "deadline_misses")
-COLOURS = {"node": "#2a78d6", "receiver": "#d6a02a"}
+# where the times are taken, and the columns that are drawn
+PLACES = {"node": ("sent by the planner node", BLUE), "receiver": ("received by another process", VERMILION)}
+QUANTILES = {"p50_ms": ("median", "o"), "p99_ms": ("99th percentile", "s"), "max_ms": ("largest", ">")}
 
 
 def main() -> None:
@@ -56,11 +60,14 @@ def main() -> None:
     parser.add_argument("--clocks", nargs="+", choices=CLOCKS, default=list(CLOCKS))
     parser.add_argument("--cores", nargs="+", choices=CORES, default=list(CORES))
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results/jitter.csv"))
+    parser.add_argument("--draw-only", action="store_true", help="measure nothing, draw --out again")
     options = parser.parse_args()
     os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
     options.out.parent.mkdir(parents=True, exist_ok=True)
     period = 1e3 * settings_for(options.task).task.timestep
-    found: dict[tuple[str, str], dict[str, Array]] = {}
+    if options.draw_only:
+        draw(options.out)
+        return
     with options.out.open("w", newline="") as file:
         file.write(f"# python -m benchmarks.jitter {' '.join(sys.argv[1:])}".rstrip() + "\n")
         writer = csv.writer(file)
@@ -68,8 +75,8 @@ def main() -> None:
         for clock in options.clocks:
             for core in options.cores:
                 stamps, counts = measure(options.task, clock, core == "busy", options.seconds)
-                found[clock, core] = {place: np.diff(times) / 1e6 for place, times in stamps.items()}
-                for place, periods in found[clock, core].items():
+                for place, times in stamps.items():
+                    periods = np.diff(times) / 1e6
                     off = np.abs(periods - period)
                     numbers = (*np.percentile(off, (50, 99)), off.max(), periods.mean())
                     row = (
@@ -80,12 +87,12 @@ def main() -> None:
                     writer.writerow(row)
                     file.flush()
                     print(dict(zip(COLUMNS, row, strict=True)), flush=True)
-    draw(found, period, options.out.with_suffix(".png"))
+    draw(options.out)
 
 
 def measure(name: str, clock: str, busy: bool, seconds: float) -> tuple[dict[str, Array], dict[str, int]]:
     """Times of commands in ns by place, (n,) each, and what the planner counted meanwhile, by name."""
-    file = share_path("config", f"{name}.yaml")
+    file = config_path(name)
     nodes = Nodes(Path("runs/jitter"))
     stamps = Path("runs/jitter/stamps.npy")
     robot = JointMapping(settings_for(name).task.model)
@@ -105,11 +112,11 @@ def measure(name: str, clock: str, busy: bool, seconds: float) -> tuple[dict[str
     )
     executor = SingleThreadedExecutor()
     executor.add_node(node)
-    parameters: dict[str, Any] = {"lockstep": False, "autostart": True, "threads": 1}
+    parameters: dict[str, Any] = {"task": name, "lockstep": False, "autostart": True, "threads": 1}
     spinner = None
     try:
         if clock == "simulated":
-            nodes.start("simulator_node", file, {"lockstep": False, "realtime_factor": 1.0})
+            nodes.start("simulator_node", file, {"task": name, "lockstep": False, "realtime_factor": 1.0})
         else:
             drive(node, name)
         nodes.start_own(
@@ -161,23 +168,31 @@ def drive(node: Any, name: str) -> None:
     node.create_timer(task.timestep, publish)
 
 
-def draw(found: dict[tuple[str, str], dict[str, Array]], period: float, path: Path) -> None:
-    """A histogram of the periods a setting, the counts on a logarithmic axis so that outliers show."""
-    figure = Figure(figsize=(4.6 * len(found), 3.4), dpi=120, layout="constrained")
-    bins = np.linspace(0.0, 2.0 * period, 81)
-    for axes, ((clock, core), places) in zip(
-        figure.subplots(1, len(found), squeeze=False, sharey=True)[0], found.items(), strict=True
-    ):
-        for place, periods in places.items():
-            axes.hist(
-                periods.clip(bins[0], bins[-1]), bins, color=COLOURS[place], alpha=0.6, label=place, log=True
-            )
-        axes.axvline(period, color="#4a4f57", lw=1)
-        axes.set(title=f"{clock} clock, second core {core}", xlabel="period between commands, in ms")
-        axes.grid(alpha=0.3)
-    figure.axes[0].set_ylabel("commands")
-    figure.axes[0].legend(frameon=False)
-    figure.savefig(path)
+def draw(file: Path) -> None:
+    """Draw beside the CSV file how far periods deviate from the control period, in every setting."""
+    frame = pd.read_csv(file, comment="#")
+    settings = frame[["clock", "second_core"]].drop_duplicates().to_numpy().tolist()
+    figure = new_figure(9, 1.9 + 0.62 * len(settings))
+    axes = figure.subplots()
+    for index, (place, (label, colour)) in enumerate(PLACES.items()):
+        rows = frame[frame["place"] == place]
+        heights = [
+            settings.index([row.clock, row.second_core]) + 0.24 * (index - 0.5) for row in rows.itertuples()
+        ]
+        axes.hlines(heights, rows["p50_ms"], rows["max_ms"], color=colour, lw=1.5, alpha=0.5)
+        for column, (name, marker) in QUANTILES.items():
+            axes.plot(rows[column], heights, marker, color=colour, ms=7, label=f"{name}, {label}")
+    axes.set_xscale("log")
+    axes.xaxis.set_major_formatter(FormatStrFormatter("%g"))
+    axes.set_xticks([0.2, 0.5, 1, 2, 5, 10, 20])
+    axes.set_xticks([], minor=True)
+    period = frame["mean_period_ms"].median()
+    axes.set_xlabel(f"deviation of the period between commands from {period:.0f} ms, in ms")
+    axes.set_yticks(range(len(settings)), [f"{clock} clock,\nsecond core {core}" for clock, core in settings])
+    axes.set_ylim(len(settings) - 0.5, -0.5)  # the first on top
+    axes.grid(alpha=0.3)
+    add_legend(figure, axes, "Jitter of the planner's commands", ncols=2)
+    figure.savefig(file.with_suffix(".png"))
 
 
 if __name__ == "__main__":

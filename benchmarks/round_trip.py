@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from polo_ros.files import share_path
+from polo_ros.files import config_path
 from polo_ros.nodes.demo import Processes
 from polo_ros.parameters.settings import settings_for
 
@@ -95,9 +95,9 @@ def measure(task_name: str, count: int) -> list[tuple[float, float]]:
         return answers[stamp] - began, plan_times[-1]
 
     processes = Processes(Path("runs/round_trip"))
-    params_file = share_path("config", f"{task_name}.yaml")
+    params_file = config_path(task_name)
     try:
-        processes.start("planner_node", params_file, {"autostart": True})
+        processes.start("planner_node", params_file, {"task": task_name, "autostart": True})
         deadline = time.monotonic() + START_TIMEOUT_S
         period = round(task.timestep * 1e9)
         stamp = 0

@@ -11,19 +11,19 @@ with. Rows that the CSV file already has are not run again.
 import argparse
 import csv
 import os
-import statistics
 import time
 from dataclasses import asdict, fields
 from pathlib import Path
 
 import mujoco
 import numpy as np
+import pandas as pd
 
 from experiments.occupancy import OccupancyGrid
 from polo_ros.agent.scores import EpisodeScore, score
 from polo_ros.agent.world import World
 from polo_ros.arrays import Array
-from polo_ros.files import share_path
+from polo_ros.files import config_path
 from polo_ros.nodes.demo import Processes
 from polo_ros.parameters import markdown
 from polo_ros.parameters.settings import settings_for
@@ -34,10 +34,10 @@ COLUMNS = (
     "task", "seed", "setting", "steps", "mean_reward", "first_reward", "last_reward", "coverage", "down",
     *(field.name for field in fields(EpisodeScore)), "diverged_plans", "wall_time",
 )  # fmt: skip
-# what the tasks' own measures need: 6 s of walking, ten goals of the hand
+# control periods of tasks whose measures need more than 500: 6 s of walking, ten goals of the hand
 STEPS = {"humanoid_walk": 750, "humanoid_box": 1000, "hand_cube": 750}
-# the first and the last rewards are means over this share of a run
-ENDS = 0.1
+# the share of a run over which the first and the last rewards are averaged
+AVERAGED_SHARE = 0.1
 
 
 def main() -> None:
@@ -50,14 +50,11 @@ def main() -> None:
     options = parser.parse_args()
     os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
     options.out.parent.mkdir(parents=True, exist_ok=True)
-    rows = []
-    if options.out.exists():
-        with options.out.open() as file:
-            rows = list(csv.DictReader(line for line in file if not line.startswith("#")))
-    else:
+    if not options.out.exists():
         header = f"# python -m benchmarks.tasks --seeds {options.seeds}\n"
         options.out.write_text(header + ",".join(COLUMNS) + "\n")
-    done = {(row["task"], int(row["seed"]), row["setting"], int(row["steps"])) for row in rows}
+    rows = pd.read_csv(options.out, comment="#")
+    done = set(rows[["task", "seed", "setting", "steps"]].itertuples(index=False, name=None))
     for name in options.tasks:
         steps = options.steps or STEPS.get(name, 500)
         for seed in range(options.seeds):
@@ -76,16 +73,15 @@ def main() -> None:
                 }
                 with options.out.open("a", newline="") as file:
                     csv.DictWriter(file, COLUMNS).writerow(text)
-                rows.append(text)
                 print(*(f"{key}={text[key]}" for key in COLUMNS if text[key] != ""), flush=True)
-    print("\n".join(table(rows)))
+    print("\n".join(table(pd.read_csv(options.out, comment="#"))))
 
 
 def judged(name: str, states: Array, ctrl: Array) -> dict[str, object]:
     """The row of a run: states (n, state_size) and controls (n, nu)."""
     task = make_task(name)  # with the paper's weights
     rewards = task.reward(task.observe(states, ctrl))
-    few = max(round(ENDS * len(rewards)), 1)
+    few = max(round(AVERAGED_SHARE * len(rewards)), 1)
     return {
         "mean_reward": float(rewards.mean()),
         "first_reward": float(rewards[:few].mean()),
@@ -122,7 +118,7 @@ def covered(task: Task, states: Array) -> float:
 
 
 def nothing(name: str, seed: int, steps: int) -> tuple[Array, Array, int]:
-    """The world left alone: states, controls and no diverged plans."""
+    """The neutral control throughout: states, controls and no diverged plans."""
     task = settings_for(name).task
     world = World(task, np.random.default_rng(seed))
     states = []
@@ -133,19 +129,21 @@ def nothing(name: str, seed: int, steps: int) -> tuple[Array, Array, int]:
 
 
 def recommended(name: str, seed: int, steps: int) -> tuple[Array, Array, int]:
-    """What planner and simulator do over ROS 2: states, controls and the number of diverged plans."""
+    """Planner and simulator nodes over ROS 2: states, controls and the number of diverged plans."""
     from benchmarks.recorder import Recorder  # ROS 2 reads its environment on import
 
     task = settings_for(name).task
-    file = share_path("config", f"{name}.yaml")
+    file = config_path(name)
     processes = Processes(Path("runs/tasks") / f"{name}-{seed}")
     recorder = Recorder(task)
     try:
-        processes.start("planner_node", file, {"seed": seed, "autostart": True})
+        processes.start("planner_node", file, {"task": name, "seed": seed, "autostart": True})
         if not task.terms:
-            processes.start("learner_node", file, {"seed": seed})
+            processes.start("learner_node", file, {"task": name, "seed": seed})
         recorder.wait_for_planner(processes.dead)
-        processes.start("simulator_node", file, {"seed": seed})  # last, so that nothing is missed
+        processes.start(
+            "simulator_node", file, {"task": name, "seed": seed}
+        )  # last, so that nothing is missed
         states, ctrl = recorder.record(steps, processes.dead)
     finally:
         processes.stop()
@@ -153,27 +151,24 @@ def recommended(name: str, seed: int, steps: int) -> tuple[Array, Array, int]:
     return states, ctrl, int(recorder.planner.get("diverged_plans", "0"))
 
 
-def table(rows: list[dict[str, str]]) -> list[str]:
+def table(frame: pd.DataFrame) -> list[str]:
     """Markdown: mean and range over the seeds of each task and setting."""
     head = ("task", "setting", "seeds", "steps", "mean reward", "measure at the end", "goals reached")
     lines = []
-    groups: dict[tuple[str, str, str], list[dict[str, str]]] = {}
-    for row in rows:
-        groups.setdefault((row["task"], row["setting"], row["steps"]), []).append(row)
-    for (task, setting, steps), group in sorted(groups.items()):
-        measure = task_classes()[task].measure
-        what = "coverage" if group[0]["coverage"] else f"{measure.name} ({measure.unit})"
-        ends = [float(row["coverage"] or row["measure_last"]) for row in group]
-        goals = sum(int(row["goals"]) for row in group)
-        reached = f"{sum(int(row['goals_reached']) for row in group)} of {goals}" if goals else ""
-        rewards = [float(row["mean_reward"]) for row in group]
-        lines.append((task, setting, len(group), steps, spread(rewards), f"{what} {spread(ends)}", reached))
+    for (task, setting, steps), runs in frame.groupby(["task", "setting", "steps"]):
+        measure, goals = task_classes()[task].measure, runs["goals"].sum()
+        column, what = "measure_last", f"{measure.name} ({measure.unit})"
+        if runs["coverage"].notna().all():
+            column = what = "coverage"
+        reached = f"{runs['goals_reached'].sum()} of {goals}" if goals else ""
+        rewards, last = spread(runs["mean_reward"]), spread(runs[column])
+        lines.append((task, setting, len(runs), steps, rewards, f"{what} {last}", reached))
     return markdown.table(head, lines)
 
 
-def spread(values: list[float]) -> str:
+def spread(values: "pd.Series[float]") -> str:
     """Mean and range."""
-    return f"{statistics.mean(values):.3f} ({min(values):.3f} to {max(values):.3f})"
+    return f"{values.mean():.3f} ({values.min():.3f} to {values.max():.3f})"
 
 
 if __name__ == "__main__":

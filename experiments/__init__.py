@@ -7,7 +7,7 @@ import sys
 
 from experiments.experiment import Experiment, Row
 from polo_ros.errors import PoloError
-from polo_ros.tasks.discovery import concrete_classes
+from polo_ros.tasks.registry import concrete_classes
 
 __all__ = ["Experiment", "Row", "experiment", "experiments"]
 

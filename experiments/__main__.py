@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from experiments import experiments
@@ -9,16 +10,16 @@ from experiments.reproduce import reproduce
 from polo_ros.errors import PoloError
 
 
-def main() -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """List the experiments, or reproduce one and print its report."""
     parser = argparse.ArgumentParser(prog="polo reproduce", description=__doc__)
-    parser.add_argument("name", nargs="?", help="of the experiment; without it, list them all")
-    parser.add_argument("--quick", action="store_true", help="a size that takes minutes")
+    parser.add_argument("name", nargs="?", help="of the experiment; without a name, all are listed")
+    parser.add_argument("--quick", action="store_true", help="a size that takes seconds")
     parser.add_argument(
-        "--out", type=Path, help="folder for results (default: results/NAME; if quick runs/NAME-quick)"
+        "--out", type=Path, help="folder for results (default: results/NAME, with --quick runs/NAME-quick)"
     )
     parser.add_argument("--workers", type=int, default=0, help="processes (default: one per core)")
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     if options.name is None:
         for name, found in experiments().items():
             print(f"{name:24}{found.summary}")

@@ -3,9 +3,9 @@
 from dataclasses import replace
 
 from experiments.comparison import BASE, Comparison, Variant
-from experiments.configurations import CASES
+from experiments.configurations import GETUP_FIFTH_TORQUE
 
-# noise is the actor's, of the same sigma; the plans behind labels have theirs on knots throughout
+# the noise of the actor changes, with the same sigma; the plans behind labels always have noise on knots
 VARIANTS = {
     BASE: Variant(),
     "one head": Variant({"ensemble_size": 1}),
@@ -13,27 +13,28 @@ VARIANTS = {
     "no priors": Variant({"prior_scale": 0.0}),
     "optimism 0.05 while learning": Variant({"optimism": 0.05}),
     "optimism 0.5 while learning": Variant({"optimism": 0.5}),
-    "lower envelope when judged": Variant(acting={"optimism": -0.25}),
+    "optimism -0.25 when evaluated": Variant(acting={"optimism": -0.25}),
     "buffer of 400 states": Variant({"buffer_capacity": 400}),
     "white noise": Variant({"noise": "white"}, {"noise": "white"}),
     "filtered noise": Variant({"noise": "filtered"}, {"noise": "filtered"}),
     "labels of visited states only": Variant({"end_fraction": 0.0}),
     "targets of 16 steps": Variant({"target_horizon": 16}),
     "labels of two iterations": Variant({"target_iterations": 2}),
-    "labels as the actor plans": Variant(
+    "labels from the actor's plans": Variant(
         {"target_horizon": 32, "target_rollouts": 30, "target_iterations": 1}
     ),
     "unbounded targets": Variant({"bound_targets": False}),
-    "planner alone": Variant(None),
-    "planner alone, white noise": Variant(None, {"noise": "white"}),
+    "MPC alone": Variant(None),
+    "MPC alone, white noise": Variant(None, {"noise": "white"}),
 }
 
 
 class Ablations(Comparison):
-    """Heads, priors, optimism, buffers, targets and noise, on lives of 24 s."""
+    """Heads, priors, optimism, buffers, targets and noise; trainings of 24 s of experience."""
 
     name = "ablations"
     summary = "What each part of learning buys on getup: heads, priors, optimism, buffers, targets, noise"
-    case = replace(CASES["getup-weak"], life=3000, steps=250, seeds=3)
-    lives = 2
+    title = "what each part of learning is worth"
+    configuration = replace(GETUP_FIFTH_TORQUE, training_steps=3000, evaluation_steps=250, seeds=3)
+    trainings = 2
     variants = VARIANTS

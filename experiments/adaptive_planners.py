@@ -1,4 +1,4 @@
-"""Planners that adapt as they go; `polo reproduce efficiency` weighs them, and none of them ships."""
+"""Planners that adapt while they run; `polo reproduce efficiency` evaluates them, the package has none."""
 
 from dataclasses import replace
 
@@ -11,7 +11,7 @@ from polo_ros.tasks.task import Task
 
 
 class Recalling(Planner):
-    """Tries, beside its samples, what was done after the most similar states of the past.
+    """Adds to its samples the controls that followed the most similar states of past episodes.
 
     A proposal is the curve of knots nearest to the controls of a whole horizon, one from each past episode.
 
@@ -25,11 +25,11 @@ class Recalling(Planner):
         self._here = np.empty(0)
 
     def remember(self, states: Array, ctrl: Array) -> None:
-        """Keep an episode's states (n, state_size) and what acted from each, (n, nu)."""
+        """Keep an episode's states (n, state_size) and the controls applied in each, (n, nu)."""
         self.past.append((self.task.value_features(self.task.observe(states)), ctrl))
 
     def plan(self, state: Array, now: float) -> PlanReport:
-        """As ever, with proposals among the rollouts."""
+        """As `Planner.plan`, with proposals among the rollouts."""
         self._here = self.task.value_features(self.task.observe(state))
         return super().plan(state, now)
 
@@ -58,23 +58,23 @@ class Recalling(Planner):
 
 
 class Adapting(Planner):
-    """Spends the same steps a plan as its configuration, but shared out anew after each."""
+    """Spends as many simulator steps on a plan as its configuration, divided anew after each plan."""
 
     def __init__(self, task: Task, config: PlannerConfig, seed: int = 0, threads: int = 0) -> None:
         super().__init__(task, config, seed, threads)
         self._given = config
 
     def spend(self, rollouts: float, horizon: int) -> None:
-        """What the next plan has, within half and four times the rollouts that the planner was given."""
+        """Set the next plan's horizon, and its rollouts between half and four times the configured number."""
         given = self._given
         allowed = np.clip(round(rollouts), max(given.rollouts // 2, given.least_rollouts), 4 * given.rollouts)
         self.configure(replace(given, rollouts=int(allowed), horizon=horizon))
 
 
 class SampleSized(Adapting):
-    """As many rollouts as the last plan's effective sample size tells: more where fewer of them counted."""
+    """More rollouts after a plan whose effective sample size was below the running mean, fewer above it."""
 
-    # how quickly the usual share of effective rollouts is learned
+    # decay of the running mean, per plan
     MEMORY = 0.9
 
     def __init__(self, task: Task, config: PlannerConfig, seed: int = 0, threads: int = 0) -> None:
@@ -82,7 +82,7 @@ class SampleSized(Adapting):
         self._usual: float | None = None
 
     def plan(self, state: Array, now: float) -> PlanReport:
-        """As ever."""
+        """As `Planner.plan`; adapts the next plan's size."""
         report = super().plan(state, now)
         share = max(report.effective_sample_size, 1.0) / self.config.rollouts
         usual = share if self._usual is None else self.MEMORY * self._usual + (1.0 - self.MEMORY) * share
@@ -92,15 +92,15 @@ class SampleSized(Adapting):
 
 
 class SureHorizon(Adapting):
-    """Looks no further than to where the ensemble is sure, and spends what that saves on rollouts."""
+    """Ends the horizon where the ensemble's heads agree, and spends the steps that this saves on rollouts."""
 
-    # the heads' standard deviation, as a share of their mean, below which they are sure
+    # the heads agree where their standard deviation is below this share of their mean
     SURE = 0.015
-    # of the given horizon, at least
+    # the shortest horizon, as a share of the configured one
     SHORTEST = 0.25
 
     def plan(self, state: Array, now: float) -> PlanReport:
-        """As ever."""
+        """As `Planner.plan`; adapts the next plan's size."""
         report = super().plan(state, now)
         assert self._solution is not None
         if self.value is not None and report.valid_rollouts:
@@ -111,7 +111,7 @@ class SureHorizon(Adapting):
             sure = heads.std(axis=0) < self.SURE * np.abs(heads.mean(axis=0))
             whole = self._given.horizon
             least = max(round(self.SHORTEST * whole), self._given.knots)
-            # beyond what the last plan saw nothing is known: a step further than it went is allowed
+            # no value is known beyond the last plan's horizon: where none is sure, the horizon may double
             known = [step for step in range(least, len(sure)) if sure[step]]
             horizon = min(known[0] if known else 2 * self.config.horizon, whole)
             self.spend(self._given.rollouts * whole / horizon, horizon)

@@ -1,27 +1,26 @@
 """`polo reproduce cost`: experience and computing until getup is learned from nothing."""
 
-import shutil
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from matplotlib.figure import Figure
+import pandas as pd
 
-from experiments.configurations import CASES, QUICK_STEPS, fresh_lives
+from experiments.configurations import GETUP_FIFTH_TORQUE, QUICK_STEPS, evaluation_episodes
 from experiments.experiment import Experiment, Row
-from experiments.training_cache import STANDING, longest_up
+from experiments.style import CONFIGURATION_NAMES, GREEN, GREY, RUN_STYLES, add_legend, new_figure
+from experiments.training_cache import STANDING_HEIGHT, Training, longest_standing, trained
 from polo_ros.agent.scores import longest_run
-from polo_ros.agent.training import train
-from polo_ros.learner.checkpoint import load_value
 from polo_ros.parameters.markdown import table
 
-CASE = "getup-weak"
-# the planner that the value function is to help
+CONFIGURATION = GETUP_FIFTH_TORQUE
+# of the planner that evaluates
 HORIZON = 32
-LIVES = 2
+TRAININGS = 2
+# steps of training after which it is evaluated
 MARKS = (3000, 6000, 12000)
-# fresh start seeds, and how long each has to rise and stay up
+# start seeds of evaluation, and the control periods that each has to rise and stay up
 FRESH = 10
 STEPS = 400
 HOLD = 2.0  # s
@@ -35,83 +34,88 @@ class Cost(Experiment):
 
     name = "cost"
     summary = "Experience and core-hours until getup is learned from nothing, beside the paper's"
-    settings = ("life",)
+    settings = ("training",)
     results = ("steps", "experience", "core_hours", "held", "held_upright", "of", "mean_reward")
 
     def jobs(self, quick: bool) -> Sequence[Row]:
-        """One a life."""
-        return [{"life": life} for life in range(1 if quick else LIVES)]
+        """One a training."""
+        return [{"training": seed} for seed in range(1 if quick else TRAININGS)]
 
     def run(self, job: Row, quick: bool, folder: Path) -> Sequence[Row]:
-        """Learn, and try what was learned on fresh seeds at every mark; without learning first."""
-        case = CASES[CASE]
-        studying = case.studying(quick)
-        acting = case.settings(case.planning(HORIZON, valued=True))
-        out = folder / f"life-{job['life']}"
-        shutil.rmtree(out, ignore_errors=True)  # of an interrupted job, whose computing nobody counted
-        spent, rows, value = 0.0, [], None
+        """Train, and evaluate at every mark on start seeds that no training had, first without training."""
+        training: Training | None = None
+        start, rows = None, []
+        settings = CONFIGURATION.training_settings(quick)
+        acting = CONFIGURATION.settings(CONFIGURATION.planning(HORIZON, with_value=True))
         for mark in (0, *((QUICK_STEPS,) if quick else MARKS)):
             if mark:
-                began = time.process_time()
-                weights = train(studying, mark, case.episode, job["life"], out, resume=out.exists())
-                value, _ = load_value(str(weights), acting.task)
-                spent += time.process_time() - began
-            lives = fresh_lives(acting, value, FRESH, STEPS, quick)
+                out = folder / f"training-{job['training']}" / f"steps-{mark}"
+                training = trained(settings, mark, CONFIGURATION.episode_steps, job["training"], out, start)
+                start = out
+            value = training.value if training else None
+            episodes = evaluation_episodes(acting, value, FRESH, STEPS, quick)
             needed = round(HOLD / acting.task.timestep)
-            up = [longest_up(life) for life in lives]
-            upright = [longest_run(step.achieved for step in life.steps) for life in lives]
+            up = [longest_standing(episode) for episode in episodes]
+            upright = [longest_run(step.achieved for step in episode.steps) for episode in episodes]
             rows.append(
                 {
                     "steps": mark,
                     "experience": mark * acting.task.timestep,
-                    "core_hours": spent / 3600.0,
+                    "core_hours": training.cpu_time / 3600.0 if training else 0.0,
                     "held": sum(run >= needed for run in up),
                     "held_upright": sum(run >= needed for run in upright),
-                    "of": len(lives),
-                    "mean_reward": float(np.mean([life.rewards.mean() for life in lives])),
+                    "of": len(episodes),
+                    "mean_reward": float(np.mean([episode.rewards.mean() for episode in episodes])),
                 }
             )
         return rows
 
-    def fixed(self, quick: bool) -> str:
-        """What is learned and how it is judged."""
-        judged = f"root above {STANDING:g} m for {HOLD:g} s on end within {STEPS} steps at horizon {HORIZON}"
-        return f"held: {judged}; {CASE}: {CASES[CASE]}"
+    def fixed(self, quick: bool) -> Mapping[str, Any]:
+        """What is learned and how it is evaluated."""
+        return {
+            "held": f"root above {STANDING_HEIGHT:g} m for {HOLD:g} s without a break within {STEPS} steps",
+            "horizon": HORIZON,
+            "configuration": CONFIGURATION,
+        }
 
-    def draw(self, rows: Sequence[Mapping[str, str]], folder: Path) -> None:
-        """Fresh seeds that stand, against experience and against computing."""
-        figure = Figure(figsize=(8, 3.2), dpi=120, layout="constrained")
+    def draw(self, frame: pd.DataFrame, folder: Path) -> None:
+        """The share of fresh seeds that stand, against experience and against computing."""
+        figure = new_figure(9, 3.9)
         panels = figure.subplots(1, 2, sharey=True)
-        for axes, column, label in zip(
-            panels, ("experience", "core_hours"), ("experience, in s", "CPU core-hours"), strict=True
-        ):
-            for life in dict.fromkeys(row["life"] for row in rows):
-                chosen = [row for row in rows if row["life"] == life]
-                share = [float(row["held"]) / float(row["of"]) for row in chosen]
-                axes.plot([float(row[column]) for row in chosen], share, marker="o", label=f"life {life}")
-            axes.axhline(ENOUGH / FRESH, color="#7a828c", lw=1, ls="--")
+        columns = {"experience": "experience, in s", "core_hours": "computing, in CPU core-hours"}
+        for axes, (column, label) in zip(panels, columns.items(), strict=True):
+            for (training, rows), style in zip(frame.groupby("training"), RUN_STYLES, strict=False):
+                axes.plot(
+                    rows[column], rows["held"] / rows["of"], color=style.colour, marker=style.marker,
+                    label=f"training run {training}",
+                )  # fmt: skip
+            axes.axhline(ENOUGH / FRESH, color=GREY, lw=1, ls="--", label=f"goal: {ENOUGH} of {FRESH} seeds")
             axes.set(xlabel=label, ylim=(-0.03, 1.03))
             axes.grid(alpha=0.3)
-        panels[0].set_ylabel(f"share of fresh seeds that stand {HOLD:g} s")
-        panels[0].legend(frameon=False)
+        experience, hours = PAPER
+        panels[0].axvline(
+            experience, color=GREEN, lw=1, ls=":", label=f"experience in the paper: {experience:g} s"
+        )
+        panels[1].text(
+            0.98, 0.04, f"computing in the paper:\n{hours:g} core-hours (far right of the axis)", color=GREEN,
+            transform=panels[1].transAxes, ha="right", fontsize=9,
+        )  # fmt: skip
+        panels[0].set_ylabel(f"share of {FRESH} fresh start seeds\nthat stand for {HOLD:g} s")
+        add_legend(figure, panels[0], f"{CONFIGURATION_NAMES['getup_fifth_torque']}: POLO, H = {HORIZON}")
         figure.savefig(folder / f"{self.name}.png")
 
-    def report(self, rows: Sequence[Mapping[str, str]]) -> list[str]:
-        """Every mark of every life, and the paper's figures."""
+    def report(self, frame: pd.DataFrame) -> list[str]:
+        """Every mark of every training run, and the paper's figures."""
         columns = (
-            "life",
-            "experience, in s",
-            "CPU core-hours",
-            "root above 1 m for 2 s",
-            "and upright",
-            "mean reward",
-        )
+            "training run", "experience, in s", "CPU core-hours",
+            f"seeds with the root above 1 m for {HOLD:g} s", "of these with an upright torso", "mean reward",
+        )  # fmt: skip
         lines = [
             (
-                row["life"], f"{float(row['experience']):g}", f"{float(row['core_hours']):.2f}",
-                f"{row['held']} of {row['of']}", row["held_upright"], f"{float(row['mean_reward']):.3f}",
+                row.training, f"{row.experience:g}", f"{row.core_hours:.2f}", f"{row.held} of {row.of}",
+                row.held_upright, f"{row.mean_reward:.3f}",
             )
-            for row in rows
+            for row in frame.itertuples()
         ]  # fmt: skip
         experience, hours = PAPER
-        return table(columns, [*lines, ("the paper's", f"{experience:g}", f"{hours:g}", "-", "-", "-")])
+        return table(columns, [*lines, ("the paper", f"{experience:g}", f"{hours:g}", "-", "-", "-")])

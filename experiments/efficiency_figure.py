@@ -1,158 +1,125 @@
 """Picture and table of `polo reproduce efficiency`."""
 
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from experiments.planner_variants import RECOMMENDED, planner_variants
-from experiments.statistics import interval
-from polo_ros.arrays import Array
+from experiments.statistics import half_interval
+from experiments.style import (
+    BLUE,
+    GREY,
+    TASK_NAMES,
+    VERMILION,
+    add_caption,
+    count_in_words,
+    means_in_words,
+    new_figure,
+)
 from polo_ros.parameters.markdown import table
 from polo_ros.planner import PlannerConfig
 
-COLOURS = {
-    "recommended": "#000000", "noise": "#d6542a", "curve": "#c79a1b", "knots": "#6f9b2f",
-    "elites": "#1f9e89", "temperature": "#7a828c", "iterations": "#2a78d6", "time": "#8a4fbf",
-    "adapting": "#8c564b", "values": "#d44a8e",
-}  # fmt: skip
-# planner_variants of one knob differ in these
-MARKERS = "osv"
-HALF = 0.5
-Rows = Sequence[Mapping[str, str]]
+# the budget that is drawn, as a share of the rollouts in the task's file
+DRAWN_BUDGET = 0.5
+# variants are sorted by their difference on the task that all of them run on
+SORTED_BY = "humanoid_getup"
+# whether the interval lies above, below or around 0: colour and marker
+VERDICTS = {
+    "better": (BLUE, "^", "better than recommended"),
+    "worse": (VERMILION, "v", "worse than recommended"),
+    "open": (GREY, "o", "interval contains 0"),
+}
 
 
-def styles() -> dict[str, tuple[str, str]]:
-    """Colour and marker of every variant, by name, in the order of the table."""
-    found: dict[str, tuple[str, str]] = {}
-    seen: dict[str, int] = {}
-    for name, idea in planner_variants(PlannerConfig()).items():
-        seen[idea.knob] = seen.get(idea.knob, -1) + 1
-        found[name] = COLOURS[idea.knob], MARKERS[seen[idea.knob]]
-    return found
+def with_differences(frame: pd.DataFrame) -> pd.DataFrame:
+    """The rows with their mean reward less the recommended planner's on the same seed, as `difference`."""
+    keys = ["task", "budget", "seed"]
+    recommended = frame[frame["variant"] == RECOMMENDED].set_index(keys)["mean_reward"]
+    return frame.assign(
+        difference=frame["mean_reward"] - frame[keys].join(recommended, on=keys)["mean_reward"]
+    )
 
 
-def draw(rows: Rows, file: Path) -> None:
-    """Above, mean reward against steps; below, differences to the recommended planner at half the budget."""
-    tasks, known = names(rows, "task"), styles()
-    figure = Figure(figsize=(4.2 * len(tasks) + 2.2, 8.6), dpi=120, layout="constrained")
-    panels = figure.subplots(2, len(tasks), squeeze=False, height_ratios=(1.0, 1.35))
-    for column, task in enumerate(tasks):
-        above, below = panels[:, column]
-        draw_rewards(above, rows, task)
-        draw_differences(below, rows, task)
-        below.set_yticks(range(len(known)), list(known) if column == 0 else [""] * len(known), size=8)
-        below.set_ylim(len(known) - 0.5, 0.5)  # without recommended, whose difference is none
-    for label, (colour, _) in zip(panels[1, 0].get_yticklabels(), known.values(), strict=True):
-        label.set_color(colour)
-    shown = names(rows, "variant")
+def draw(frame: pd.DataFrame, file: Path) -> None:
+    """Every variant's difference to the recommended planner at half the rollouts, sorted, a panel a task."""
+    frame = with_differences(frame[frame["budget"] == DRAWN_BUDGET])
+    tasks = sorted(frame["task"].unique(), key=lambda task: task != SORTED_BY)
+    variants = frame[frame["variant"] != RECOMMENDED]
+    means = variants.pivot_table(values="difference", index="variant", columns="task")
+    order = list(means.sort_values(tasks[0], ascending=False).index)
+    figure = new_figure(3.3 * len(tasks) + 1.2, 1.9 + 0.24 * len(order))
+    for axes, task in zip(figure.subplots(1, len(tasks), sharey=True, squeeze=False)[0], tasks, strict=True):
+        draw_task(axes, variants[variants["task"] == task], order)
+        base = frame[(frame["task"] == task) & (frame["variant"] == RECOMMENDED)]
+        axes.set_title(
+            f"{TASK_NAMES[task]}\n(recommended: {base['mean_reward'].mean():.2f})".replace("-0", "−0")
+        )
+    figure.axes[0].set_yticks(range(len(order)), order)
+    figure.axes[0].set_ylim(len(order) - 0.5, -0.5)
     handles = [
-        Line2D([], [], color=colour, marker=marker, label=name, lw=3.0 if name == RECOMMENDED else 1.0)
-        for name, (colour, marker) in known.items()
-        if name in shown
+        Line2D([], [], color=colour, marker=marker, label=label)
+        for colour, marker, label in VERDICTS.values()
     ]
-    figure.legend(handles=handles, loc="outside right upper", frameon=False, fontsize=8)
+    figure.legend(handles=handles, loc="outside upper center", ncols=len(handles), frameon=False)
+    seeds = count_in_words(frame.groupby("task")["seed"].nunique())
+    add_caption(
+        figure,
+        f"With {DRAWN_BUDGET:.0%} of the rollouts in the task's file; sorted by {TASK_NAMES[tasks[0]]}.\n"
+        f"{means_in_words(f'{seeds}, paired by seed')}",
+    )
     figure.savefig(file)
 
 
-def draw_rewards(axes: Axes, rows: Rows, task: str) -> None:
-    """Mean reward over seeds against simulator steps, a line a variant."""
-    for variant, (colour, marker) in styles().items():
-        points = []
-        for budget in names(rows, "budget"):
-            chosen = select(rows, task, variant, budget)
-            if chosen:
-                points.append([numbers(chosen, name).mean() for name in ("steps_per_period", "mean_reward")])
-        if points:
-            steps, rewards = np.array(points).T
-            bold = variant == RECOMMENDED
-            axes.plot(
-                steps, rewards, color=colour, marker=marker, lw=3.0 if bold else 1.0,
-                ms=7 if bold else 4.5, zorder=3 if bold else 2,
-            )  # fmt: skip
-    axes.set_xscale("log")
-    ticks = [
-        numbers(select(rows, task, RECOMMENDED, budget), "steps_per_period").mean()
-        for budget in names(rows, "budget")
-    ]
-    axes.set_xticks(ticks, [f"{tick:.0f}" for tick in ticks])
-    axes.set_xticks([], minor=True)
-    axes.set_xlim(0.6 * min(ticks), 1.3 * max(ticks))
-    axes.set(title=task, xlabel="simulator steps per control period", ylabel="mean reward")
-    axes.grid(alpha=0.3, which="both")
-
-
-def draw_differences(axes: Axes, rows: Rows, task: str) -> None:
-    """Each variant's difference to recommended at half the budget, with its 95 % interval over seeds."""
-    for place, (variant, (colour, marker)) in enumerate(styles().items()):
-        chosen = select(rows, task, variant, HALF)
-        if chosen:
-            mean, half = difference(chosen, select(rows, task, RECOMMENDED, HALF))
-            axes.errorbar(mean, place, xerr=half, color=colour, marker=marker, ms=5, capsize=3, lw=1.2)
-    axes.axvline(0.0, color="#000000", lw=1.0)
-    axes.xaxis.set_major_locator(MaxNLocator(4))
-    axes.set_xlabel("mean reward less recommended's,\nhalf the rollouts, 95 % interval over seeds")
+def draw_task(axes: Axes, variants: pd.DataFrame, order: list[str]) -> None:
+    """The differences of one task's variants, from top to bottom in the given order."""
+    axes.axvline(0.0, color="black", lw=1.0)
+    for place, variant in enumerate(order):
+        differences = variants[variants["variant"] == variant]["difference"]
+        if differences.empty:
+            axes.text(0.5, place, "not run", transform=axes.get_yaxis_transform(), ha="center", va="center",
+                      fontsize=9, color=GREY, style="italic")  # fmt: skip
+            continue
+        mean, half = differences.mean(), half_interval(differences)
+        colour, marker, _ = VERDICTS["better" if mean > half else "worse" if -mean > half else "open"]
+        axes.plot(differences, [place] * len(differences), ls="", marker=".", ms=5, color=colour, alpha=0.4)
+        axes.errorbar(mean, place, xerr=half, color=colour, marker=marker, ms=6, capsize=3, lw=1.5)
+    axes.xaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))
+    axes.set_xlabel("difference in mean reward")
     axes.grid(alpha=0.3)
 
 
-def report(rows: Rows) -> list[str]:
-    """A table a budget: mean ± std over seeds, difference to recommended with its interval, and steps."""
-    tasks, lines = names(rows, "task"), []
-    for budget in names(rows, "budget"):
-        body = []
-        for variant in styles():
-            groups = [select(rows, task, variant, budget) for task in tasks]
-            if any(groups):
-                cells = [
-                    cell(group, select(rows, task, RECOMMENDED, budget), variant)
-                    for task, group in zip(tasks, groups, strict=True)
-                ]
-                body.append((variant, *(part for parts in cells for part in parts)))
-        head = [part for task in tasks for part in (task, "less recommended's", "steps")]
-        lines += [f"{float(budget):.0%} of the file's rollouts:", "", *table(("variant", *head), body), ""]
+def report(frame: pd.DataFrame) -> list[str]:
+    """A table a budget: mean reward, difference to the recommended planner, and simulator steps."""
+    tasks, lines = list(frame["task"].unique()), []
+    heads = [(f"{TASK_NAMES[task]}: mean reward", "difference", "simulator steps") for task in tasks]
+    head = ("planner variant", *(part for parts in heads for part in parts))
+    for budget, runs in with_differences(frame).groupby("budget"):
+        groups = dict(iter(runs.groupby(["variant", "task"])))
+        known = [variant for variant in planner_variants(PlannerConfig()) if variant in set(runs["variant"])]
+        body = [
+            (variant, *(part for task in tasks for part in cells(variant, groups.get((variant, task)))))
+            for variant in known
+        ]
+        lines += [f"{budget:.0%} of the rollouts in the task's file:", "", *table(head, body), ""]
     return [
         *lines,
-        "Mean reward, mean ± standard deviation over seeds; the difference is paired by seed, ± half its "
-        "95 % interval; steps are the planner's physics steps per control period.",
+        "Mean reward: mean ± standard deviation over seeds. Difference: to the recommended planner, paired "
+        "by seed, ± half its 95 % interval. Simulator steps: physics steps that planning spends in a control "
+        "period.",
     ]
 
 
-def cell(group: Rows, recommended: Rows, variant: str) -> tuple[str, str, str]:
+def cells(variant: str, runs: pd.DataFrame | None) -> tuple[str, str, str]:
     """Reward, difference and steps of one variant on one task, dashes where it was not run."""
-    if not group:
+    if runs is None:
         return "-", "-", "-"
-    rewards = numbers(group, "mean_reward")
-    less = "-"
-    if variant != RECOMMENDED:
-        mean, half = difference(group, recommended)
-        less = f"{mean:+.3f} ± {half:.3f}"
-    steps = numbers(group, "steps_per_period").mean()
-    return f"{rewards.mean():.3f} ± {rewards.std():.3f}", less, f"{steps:.0f}"
-
-
-def difference(group: Rows, recommended: Rows) -> tuple[float, float]:
-    """Mean reward less the recommended planner's on the same seeds, and half the 95 % interval."""
-    base = {row["seed"]: float(row["mean_reward"]) for row in recommended}
-    paired = np.array([[float(row["mean_reward"]) - base[row["seed"]]] for row in group])
-    mean, half = interval(paired)
-    return float(mean[0]), float(half[0])
-
-
-def names(rows: Rows, column: str) -> list[str]:
-    """What stands in a column, in the rows' order."""
-    return list(dict.fromkeys(row[column] for row in rows))
-
-
-def select(rows: Rows, task: str, variant: str, budget: str | float) -> Rows:
-    """The rows of one variant on one task at one budget, a row a seed."""
-    wanted = (task, variant, float(budget))
-    return [row for row in rows if (row["task"], row["variant"], float(row["budget"])) == wanted]
-
-
-def numbers(rows: Rows, column: str) -> Array:
-    """A column as numbers, (rows,)."""
-    return np.array([float(row[column]) for row in rows])
+    rewards, differences = runs["mean_reward"], runs["difference"]
+    difference = f"{differences.mean():+.3f} ± {half_interval(differences):.3f}"
+    return (
+        f"{rewards.mean():.3f} ± {rewards.std(ddof=0):.3f}",
+        "-" if variant == RECOMMENDED else difference,
+        f"{runs['steps_per_period'].mean():.0f}",
+    )

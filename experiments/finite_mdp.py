@@ -1,6 +1,6 @@
 """Exact model predictive control in Markov decision processes of a few states (`docs/bounds.md`).
 
-All functions take many processes at once: `...` in the shapes below stands for the same leading axes
+All functions take many processes at once: `...` in the shapes stands for the same leading axes
 everywhere. Expectations are sums and values come from linear solves, so that results are exact up to
 rounding.
 """
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from polo_ros.arrays import Array
 
 Actions = NDArray[np.intp]
-# by how much, relative to the values, an action must be better for policy iteration to change to it
+# policy iteration changes to an action that is better by more than this, relative to the values
 _TIE = 1e-12
 
 
@@ -60,7 +60,7 @@ class MDP:
         return solve(self.discount * transitions, rewards)
 
     def optimal_values(self) -> Array:
-        """V*, (..., S), by policy iteration, which ends after finitely many policies."""
+        """V*, (..., S), by policy iteration."""
         policy = self.rewards.argmax(axis=-1)
         while True:
             values = self.policy_values(policy)
@@ -110,8 +110,9 @@ def best_plan(mdp: MDP, terminal: Array, horizon: int) -> Actions:
 def mpc_values(mdp: MDP, terminal: Array, horizon: int, executed: int = 1) -> Array:
     """The value, (..., S), of planning `horizon` steps ahead and replanning after `executed` of them.
 
-    The controller's action depends on the state and on the stage within the plan. Of the linear system
-    over both, all stages but the first are eliminated: what `executed` steps earn, and where they lead.
+    The controller's action depends on the state and on the stage within the plan. All stages but the first
+    are eliminated from the linear system over both: what remains are the rewards of `executed` steps and
+    the transitions over them.
 
     Args:
       mdp: S states.
@@ -129,7 +130,7 @@ def mpc_values(mdp: MDP, terminal: Array, horizon: int, executed: int = 1) -> Ar
 
 
 def residual(mdp: MDP, values: Array, steps: int = 1) -> Array:
-    """η = max over states of V − BⁿV, (...): by how much V claims more than n steps can show."""
+    """η = max over states of V − BⁿV, (...): how far V exceeds its n-step backup."""
     backed = values
     for _ in range(steps):
         backed = mdp.backup(backed)
@@ -140,8 +141,8 @@ def residual(mdp: MDP, values: Array, steps: int = 1) -> Array:
 def lower_envelope(mdp: MDP, values: Array, sweeps: int = 50) -> Array:
     """Values V ≤ BV below the given ones, (..., S) to (..., S).
 
-    V ← min(V, BV) comes down to the largest such V at the rate γ a sweep; what is missing after some is
-    taken off everywhere, since B(V − c) = BV − γc.
+    V ← min(V, BV) converges to the largest such V at the rate γ per sweep. What is missing after the given
+    number of sweeps is subtracted from all states: B(V − c) = BV − γc.
     """
     for _ in range(sweeps):
         values = np.minimum(values, mdp.backup(values))
@@ -168,7 +169,7 @@ def random_transitions(rng: np.random.Generator, shape: tuple[int, ...], slip: f
 def detour_chain(
     horizon: int, executed: int, discount: float, error: float, bait: float
 ) -> tuple[MDP, Array]:
-    """The chain on which replanning after n of H steps loses all that the bound 2γ^H ε / (1 − γⁿ) allows.
+    """The chain on which replanning after n of H steps attains the bound 2γ^H ε / (1 − γⁿ).
 
     In state 0, action 0 takes a detour of n steps back to state 0 and earns `bait`; action 1 goes along
     states 1 … H to the goal H, the only other reward. Elsewhere both actions do the same. V̂ is ε too low
@@ -189,10 +190,10 @@ def detour_chain(
     following = np.arange(1, count + 1) % count
     following[horizon] = horizon
     transitions[np.arange(count), :, following] = 1.0
-    # the detour's other states stand after the goal; with n = 1 there are none
+    # the detour's other states come after the goal; with n = 1 there are none
     transitions[0, 0] = np.eye(count)[(horizon + 1) % count]
     rewards[0, 0] = bait
-    # going costs nothing, so that a detour loses (1 − γⁿ) γ^H of the goal's value, here 2γ^H ε
+    # moving costs nothing, so that a detour loses (1 − γⁿ) γ^H of the goal's value, here 2γ^H ε
     goal = 2.0 * error / (1.0 - discount**executed)
     rewards[horizon] = (1.0 - discount) * goal
     mdp = MDP(transitions, rewards, discount)

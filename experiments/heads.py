@@ -2,24 +2,28 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import mujoco
 import numpy as np
-from matplotlib.figure import Figure
+import pandas as pd
 
-from experiments.configurations import CASES, QUICK_STEPS
+from experiments import style
+from experiments.configurations import CONFIGURATIONS, QUICK_STEPS
 from experiments.experiment import Experiment, Row
-from experiments.statistics import interval
-from experiments.training_cache import lived
+from experiments.statistics import half_interval
+from experiments.style import draw_means, new_figure
+from experiments.training_cache import run_episode
 from polo_ros.agent.scores import longest_run
 from polo_ros.files import share_path, write_atomically
 from polo_ros.parameters.markdown import table
 
-CASE = "getup-weak"
+CONFIGURATION = "getup_fifth_torque"
 SCALES = (0.5, 1.0, 1.5, 2.0)
 HORIZONS = (16, 32)
 SEEDS = 3
-METHODS = {"mpc": "#7a828c", "polo": "#2a78d6"}
+# with the shift that sets them side by side in the picture
+METHODS = {"mpc": -0.015, "polo": 0.015}
 
 
 def humanoid(scale: float, folder: Path) -> Path:
@@ -51,15 +55,19 @@ class Heads(Experiment):
             for method in METHODS
         ]
 
+    def training(self, job: Row) -> str:
+        """That of the nominal humanoid, for planning with its value function."""
+        return CONFIGURATION if job["method"] == "polo" else ""
+
     def run(self, job: Row, quick: bool, folder: Path) -> Sequence[Row]:
-        """One life; the value function is that of the nominal humanoid, trained where there is none yet."""
-        case = CASES[CASE]
-        valued = job["method"] == "polo"
-        value = case.value(folder / CASE, quick) if valued else None
-        changes = case.planning(job["horizon"], valued) | {
+        """One episode without learning; the value function is the nominal humanoid's."""
+        configuration, training = CONFIGURATIONS[CONFIGURATION], self.training(job)
+        value = configuration.training(folder / training, quick).value if training else None
+        changes = configuration.planning(job["horizon"], with_value=bool(training)) | {
             "model_path": str(humanoid(job["head_scale"], folder))
         }
-        episode = lived(case.settings(changes), value, job["seed"], QUICK_STEPS if quick else case.steps)
+        steps = QUICK_STEPS if quick else configuration.evaluation_steps
+        episode = run_episode(configuration.settings(changes), value, job["seed"], steps)
         rewards = episode.rewards
         return [
             {
@@ -69,47 +77,49 @@ class Heads(Experiment):
             }
         ]
 
-    def fixed(self, quick: bool) -> str:
-        """What the runs share."""
-        return f"{CASE}: {CASES[CASE]}"
+    def fixed(self, quick: bool) -> Mapping[str, Any]:
+        """The configuration of training and evaluation."""
+        return {CONFIGURATION: CONFIGURATIONS[CONFIGURATION]}
 
-    def draw(self, rows: Sequence[Mapping[str, str]], folder: Path) -> None:
+    def draw(self, frame: pd.DataFrame, folder: Path) -> None:
         """Mean reward against the head's size, a panel for each horizon."""
-        horizons = sorted({int(row["horizon"]) for row in rows})
-        figure = Figure(figsize=(4.2 * len(horizons), 3.4), dpi=120, layout="constrained")
+        horizons = sorted(frame["horizon"].unique())
+        figure = new_figure(4.5 * len(horizons), 4.1)
         panels = figure.subplots(1, len(horizons), sharey=True, squeeze=False)[0]
         for axes, horizon in zip(panels, horizons, strict=True):
-            for method, colour in METHODS.items():
-                found = points(rows, method, horizon)
-                mean, half = np.array([spread(found[scale]) for scale in sorted(found)]).T
-                axes.errorbar(sorted(found), mean, half, color=colour, label=method, marker="o", capsize=3)
-            axes.set(title=f"H = {horizon}", xlabel="head radius, times the nominal 0.09 m")
+            for method, shift in METHODS.items():
+                chosen = frame[(frame["horizon"] == horizon) & (frame["method"] == method)]
+                chosen = chosen.assign(place=chosen["head_scale"] + shift)
+                draw_means(axes, chosen, "place", "mean_reward", style.METHODS[method])
+            axes.axvline(
+                1.0, color=style.GREEN, lw=1, ls=":", label="the head that the value was learned with"
+            )
+            axes.set(title=f"H = {horizon}", xlabel="radius of the head, as a multiple of 0.09 m")
+            axes.set_xticks(sorted(frame["head_scale"].unique()))
             axes.grid(alpha=0.3)
-            axes.legend(frameon=False)
-        panels[0].set_ylabel("mean reward")
+        panels[0].set_ylabel("mean reward of an episode")
+        title = f"{style.CONFIGURATION_NAMES[CONFIGURATION]}: one value function, heads of other sizes"
+        style.add_legend(figure, panels[0], title)
+        seeds = style.count_in_words(frame.groupby(["horizon", "method", "head_scale"])["seed"].nunique())
+        style.add_caption(
+            figure,
+            style.means_in_words(seeds),
+        )
         figure.savefig(folder / f"{self.name}.png")
 
-    def report(self, rows: Sequence[Mapping[str, str]]) -> list[str]:
+    def report(self, frame: pd.DataFrame) -> list[str]:
         """Mean reward of every point."""
-        lines = []
-        for horizon in sorted({int(row["horizon"]) for row in rows}):
-            for method in METHODS:
-                for scale, rewards in sorted(points(rows, method, horizon).items()):
-                    mean, half = spread(rewards)
-                    lines.append((horizon, method, f"{scale:g}", len(rewards), f"{mean:.3f} ± {half:.3f}"))
-        return table(("horizon", "method", "head", "seeds", "mean reward (95 %)"), lines)
-
-
-def points(rows: Sequence[Mapping[str, str]], method: str, horizon: int) -> dict[float, list[float]]:
-    """The mean rewards of all seeds by the head's scale."""
-    found: dict[float, list[float]] = {}
-    for row in rows:
-        if (row["method"], int(row["horizon"])) == (method, horizon):
-            found.setdefault(float(row["head_scale"]), []).append(float(row["mean_reward"]))
-    return found
-
-
-def spread(rewards: Sequence[float]) -> tuple[float, float]:
-    """Mean and half the 95 % interval; no interval of one seed."""
-    mean, half = interval(np.array(rewards)[:, None])
-    return float(mean[0]), float(half[0])
+        groups = frame.groupby(["horizon", "method", "head_scale"])["mean_reward"]
+        points = groups.agg(["count", "mean", half_interval])
+        lines = [
+            (
+                horizon, style.METHODS[method].label, f"{scale:g}", f"{point['count']:.0f}",
+                f"{point['mean']:.3f} ± {point['half_interval']:.3f}",
+            )
+            for (horizon, method, scale), point in points.iterrows()
+        ]  # fmt: skip
+        head = (
+            "horizon H, in steps", "planner", "radius of the head, as a multiple of 0.09 m", "seeds",
+            "mean reward ± half its 95 % interval",
+        )  # fmt: skip
+        return table(head, lines)

@@ -1,4 +1,4 @@
-"""How much of a planar world a mass has been to: an occupancy grid made from the model itself."""
+"""An occupancy grid of a planar world, computed from its model: which cells a mass has visited."""
 
 import mujoco
 import numpy as np
@@ -8,31 +8,30 @@ from scipy import ndimage
 from polo_ros.arrays import Array, Mask
 from polo_ros.errors import PoloError
 
-# the point mass's worlds lie on this grid: their walls, 0.25 m thick, and corridors are one cell wide
+# edge of a cell in m; walls and corridors of the point mass's worlds are one cell wide
 CELL = 0.25
-# the way from a cell's centre to the next is tried at this many places; odd, so that centres are among them
-TRIALS_PER_CELL = 5
+# positions per cell and axis at which collisions are checked; odd, so that centres are among them
+CHECKS_PER_CELL = 5
 
 
 class OccupancyGrid:
     """The free cells of a model's plane and which of them were visited.
 
-    A cell is free if the mass fits there, its own centre on the cell's, and can come there from the
-    start. Both are asked of MuJoCo's collision detection, so that the grid follows from the MJCF's geoms,
-    whatever their shapes. Cells are squares that span the walls' bounding box; the first index counts
-    along x, the second along y.
+    A cell is free if the mass touches nothing at the cell's centre and can reach it from the start. MuJoCo's
+    collision detection decides both, so that walls may have any shape. The cells are squares and cover the
+    walls' bounding box; the first index counts along x, the second along y.
 
     Args:
-      model: whose first two joints slide the mass along the world's x and y.
-      start: (2,), a place of the mass, in m.
-      cell: the cells' edge, in m.
+      model: its first two joints slide the mass along the world's x and y axes.
+      start: (2,), the position of the mass, in m.
+      cell: the edge of a cell, in m.
 
     Attributes:
       low: (2,), the corner of the first cell, in m.
-      free, visited: (cells along x, cells along y); no cell is visited that is not free.
+      free, visited: (cells along x, cells along y); visited cells are free.
 
     Raises:
-      PoloError: a model of another kind or without walls, or no free cell around the start.
+      PoloError: the model is of another kind or has no walls, or no free cell is around the start.
     """
 
     def __init__(self, model: mujoco.MjModel, start: Array, cell: float = CELL) -> None:
@@ -43,12 +42,12 @@ class OccupancyGrid:
         shape = np.ceil((high - low) / cell - 1e-6).astype(int)
         self.cell = cell
         self.low = (low + high - shape * cell) / 2
-        fits = _fits(model, data, self._grid_points(shape, TRIALS_PER_CELL))
-        begin = np.floor((start - self.low) / cell * TRIALS_PER_CELL).astype(int)
+        fits = _fits(model, data, self._grid_points(shape, CHECKS_PER_CELL))
+        begin = np.floor((start - self.low) / cell * CHECKS_PER_CELL).astype(int)
         region, _ = ndimage.label(fits)
         inside = _within(begin, fits.shape).all()
         reached: Mask = fits & (region == region[tuple(begin)]) if inside else np.zeros_like(fits)
-        middle = slice(TRIALS_PER_CELL // 2, None, TRIALS_PER_CELL)
+        middle = slice(CHECKS_PER_CELL // 2, None, CHECKS_PER_CELL)
         self.free: Mask = reached[middle, middle]
         if not self.free.any():
             raise PoloError(f"no free cell of {cell} m can be reached from {start}; start between the walls")
@@ -88,14 +87,14 @@ def _within(indices: NDArray[np.int64], shape: tuple[int, ...]) -> Mask:
 
 
 def _check_mass(model: mujoco.MjModel) -> None:
-    """Raises PoloError where the first two joints are no slides of one body along x and y."""
+    """Raise PoloError unless the two joints slide one body along x and y."""
     slides = model.njnt == 2 and (model.jnt_type == mujoco.mjtJoint.mjJNT_SLIDE).all()
     if not slides or model.jnt_bodyid[0] != model.jnt_bodyid[1] or (model.jnt_axis != np.eye(3)[:2]).any():
         raise PoloError("an occupancy grid needs a model of one mass that slides along x and then y")
 
 
 def _bounds(model: mujoco.MjModel, data: mujoco.MjData) -> tuple[Array, Array]:
-    """The corners of the bounding box of everything fixed that can be run into, each (2,)."""
+    """The corners of the bounding box of all fixed geoms that collide, each (2,)."""
     fixed = (model.body_weldid[model.geom_bodyid] == 0) & ((model.geom_contype | model.geom_conaffinity) > 0)
     walls = fixed & (model.geom_type != mujoco.mjtGeom.mjGEOM_PLANE)
     if not walls.any():
@@ -107,7 +106,7 @@ def _bounds(model: mujoco.MjModel, data: mujoco.MjData) -> tuple[Array, Array]:
 
 
 def _fits(model: mujoco.MjModel, data: mujoco.MjData, points: Array) -> Mask:
-    """Whether the mass touches nothing with its centre at points, (..., 2) -> (...)."""
+    """Whether the mass touches nothing when its centre is at points, (..., 2) -> (...)."""
     at_zero = data.xpos[model.jnt_bodyid[0], :2] - data.qpos
     fits = np.empty(points.shape[:-1], dtype=bool)
     for index in np.ndindex(fits.shape):

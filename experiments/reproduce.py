@@ -1,39 +1,35 @@
 """`polo reproduce`: run an experiment's jobs on all cores, resumably, and write CSV, picture and report."""
 
-import csv
-import io
-import multiprocessing
-import os
-import signal
-import threading
+import json
+import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import asdict
+from functools import partial
 from pathlib import Path
-from typing import Any
 
-import torch
+import pandas as pd
 from tqdm import tqdm
 
 from experiments import experiment
 from experiments.experiment import Experiment, Row
-from polo_ros.errors import PoloError
+from experiments.parallel import run_jobs, worker_processes
+from experiments.results_file import ResultsFile
 from polo_ros.files import write_atomically
 
-# between looks for an interruption, in s
-POLL_PERIOD = 0.5
-# what every row tells about its job, in s
+# columns of every row: the time that its job took, in s
 TIMES = ("wall_time", "cpu_time")
+# between updates of the progress bar, in s: on a terminal, and in a file
+BAR_PERIODS = (0.1, 60.0)
 
 
 def reproduce(name: str, quick: bool, out: Path, workers: int = 0) -> list[str]:
-    """Run what the CSV file lacks, then draw and report all of it.
+    """Run the jobs that the CSV file lacks, then draw and report all of it.
 
     Args:
       name: of the experiment.
-      quick: a size that takes minutes.
+      quick: a size of seconds.
       out: folder for NAME.csv, pictures and NAME.md.
       workers: processes, each on one thread; 0 for one per core.
 
@@ -44,174 +40,89 @@ def reproduce(name: str, quick: bool, out: Path, workers: int = 0) -> list[str]:
       PoloError: an unknown name, a CSV file of other columns or settings, or a worker that died.
     """
     chosen = experiment(name)
-    rows = complete(chosen, quick, out / f"{name}.csv", workers)
-    chosen.draw(rows, out)
-    lines = [*chosen.report(rows), "", cost(rows, chosen)]
+    with worker_processes(workers):
+        frame = complete(chosen, quick, out / f"{name}.csv")
+    chosen.draw(frame, out)
+    lines = [*chosen.report(frame), "", cost(frame, chosen)]
     write_atomically(out / f"{name}.md", ("\n".join(lines) + "\n").encode())
     return lines
 
 
-def complete(chosen: Experiment, quick: bool, file: Path, workers: int = 0) -> list[Row]:
-    """Run the jobs that a CSV file lacks; it is replaced as a whole after each, rows in the jobs' order.
+def complete(chosen: Experiment, quick: bool, file: Path) -> pd.DataFrame:
+    """Run the jobs that a CSV file lacks; the file is complete after each of them.
 
     Args:
-      chosen, quick, workers: as for `reproduce`.
-      file: the CSV file; it is begun where there is none.
+      chosen, quick: as for `reproduce`.
+      file: the CSV file; it is created where there is none.
 
     Returns:
-      The rows of all jobs, as the file writes them, in the jobs' order.
+      The rows of all jobs, in the jobs' order.
 
     Raises:
       PoloError: as for `reproduce`.
     """
-    if workers < 0:
-        raise PoloError(f"workers must be at least 1, or 0 for one per core, not {workers}")
-    columns = (*chosen.settings, *chosen.results, *TIMES)
-    command = f"polo reproduce {chosen.name}{' --quick' if quick else ''}"
-    header = "; ".join(filter(None, (f"# {command}", chosen.fixed(quick))))
-    rows = read_rows(file, header, columns) if file.exists() else []
-    jobs = {key(chosen, job): job for job in chosen.jobs(quick)}
-    order = {name: index for index, name in enumerate(jobs)}
-    done = jobs.keys() & {key(chosen, row) for row in rows}
-    missing = [job for name, job in jobs.items() if name not in done]
-    write_rows(file, header, columns, rows)
-    # the mean rate: jobs end in bursts, one a worker
-    bar = tqdm(total=len(jobs), initial=len(done), unit="job", desc=chosen.name, smoothing=0)
-    # a fresh interpreter a worker: forked ones would share torch's threads
-    context = multiprocessing.get_context("spawn")
-    count = max(1, min(workers or len(os.sched_getaffinity(0)), len(missing)))
-    with (
-        bar,
-        deferred_interrupts() as seen,
-        ProcessPoolExecutor(count, context, initializer=begin_worker) as pool,
-    ):
-        futures = [pool.submit(timed, chosen, job, quick, file.parent) for job in missing]
-        try:
-            for future in ended(futures, seen):
-                rows += [{name: text(row[name]) for name in columns} for row in future.result()]
-                # jobs of an earlier version stay, at the end
-                rows.sort(key=lambda row: order.get(key(chosen, row), len(order)))
-                write_rows(file, header, columns, rows)
-                bar.update()
-        except BrokenProcessPool:
-            raise PoloError(
-                f"a process of {command} died, perhaps for want of memory; "
-                "run the command again to go on, with fewer --workers"
-            ) from None
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            for worker in multiprocessing.active_children():
-                worker.terminate()
-            raise
-    return [row for row in rows if key(chosen, row) in order]
+    results = ResultsFile(file, header(chosen, quick), chosen.settings, (*chosen.results, *TIMES))
+    jobs = chosen.jobs(quick)
+    missing = results.missing(jobs)
+    if not missing:
+        print(f"polo reproduce {chosen.name}: already complete, nothing run", file=sys.stderr)
+        return results.frame(jobs)
+    results.write()  # before hours of computing, in case it cannot be written
+    run = partial(timed, chosen, quick, file.parent)
+    bar = tqdm(
+        total=len(jobs), initial=len(jobs) - len(missing), unit="job", desc=chosen.name,
+        mininterval=BAR_PERIODS[not sys.stderr.isatty()], smoothing=0,  # the mean rate
+    )  # fmt: skip
+    with bar:
+        for stage in stages(chosen, missing):
+            with closing(run_jobs(run, stage)) as found:
+                for rows in found:
+                    results.add(rows, jobs)
+                    bar.update()
+    return results.frame(jobs)
 
 
-@contextmanager
-def deferred_interrupts() -> Iterator[list[int]]:
-    """Collect the signals of Ctrl-C instead of raising wherever they come.
+def header(chosen: Experiment, quick: bool) -> str:
+    """The first line of the CSV file: the command, and the settings that all jobs share as JSON."""
+    command = f"# polo reproduce {chosen.name}{' --quick' if quick else ''}"
+    fixed = chosen.fixed(quick)
+    # of objects JSON knows none: those here are dataclasses
+    return f"{command}; {json.dumps(fixed, default=asdict, sort_keys=True, ensure_ascii=False)}"
 
-    An exception that comes while the pool's locks are taken would leave them so, and its end would be waited
-    for in vain.
+
+def stages(chosen: Experiment, jobs: Sequence[Row]) -> tuple[list[Row], list[Row]]:
+    """The jobs in two stages, so that every training runs once.
+
+    The first has one job of each training, then those that need none; the second has the others.
     """
-    seen: list[int] = []
-    if threading.current_thread() is not threading.main_thread():
-        yield seen  # signals come to the main thread only
-        return
-    before = signal.signal(signal.SIGINT, lambda number, _: seen.append(number))
-    try:
-        yield seen
-    finally:
-        signal.signal(signal.SIGINT, before)
+    first: dict[str, Row] = {}
+    independent, second = [], []
+    for job in jobs:
+        name = chosen.training(job)
+        if not name:
+            independent.append(job)
+        elif name in first:
+            second.append(job)
+        else:
+            first[name] = job
+    return [*first.values(), *independent], second
 
 
-def ended(futures: Sequence[Future[Any]], seen: Sequence[int]) -> Iterator[Future[Any]]:
-    """The futures as they end; of those that end together, the ones with results come first.
-
-    Raises:
-      KeyboardInterrupt: a signal was seen; here no lock is taken.
-    """
-    waiting = set(futures)
-    while waiting:
-        if seen:
-            raise KeyboardInterrupt
-        done, waiting = wait(waiting, POLL_PERIOD, FIRST_COMPLETED)
-        # whoever stops at a failure has lost no result by then
-        yield from sorted(done, key=lambda future: future.exception() is not None)
-
-
-def begin_worker() -> None:
-    """Use one thread, leave Ctrl-C to the parent, and end when it does."""
-    torch.set_num_threads(1)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=end_with_parent, daemon=True).start()
-
-
-def end_with_parent() -> None:
-    """End this process once its parent has, however that was killed."""
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-    parent.join()
-    os._exit(1)
-
-
-def timed(chosen: Experiment, job: Row, quick: bool, folder: Path) -> list[Row]:
-    """A job's whole rows: settings, results and the time they took."""
+def timed(chosen: Experiment, quick: bool, folder: Path, job: Row) -> list[Row]:
+    """A job's whole rows: settings, results and the time that they took."""
     wall, cpu = time.perf_counter(), time.process_time()
     found = chosen.run(job, quick, folder)
     times = dict(zip(TIMES, (time.perf_counter() - wall, time.process_time() - cpu), strict=True))
     return [{**job, **row, **times} for row in found]
 
 
-def key(chosen: Experiment, row: Row) -> tuple[str, ...]:
-    """What identifies a row's job, as the CSV file writes it."""
-    return tuple(text(row[name]) for name in chosen.settings)
-
-
-def text(value: object) -> str:
-    """A value as the CSV file writes it: floats to six significant digits."""
-    return f"{value:.6g}" if isinstance(value, float) else str(value)
-
-
-def read_rows(file: Path, header: str, columns: Sequence[str]) -> list[Row]:
-    """The rows of an earlier run.
-
-    Raises:
-      PoloError: the file is of other columns or settings, or a row is incomplete.
-    """
-    first, *rest = file.read_text(encoding="utf-8").splitlines() or [""]
-    reader = csv.DictReader(rest)
-    rows: list[Row] = list(reader)
-    if tuple(reader.fieldnames or ()) != tuple(columns):
-        raise PoloError(f"{file} has other columns than this version writes; give another --out")
-    if first != header:
-        raise PoloError(f"{file} was begun with other settings ({first}); give another --out")
-    for row in rows:
-        if None in row or None in row.values():
-            raise PoloError(f"{file} has an incomplete row; remove its job's rows to run that job again")
-    return rows
-
-
-def write_rows(file: Path, header: str, columns: Sequence[str], rows: Sequence[Mapping[str, str]]) -> None:
-    """Replace the CSV file as a whole, so that whoever stops this finds whole rows only.
-
-    Raises:
-      PoloError: the file could not be written.
-    """
-    stream = io.StringIO()
-    stream.write(f"{header}\n")
-    writer = csv.DictWriter(stream, columns, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    write_atomically(file, stream.getvalue().encode())
-
-
-def cost(rows: Sequence[Row], chosen: Experiment) -> str:
+def cost(frame: pd.DataFrame, chosen: Experiment) -> str:
     """One line on the time that the jobs took."""
-    jobs = {key(chosen, row): row for row in rows}.values()
-    wall, cpu = (sum(float(row[name]) for row in jobs) for name in TIMES)
-    return f"{len(jobs)} jobs took {duration(wall)} of wall time and {duration(cpu)} of CPU time."
+    jobs = frame.drop_duplicates(list(chosen.settings))
+    wall, cpu = (duration(jobs[name].sum()) for name in TIMES)
+    return f"{len(jobs)} jobs took {wall} of wall time and {cpu} of CPU time."
 
 
 def duration(seconds: float) -> str:
-    """A time to read, of two digits or more."""
+    """A time in s or minutes, to three significant digits or a tenth of a minute."""
     return f"{seconds:.3g} s" if seconds < 100.0 else f"{seconds / 60.0:.1f} minutes"

@@ -1,8 +1,8 @@
-"""Worst cases of model predictive control found by search, against what bounds allow (`docs/bounds.md`).
+"""Worst cases of model predictive control, found by search, and the bounds on them (`docs/bounds.md`).
 
 A potential Φ added to values (`MDP.shaped`) changes no decision and no loss. With Φ = −V*, every process
-becomes one whose optimal values are 0 and whose rewards are its advantages Q* − V*; then V̂ is its own
-error, and losses scale with it. So the search needs to look at such processes with ε = 1 alone.
+becomes one whose optimal values are 0 and whose rewards are its advantages Q* − V*; then V̂ equals its
+error, and losses are proportional to it. So the search is restricted to such processes with ε = 1.
 """
 
 from collections.abc import Callable
@@ -20,7 +20,7 @@ TOLERANCE = 1e-9
 
 @dataclass(frozen=True)
 class Case:
-    """Processes with values to plan with.
+    """Processes, each with a terminal value to plan with.
 
     Attributes:
       mdp: (...) processes.
@@ -44,13 +44,13 @@ class Case:
 
 @dataclass(frozen=True)
 class Claim:
-    """What is said about a controller that plans with V̂.
+    """A bound on the loss of a controller that plans with V̂.
 
     Attributes:
-      title: the bound, to read.
-      limit: the loss allowed, (...), of cases and the horizon.
+      title: the bound in words and symbols.
+      limit: the largest loss that it allows, (...), for cases and a horizon.
       whole_plan: the controller executes all of its plan before it replans, not one step.
-      envelope: it is said of V̂ ≤ BV̂ only.
+      envelope: it assumes V̂ ≤ BV̂.
     """
 
     title: str
@@ -59,10 +59,10 @@ class Claim:
     envelope: bool = False
 
     def ratios(self, case: Case, horizon: int) -> Array:
-        """Loss over bound, (...): the worst start state's loss V* − V^π over what is allowed."""
+        """Loss over bound, (...): the loss V* − V^π of the worst start state over the limit."""
         values = mpc_values(case.mdp, case.terminal, horizon, horizon if self.whole_plan else 1)
         loss = (case.optimal - values).max(axis=-1)
-        # an exact V̂ is allowed no loss, and has none but rounding
+        # an exact V̂ has limit 0 and no loss but rounding
         ratios: Array = loss / np.maximum(self.limit(case, horizon), TOLERANCE)
         return ratios
 
@@ -97,12 +97,12 @@ CLAIMS = {
 
 
 @dataclass(frozen=True)
-class Found:
-    """What a search came to.
+class SearchResult:
+    """The result of a search.
 
     Attributes:
-      random: (n,), the ratios of the random processes that it began with.
-      worst: the largest ratio of all.
+      random: (n,), the ratios of the random processes at its start.
+      worst: the largest ratio found.
       tried: the number of processes.
       violations: how many of them exceed the bound.
     """
@@ -115,16 +115,16 @@ class Found:
 
 @dataclass(frozen=True)
 class Search:
-    """Random search, then local improvement of the worst by random changes.
+    """Random search, then random changes of the worst cases that make them worse.
 
     Attributes:
       states, actions: S and A.
       discount: γ.
       slip: as for `random_transitions`.
-      candidates: random processes to begin with.
-      parents: how many of them are improved.
-      children: changed copies of each parent a round; the worst of parent and children stays.
-      rounds: of improvement.
+      candidates: the number of random processes.
+      parents: the number of worst ones that are changed.
+      children: changed copies of each parent in a round; the worst of parent and children is kept.
+      rounds: the number of rounds of changes.
     """
 
     states: int
@@ -136,7 +136,7 @@ class Search:
     children: int = 8
     rounds: int = 200
 
-    def run(self, claim: Claim, horizon: int, seed: int) -> Found:
+    def run(self, claim: Claim, horizon: int, seed: int) -> SearchResult:
         """Search for the largest ratio of loss to bound."""
         rng = np.random.default_rng(seed)
         case = self.random_cases(claim, horizon, rng)
@@ -152,15 +152,15 @@ class Search:
             case = merged(case, family[best], grown[best] > ratios)
             ratios = np.maximum(grown[best], ratios)
         worst = case[ratios.argmax()]
-        # V* anew, by policy iteration
+        # with V* computed again, by policy iteration
         again = claim.ratios(Case(worst.mdp, worst.mdp.optimal_values(), worst.terminal), horizon)
         tried = self.candidates + self.rounds * self.children * self.parents
-        return Found(random, float(again), tried, violations)
+        return SearchResult(random, float(again), tried, violations)
 
     def random_cases(self, claim: Claim, horizon: int, rng: np.random.Generator) -> Case:
-        """Processes without structure, with V̂ = V* ± ε in each state.
+        """Random processes with V̂ = V* ± ε in each state.
 
-        Rewards are of about the size γ^H ε, where such errors can mislead a plan.
+        Rewards are of the order of γ^H ε, where such errors change plans.
         """
         count = self.candidates
         transitions = random_transitions(rng, (count, self.states, self.actions, self.states), self.slip)
@@ -180,7 +180,7 @@ class Search:
         if claim.envelope:
             errors = lower_envelope(mdp, errors, sweeps=4)
         size = np.abs(errors).max(axis=-1, keepdims=True)
-        # an envelope that is V* up to rounding: no errors, and all actions as good
+        # an envelope that equals V* up to rounding: no errors, and all actions equally good
         size[size < TOLERANCE] = np.inf
         errors = errors / size
         mdp = MDP(transitions, advantages / size[..., None], self.discount)
@@ -194,7 +194,7 @@ class Search:
         fresh = random_transitions(rng, (*shape, self.actions, self.states), self.slip)
         drawn = (rng.random((*shape, self.actions)) < 0.1) & touched[0, ..., None]
         transitions = np.where(drawn[..., None], fresh, case.mdp.transitions)
-        # steps of all sizes: large ones to get about, small ones to come close to where the planner turns
+        # steps of all sizes: large ones explore, small ones approach the point where the plan changes
         step = 10.0 ** rng.uniform(-4.0, 0.5, (*shape[:-1], 1))
         # one advantage a state larger or smaller
         grown = step[..., None] * rng.standard_normal((*shape, self.actions))

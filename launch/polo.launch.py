@@ -1,7 +1,10 @@
-"""Starts the graph for a task: simulator, planner, learner, and what watches them.
+"""Starts the nodes for a task: simulator, planner, learner, and the viewers.
 
-Every argument has a description: `ros2 launch polo_ros polo.launch.py --show-args` is the manual.
+The package installs a copy of this file for each task, such as humanoid_getup.launch.py. A copy starts the
+task that it is named after; polo.launch.py takes the task as an argument. `--show-args` lists the arguments.
 """
+
+from pathlib import Path
 
 from launch import LaunchContext, LaunchDescription
 from launch.actions import DeclareLaunchArgument, ExecuteProcess, OpaqueFunction, SetEnvironmentVariable
@@ -11,7 +14,12 @@ from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
 from launch_ros.substitutions import FindPackageShare
 
-# the robot's topics, below the namespace, and those that have none; a bag of them replays a run
+from polo_ros.files import config_path
+
+# the task that the file is named after; "polo" is none
+NAME = Path(__file__).name.removesuffix(".launch.py")
+
+# Topics that a bag needs to replay a run: those in the robot's namespace, and those outside any namespace.
 RECORDED = (
     "clock|joint_states|odom|objects/[^/]+/odom|goal|(effort|position)_controller/commands|hardware/e_stop"
     "|experience|experience/schema|value_function/weights"
@@ -23,7 +31,7 @@ OWN_CLOCK = ("/clock", "clock")
 
 
 def argument(name: str, default: object, description: str) -> DeclareLaunchArgument:
-    """A launch argument."""
+    """A launch argument with a default."""
     return DeclareLaunchArgument(name, default_value=default, description=description)
 
 
@@ -37,18 +45,18 @@ def switch(name: str, default: object, description: str) -> DeclareLaunchArgumen
 def arguments() -> list[DeclareLaunchArgument]:
     """All launch arguments."""
     use_sim = LaunchConfiguration("use_sim")
-    config = PathJoinSubstitution([FindPackageShare("polo_ros"), "config", LaunchConfiguration("task")])
+    fixed = {} if NAME == "polo" else {"default_value": NAME, "choices": [NAME]}
     return [
-        DeclareLaunchArgument("task", description="Name of the task, as `polo tasks` lists it."),
+        DeclareLaunchArgument("task", description="Name of the task, as `polo tasks` lists it.", **fixed),
         switch("use_sim", "true", "Start the simulator; false where a robot's drivers take its place."),
         switch("use_sim_time", use_sim, "Take time from /clock, or from clock in the namespace."),
         switch(
             "lockstep", use_sim,
-            "The simulated world awaits each command, so that a seeded run repeats to the bit; false runs "
-            "in real time, as a robot does.",
+            "The simulation waits for each command, so that a seeded run repeats to the bit; false runs in "
+            "real time, as a robot does.",
         ),
         argument("namespace", "", "Namespace of all nodes and topics, such as robot1."),
-        argument("params_file", [config, ".yaml"], "ROS 2 parameter file of all nodes."),
+        argument("params_file", "", "ROS 2 parameter file of all nodes; empty for the task's own."),
         argument("model_path", "", "MJCF file in place of the task's own; empty for the params_file's."),
         argument(
             "weights_file", "",
@@ -70,8 +78,8 @@ def arguments() -> list[DeclareLaunchArgument]:
 def nodes(context: LaunchContext) -> list[Node]:
     """The package's nodes.
 
-    A function of the context only because a parameter that is given as "" would replace the parameter
-    file's: one that is left empty must not be passed at all.
+    A function of the context, because an empty argument stands for a default: passed on as it is, "" would
+    replace the value of the parameter file.
     """
 
     def text(name: str) -> ParameterValue:
@@ -90,14 +98,16 @@ def nodes(context: LaunchContext) -> list[Node]:
             name=name,
             namespace=LaunchConfiguration("namespace"),
             remappings=[OWN_CLOCK],
-            parameters=[LaunchConfiguration("params_file"), {**common, **parameters}],
+            parameters=[params_file, {**common, **parameters}],
             ros_arguments=["--log-level", LaunchConfiguration("log_level")],
             output="screen",
-            # the learner finishes its update and saves, the planner its plan
+            # s: time for the learner to finish its update and save, and for the planner to finish its plan
             sigterm_timeout="20",
             condition=condition,
         )
 
+    params_file = LaunchConfiguration("params_file").perform(context)
+    params_file = params_file or str(config_path(LaunchConfiguration("task").perform(context)))
     common = {"task": text("task"), "use_sim_time": flag("use_sim_time"), **given("model_path")}
     lockstep, weights_file = flag("lockstep"), given("weights_file")
     return [
@@ -109,7 +119,7 @@ def nodes(context: LaunchContext) -> list[Node]:
 
 
 def generate_launch_description() -> LaunchDescription:
-    """Arguments, environment, nodes, and the tools of ROS 2."""
+    """Arguments, environment, nodes, recorder and RViz."""
     namespace = LaunchConfiguration("namespace")
     localhost = SetEnvironmentVariable(
         "ROS_AUTOMATIC_DISCOVERY_RANGE",

@@ -56,6 +56,9 @@ def parser() -> argparse.ArgumentParser:
     evaluation.add_argument("--seeds", type=int, default=10, help="number of seeds (default: 10)")
     evaluation.add_argument("--steps", type=int, default=500, help="control periods a seed (default: 500)")
     evaluation.add_argument("--out", type=Path, help="folder for results (default: runs/TASK-evaluation)")
+    evaluation.add_argument(
+        "--animation", type=Path, metavar="FILE", help="write a moving picture of the first seed (.gif, .png)"
+    )
     evaluation.set_defaults(run=run_evaluate)
 
     # its options are those of `python -m experiments`, which prints their help
@@ -128,14 +131,14 @@ def run_train(options: argparse.Namespace) -> int:
 def run_evaluate(options: argparse.Namespace) -> int:
     """Act on each seed and print how many solved the task."""
     from polo_ros.agent.evaluation import evaluate
-    from polo_ros.learner.checkpoint import load_value
+    from polo_ros.learner.weights import load_value
 
     settings = settings_of(options)
     file = settings.planner_node.weights_file if options.weights is None else options.weights
     value = load_value(file, settings.task)[0] if file and not options.no_value else None
     seeds = range(options.first_seed, options.first_seed + options.seeds)
     out = options.out or Path("runs") / f"{options.task}-evaluation"
-    rows = evaluate(settings, value, seeds, options.steps, out)
+    rows = evaluate(settings, value, seeds, options.steps, out, options.animation)
     rewards = [float(row["mean_reward"]) for row in rows]
     print(
         f"{options.task}: {sum(row['solved'] for row in rows)} of {len(rows)} seeds solved, mean reward "

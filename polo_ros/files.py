@@ -1,4 +1,4 @@
-"""The package's own files, wherever it is installed, and writing files as a whole."""
+"""Finding the files that are installed with the package, and writing files atomically."""
 
 import contextlib
 import os
@@ -11,7 +11,7 @@ PACKAGE = "polo_ros"
 
 
 def share_folders() -> list[Path]:
-    """Candidate share folders, best first: colcon's, the source tree's, pip's."""
+    """The folders that may hold the package's files, in order of preference: colcon, source tree, pip."""
     prefixes = os.environ.get("AMENT_PREFIX_PATH", "").split(os.pathsep)
     colcon = [Path(prefix) / "share" / PACKAGE for prefix in prefixes if prefix]
     source = Path(__file__).resolve().parent.parent
@@ -54,7 +54,7 @@ def config_path(task: str) -> Path:
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file so that a reader, a crash or a full disk finds the old one or the new one whole.
+    """Write a file so that readers find the old or the new contents, also after a crash or a full disk.
 
     Raises:
       PoloError: the file could not be written; the old one is untouched.

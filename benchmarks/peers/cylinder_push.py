@@ -9,7 +9,7 @@ from judo import MODEL_PATH
 from judo.tasks import cylinder_push as judo_push
 
 from polo_ros.arrays import Array, Mask
-from polo_ros.tasks.task import Feature, Measure, RewardTerm, Task, View
+from polo_ros.tasks import Feature, Measure, RewardTerm, Task, View
 
 
 class CylinderPush(Task):

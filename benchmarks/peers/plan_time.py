@@ -19,10 +19,9 @@ from pathlib import Path
 
 import mujoco
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 
 from benchmarks.peers.peer import Peer, Sampler, Size
+from benchmarks.peers.plan_time_figure import draw
 from benchmarks.peers.problems import humanoid_getup
 from benchmarks.peers.roster import PEERS
 from benchmarks.planner_overhead import SIZES, WARM_UP, BareRollouts
@@ -135,38 +134,6 @@ def summary(
     return rows
 
 
-def draw(rows: Sequence[Mapping[str, str]], path: Path) -> None:
-    """Draw both ratios of every planner with quartiles."""
-    figure = Figure(figsize=(11, 4.5), layout="constrained")
-    FigureCanvasAgg(figure)
-    sizes = list(dict.fromkeys((row["rollouts"], row["horizon"]) for row in rows))
-    labels = {"over_ours": "time of a plan / time of ours", "over_bare": "time of a plan / its bare rollouts"}
-    for axes, ratio in zip(figure.subplots(1, 2, sharey=True), RATIOS, strict=True):
-        for index, size in enumerate(sizes):
-            chosen = [row for row in rows if (row["rollouts"], row["horizon"]) == size]
-            middle = np.array([float(row[ratio]) for row in chosen])
-            low, high = (
-                np.array([float(row[f"{ratio}_{end}"]) for row in chosen]) for end in ("low", "high")
-            )
-            places = np.arange(len(chosen)) + 0.25 * (index - (len(sizes) - 1) / 2)
-            axes.errorbar(
-                middle,
-                places,
-                xerr=(middle - low, high - middle),
-                fmt="o",
-                capsize=3,
-                label="K×H = " + "×".join(size),
-            )
-        axes.axvline(1.0, color="0.6", linewidth=1)
-        axes.set_xlabel(f"{labels[ratio]} (median, quartiles)")
-        axes.set_yticks(range(len(NAMES)), NAMES)
-        axes.grid(axis="x", alpha=0.3)
-    figure.axes[0].invert_yaxis()
-    figure.axes[1].legend()
-    figure.suptitle("Humanoid getup: one plan from the same states, interleaved")
-    figure.savefig(path, dpi=130)
-
-
 def main() -> None:
     """Measure every size; print, write and draw the ratios."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -183,7 +150,6 @@ def main() -> None:
         f"python -m benchmarks.peers.plan_time --rounds {options.rounds} --threads {options.threads} "
         f"--seed {options.seed} --sizes {' '.join(options.sizes)}"
     )
-    rows: list[dict[str, str]] = []
     with options.out.open("w", newline="") as file:
         file.write(f"# {command}\n")
         writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
@@ -192,7 +158,6 @@ def main() -> None:
             rollouts, horizon = map(int, text.split("x"))
             size = Size(rollouts, horizon, options.threads)
             found = summary(size, *measure(size, options.rounds, options.seed))
-            rows += found
             writer.writerows(found)
             file.flush()
             for row in found:
@@ -202,7 +167,7 @@ def main() -> None:
                     "its bare rollouts, physics error {physics_error}".format(**row),
                     flush=True,
                 )
-    draw(rows, options.out.with_suffix(".png"))
+    draw(options.out)
 
 
 if __name__ == "__main__":

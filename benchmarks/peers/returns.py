@@ -6,17 +6,16 @@ Every planner plans once a control period with K rollouts of H physics steps, fr
 a world that is its model; ours plans H - 1 steps, since it takes one more to know the terminal state. Tuning
 gives all our number of knots and, where they know it, our curve between them, tries the same grid of
 temperature and sigma for each on seeds of its own and takes the cell of the highest mean; evaluation then
-uses other seeds. An interrupted run goes on where it was.
+uses other seeds. An interrupted run continues with the jobs that are missing.
 """
 
 import argparse
 import itertools
-import multiprocessing
-import os
 import statistics
 import time
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +26,8 @@ from benchmarks.peers.problems import PROBLEMS
 from benchmarks.peers.returns_figure import draw
 from benchmarks.peers.roster import PEERS
 from experiments.experiment import Row
-from experiments.reproduce import begin_worker, read_rows, text, write_rows
+from experiments.parallel import run_jobs, worker_processes
+from experiments.results_file import ResultsFile, text
 from polo_ros.agent.scores import score
 from polo_ros.agent.world import World
 
@@ -93,51 +93,35 @@ def episode(job: Row, steps: int) -> Row:
     }
 
 
-def key(row: Row) -> tuple[str, ...]:
-    """What identifies a job, as the CSV file writes it."""
-    return tuple(text(row[name]) for name in SETTINGS)
-
-
 class Results:
     """The rows of a CSV file, complete after every job, and the jobs it lacks.
 
     Args:
-      file: begun where there is none.
+      file: created where there is none.
       header: its first line; a file of another one is refused.
       steps: control periods of an episode, 0 for the problem's own.
-      workers: processes, each on one thread; 0 for one per core.
 
     Raises:
       PoloError: the file is of other settings.
     """
 
-    def __init__(self, file: Path, header: str, steps: int, workers: int) -> None:
-        self._file, self._header, self._steps = file, header, steps
-        self._workers = workers or len(os.sched_getaffinity(0))
-        self._columns = (*SETTINGS, *RESULTS)
-        self.rows = read_rows(file, header, self._columns) if file.exists() else []
+    def __init__(self, file: Path, header: str, steps: int) -> None:
+        self._file = ResultsFile(file, header, SETTINGS, RESULTS)
+        self._steps = steps
 
     def complete(self, jobs: Sequence[Row]) -> None:
         """Run the jobs that have no row."""
-        done = {key(row) for row in self.rows}
-        missing = [job for job in jobs if key(job) not in done]
-        context = multiprocessing.get_context("spawn")  # forked workers would share torch's threads
-        with ProcessPoolExecutor(self._workers, context, initializer=begin_worker) as pool:
-            futures = [pool.submit(episode, job, self._steps) for job in missing]
-            try:
-                for count, future in enumerate(as_completed(futures), start=1):
-                    self.rows.append({name: text(value) for name, value in future.result().items()})
-                    write_rows(self._file, self._header, self._columns, self.rows)
-                    shown = " ".join(self.rows[-1][name] for name in (*SETTINGS, "mean_reward", "wall_time"))
-                    print(f"{count}/{len(missing)} {shown}", flush=True)
-            except BaseException:
-                pool.shutdown(wait=False, cancel_futures=True)
-                raise
+        missing = self._file.missing(jobs)
+        with closing(run_jobs(partial(episode, steps=self._steps), missing)) as found:
+            for count, row in enumerate(found, start=1):
+                self._file.add([row])
+                shown = " ".join(text(row[name]) for name in (*SETTINGS, "mean_reward", "wall_time"))
+                print(f"{count}/{len(missing)} {shown}", flush=True)
 
     def returns(self, problem: str, planner: str, setting: str) -> dict[tuple[str, str], list[float]]:
         """Mean rewards of the seeds, by temperature and sigma as the file writes them."""
         found: dict[tuple[str, str], list[float]] = {}
-        for row in self.rows:
+        for row in self._file.rows:
             if (row["problem"], row["planner"], row["setting"]) == (problem, planner, setting):
                 found.setdefault((row["temperature"], row["sigma"]), []).append(float(row["mean_reward"]))
         return found
@@ -171,7 +155,7 @@ def main() -> None:
         if value != parser.get_default(name):
             shown = " ".join(f'"{each}"' if " " in str(each) else str(each) for each in np.atleast_1d(value))
             command += f" --{name.replace('_', '-')} {shown}"
-    results = Results(options.out, command, options.steps, options.workers)
+    results = Results(options.out, command, options.steps)
     pairs = [
         (problem, planner)
         for problem in options.problems
@@ -180,29 +164,30 @@ def main() -> None:
     ]
     cells = list(itertools.product(options.temperatures, options.sigmas))
     tuning = range(FIRST_TUNING_SEED, FIRST_TUNING_SEED + options.tuning_seeds)
-    results.complete(
-        [
-            job
-            for pair in pairs
-            for setting, cell, seeds in [
-                (SHIPPED, ("", ""), range(options.seeds)),
-                *((TUNING, cell, tuning) for cell in cells),
+    with worker_processes(options.workers):
+        results.complete(
+            [
+                job
+                for pair in pairs
+                for setting, cell, seeds in [
+                    (SHIPPED, ("", ""), range(options.seeds)),
+                    *((TUNING, cell, tuning) for cell in cells),
+                ]
+                for job in make_jobs(*pair, setting, cell, seeds)
             ]
-            for job in make_jobs(*pair, setting, cell, seeds)
-        ]
-    )
-    evaluation = []
-    for pair in pairs:
-        tried = results.returns(*pair, TUNING)
-        best = max(tried, key=lambda cell: statistics.fmean(tried[cell]))
-        evaluation += make_jobs(*pair, TUNED, (float(best[0]), float(best[1])), range(options.seeds))
-    results.complete(evaluation)
+        )
+        evaluation = []
+        for pair in pairs:
+            tried = results.returns(*pair, TUNING)
+            best = max(tried, key=lambda cell: statistics.fmean(tried[cell]))
+            evaluation += make_jobs(*pair, TUNED, (float(best[0]), float(best[1])), range(options.seeds))
+        results.complete(evaluation)
     for (problem, planner), setting in itertools.product(pairs, (SHIPPED, TUNED)):
         for cell, values in results.returns(problem, planner, setting).items():
             mean, error = statistics.fmean(values), statistics.stdev(values) / len(values) ** 0.5
             chosen = f" (temperature {cell[0]}, sigma {cell[1]})" if setting == TUNED else ""
             print(f"{problem}, {planner}, {setting}{chosen}: {mean:.4f} ± {error:.4f} a control period")
-    draw(results.rows, (SHIPPED, TUNED), options.out.with_suffix(".png"))
+    draw(options.out)
 
 
 if __name__ == "__main__":

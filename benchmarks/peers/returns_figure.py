@@ -1,52 +1,68 @@
-"""The picture of `benchmarks.peers.returns`."""
+"""The picture of `benchmarks.peers.returns`; from a finished CSV file:
 
-from collections.abc import Mapping, Sequence
+python -m benchmarks.peers.returns_figure benchmarks/results/peers_returns.csv
+"""
+
+import sys
 from pathlib import Path
 
-import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
+import pandas as pd
+
+from benchmarks.peers.labels import PLANNER_LABELS
+from experiments.style import (
+    BLUE,
+    TASK_NAMES,
+    VERMILION,
+    Style,
+    add_caption,
+    add_legend,
+    count_in_words,
+    new_figure,
+)
+
+SETTINGS = {
+    "shipped": Style("temperature and σ as shipped", BLUE, "o"),
+    "tuned": Style("tuned with equal effort", VERMILION, "s"),
+}
+# between the settings of a planner, in rows
+SPACING = 0.3
 
 
-def draw(rows: Sequence[Mapping[str, str]], settings: Sequence[str], path: Path) -> None:
-    """One panel per problem: every seed's mean reward as a dot, the mean over seeds as a bar.
-
-    Args:
-      rows: the rows of the CSV file.
-      settings: the settings to show, side by side.
-      path: the PNG file to write.
-    """
-    shown = [row for row in rows if row["setting"] in settings]
-    problems = list(dict.fromkeys(row["problem"] for row in shown))
-    planners = list(dict.fromkeys(row["planner"] for row in shown))
-    figure = Figure(figsize=(4.2 * len(problems) + 2.0, 4.5), layout="constrained")
-    FigureCanvasAgg(figure)
+def draw(file: Path) -> None:
+    """Draw a panel a problem beside the CSV file: the mean reward of every seed, and their mean."""
+    frame = pd.read_csv(file, comment="#")
+    frame = frame[frame["setting"].isin(SETTINGS)]
+    problems, planners = (list(frame[name].unique()) for name in ("problem", "planner"))
+    figure = new_figure(3.6 * len(problems) + 2.8, 2.0 + 0.62 * len(planners))
     panels = figure.subplots(1, len(problems), squeeze=False, sharey=True)[0]
     for axes, problem in zip(panels, problems, strict=True):
-        for index, setting in enumerate(settings):
+        for index, (setting, style) in enumerate(SETTINGS.items()):
             for place, planner in enumerate(planners):
-                values = [
-                    float(row["mean_reward"])
-                    for row in shown
-                    if (row["problem"], row["planner"], row["setting"]) == (problem, planner, setting)
-                ]
-                if not values:
-                    continue
-                height = place + 0.3 * (index - (len(settings) - 1) / 2)
-                colour = f"C{index}"
-                axes.plot(values, [height] * len(values), "o", color=colour, alpha=0.45)
+                chosen = (frame["problem"] == problem) & (frame["planner"] == planner)
+                rewards = frame[chosen & (frame["setting"] == setting)]["mean_reward"]
+                height = place + SPACING * (index - (len(SETTINGS) - 1) / 2)
                 axes.plot(
-                    [float(np.mean(values))] * 2, [height - 0.13, height + 0.13], color=colour, linewidth=3
+                    rewards, [height] * len(rewards), style.marker, color=style.colour, ms=5, alpha=0.5,
+                    label=f"{style.label}: seeds",
+                )  # fmt: skip
+                axes.plot(
+                    rewards.mean(),
+                    height,
+                    "|",
+                    color=style.colour,
+                    ms=15,
+                    mew=3,
+                    label=f"{style.label}: mean",
                 )
-        axes.set_title(problem)
-        axes.set_xlabel("mean reward per control period")
-        axes.set_yticks(range(len(planners)), planners)
-        axes.grid(axis="x", alpha=0.3)
-    panels[0].invert_yaxis()
-    panels[-1].legend(
-        handles=[
-            panels[-1].plot([], [], "o", color=f"C{i}", label=name)[0] for i, name in enumerate(settings)
-        ]
-    )
-    figure.suptitle("Return at equal simulator steps: dots are seeds, bars their means")
-    figure.savefig(path, dpi=130)
+        axes.set(title=TASK_NAMES[problem], xlabel="mean reward of an episode")
+        axes.grid(alpha=0.3)
+    panels[0].set_yticks(range(len(planners)), [PLANNER_LABELS[planner] for planner in planners])
+    panels[0].set_ylim(len(planners) - 0.5, -0.5)  # the first on top
+    add_legend(figure, panels[0], "Reward at equal numbers of simulator steps", ncols=2)
+    seeds = frame.groupby(["problem", "planner", "setting"])["seed"].nunique()
+    add_caption(figure, f"{count_in_words(seeds)} each; further right is better.")
+    figure.savefig(file.with_suffix(".png"))
+
+
+if __name__ == "__main__":
+    draw(Path(sys.argv[1]))

@@ -1,5 +1,6 @@
 """One episode: the steps of an agent and what they amount to."""
 
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,9 +66,23 @@ class Episode:
         Raises:
           PoloError: the file could not be written.
         """
-        from polo_ros.viewer.film_strip import film_strip  # matplotlib takes 0.5 s to import
+        from polo_ros.viewer.film_strip import film_strip  # imports half a second of libraries
 
-        film_strip(self.task.model, self.states, self.times, path, title)
+        said = film_strip(
+            self.task, self.states, self.times, path, title, rewards=self.rewards, values=self.values
+        )
+        if said != "rendered":
+            print(f"{path}: {said}", file=sys.stderr)
+
+    def animate(self, path: Path) -> None:
+        """Write a moving picture of the episode, GIF or animated PNG.
+
+        Raises:
+          PoloError: there is no OpenGL, or the file could not be written.
+        """
+        from polo_ros.viewer.animation import animation
+
+        animation(self.task, self.states, self.times, path)
 
 
 def take_steps(agent: Agent, count: int) -> Iterator[Step]:

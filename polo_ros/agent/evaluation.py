@@ -33,7 +33,12 @@ LAST_STEPS = 50
 
 
 def evaluate(
-    settings: Settings, value: ValueEnsemble | None, seeds: Sequence[int], steps: int, out: Path
+    settings: Settings,
+    value: ValueEnsemble | None,
+    seeds: Sequence[int],
+    steps: int,
+    out: Path,
+    animation: Path | None = None,
 ) -> list[dict[str, Any]]:
     """Act without learning, one episode a seed.
 
@@ -46,6 +51,7 @@ def evaluate(
       seeds: of start states and sampling noise.
       steps: control periods a seed.
       out: the folder; it is made where it is missing.
+      animation: the file for a moving picture of the first seed, if one is wanted.
 
     Returns:
       The rows of the CSV file.
@@ -83,6 +89,8 @@ def evaluate(
             writer.writerow(row)
             stream.flush()
             rows.append(row)
+            if animation is not None and seed == seeds[0]:
+                episode.animate(animation)
             failed = not row["solved"]
             if not drawn or (failed and True not in drawn):
                 outcome = "not solved" if failed else "solved"

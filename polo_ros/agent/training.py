@@ -3,7 +3,7 @@
 import csv
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
@@ -13,8 +13,8 @@ from polo_ros.agent.progress import progress_bar
 from polo_ros.agent.scores import longest_run
 from polo_ros.errors import PoloError
 from polo_ros.files import write_atomically
-from polo_ros.learner.checkpoint import Origin, encode_value
 from polo_ros.learner.learner import Learner
+from polo_ros.learner.weights import Origin, encode_value
 from polo_ros.parameters.settings import Settings
 from polo_ros.planner import Planner
 
@@ -22,6 +22,13 @@ COLUMNS = (
     "steps", "episode", "sim_time", "reward", "value", "value_std", "effective_sample_size",
     "plan_time", "longest_hold", "updates", "loss", "target_mean", "wall_time",
 )  # fmt: skip
+
+
+class Spent(NamedTuple):
+    """Wall and CPU time of a training so far, in s."""
+
+    wall: float
+    cpu: float
 
 
 def train(settings: Settings, steps: int, episode_steps: int, seed: int, out: Path, resume: bool) -> Path:
@@ -53,13 +60,13 @@ def train(settings: Settings, steps: int, episode_steps: int, seed: int, out: Pa
     task = settings.task
     checkpoint, weights = out / "checkpoint.safetensors", out / "weights.safetensors"
     agent, learner = make_agent(settings, seed)
-    epoch, spent = time.time_ns(), 0.0
+    epoch, spent = time.time_ns(), Spent(0.0, 0.0)
     if resume:
         spent = resume_from(checkpoint, agent, learner, steps)
     elif checkpoint.exists():
         raise PoloError(f"{checkpoint} exists; give --resume to go on from it or another --out")
     out.mkdir(parents=True, exist_ok=True)
-    began = time.monotonic() - spent
+    began, cpu_began = time.monotonic() - spent.wall, time.process_time() - spent.cpu
     progress = progress_bar(steps, f"train {task.name}", "step", agent.steps)
     with (out / "metrics.csv").open("a" if resume else "w", newline="") as file, progress:
         writer = csv.DictWriter(file, COLUMNS)
@@ -76,7 +83,8 @@ def train(settings: Settings, steps: int, episode_steps: int, seed: int, out: Pa
             writer.writerow({name: rounded(cell) for name, cell in row.items()})
             file.flush()
             progress.set_postfix(reward=f"{row['reward']:.3f}", hold=f"{row['longest_hold']:.2f}s")
-            learner.save(checkpoint, epoch, {**agent.counters(), "wall_time": f"{wall:.1f}"})
+            times = {"wall_time": f"{wall:.1f}", "cpu_time": f"{time.process_time() - cpu_began:.3f}"}
+            learner.save(checkpoint, epoch, {**agent.counters(), **times})
             if agent.steps < steps:
                 agent.reset()
     origin = Origin(task.name, task.model_hash(), epoch, learner.sequence)
@@ -93,11 +101,11 @@ def make_agent(settings: Settings, seed: int) -> tuple[Agent, Learner]:
     return Agent(settings.task, planner, learner, seed), learner
 
 
-def resume_from(checkpoint: Path, agent: Agent, learner: Learner, steps: int) -> float:
+def resume_from(checkpoint: Path, agent: Agent, learner: Learner, steps: int) -> Spent:
     """Restore agent and learner from a checkpoint of `train`.
 
     Returns:
-      The wall time spent before it, in s.
+      The time spent before it.
 
     Raises:
       PoloError: the checkpoint is missing or of another program, or has all steps already.
@@ -108,7 +116,8 @@ def resume_from(checkpoint: Path, agent: Agent, learner: Learner, steps: int) ->
     agent.resume(metadata)
     if agent.steps >= steps:
         raise PoloError(f"{checkpoint} already has {agent.steps} steps; give --steps more than that")
-    return float(metadata["wall_time"])
+    # checkpoints of older versions lack the CPU time
+    return Spent(float(metadata["wall_time"]), float(metadata.get("cpu_time", "nan")))
 
 
 def metrics_row(agent: Agent, learner: Learner, episode: Episode) -> dict[str, Any]:

@@ -8,7 +8,8 @@ import numpy as np
 
 from polo_ros.arrays import Array
 from polo_ros.control.state import Snapshot
-from polo_ros.tasks.task import Task, View
+from polo_ros.tasks.task import Task
+from polo_ros.tasks.view import View
 
 # how far back commands are kept, in ns: longer than the age at which states are stale
 KEPT_SPAN_NS = 1_000_000_000

@@ -308,10 +308,11 @@ class Controller(ABC):
         """Take over parameters and resets; only ever between two plans."""
         with self._lock:
             settings, self._pending = self._pending, None
-            if settings is not None:
-                self._settings = settings
-                self._planner.configure(settings.planner)
-                self._task.weights.update(settings.reward_weights)
+        if settings is not None:
+            self._settings = settings
+            self._planner.configure(settings.planner)
+            self._task.weights.update(settings.reward_weights)
+        with self._lock:
             if self._reset_wanted:
                 self._reset_wanted = False
                 self._start_episode()

@@ -8,10 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from polo_ros.arrays import Array
 from polo_ros.errors import PoloError
-from polo_ros.learner.checkpoint import Origin, encode_value, package_file
+from polo_ros.learner.checkpoint import read_tensors
 from polo_ros.learner.config import LearnerConfig
+from polo_ros.learner.weights import Origin, check_origin, encode_value, package_file
 from polo_ros.tasks.task import Task
 
 if TYPE_CHECKING:
@@ -50,9 +53,8 @@ class BackgroundOutputs:
 class BackgroundLearner:
     """A learner on a thread of its own: one update whenever enough has been experienced.
 
-    The thread first makes the learner, which takes as long as PyTorch's import, and reads the checkpoint;
-    what goes wrong with that is in `failure`. All methods are for one other thread; those that save, load
-    or close wait for the update at hand.
+    The thread first makes the learner, which takes as long as PyTorch's import. All methods are for one
+    other thread; those that save, load or close wait for the update at hand.
 
     Args:
       task: the world and what is wanted in it.
@@ -66,6 +68,9 @@ class BackgroundLearner:
     Attributes:
       failure: what ended the thread; None while it runs.
       fault: why learning paused itself; empty where it did not.
+
+    Raises:
+      PoloError: the file to start from is missing, corrupted, or of another task or model.
     """
 
     def __init__(
@@ -87,7 +92,14 @@ class BackgroundLearner:
         self._seed = seed
         self._threads = threads
         self._checkpoint = checkpoint
-        self._weights_file = weights_file
+        self._start_file: Path | None = None
+        if checkpoint is not None and checkpoint.exists():
+            self._start_file = checkpoint
+        elif weights_file:
+            self._start_file = package_file(weights_file)
+        if self._start_file is not None:  # a bad file is refused before PyTorch is imported
+            _, metadata = read_tensors(self._start_file, "the weights")
+            check_origin(metadata, task, f"the weights in {self._start_file}")
         self._learner: Learner | None = None
         self._last: UpdateReport | None = None
         self._epoch = time.time_ns()
@@ -199,11 +211,10 @@ class BackgroundLearner:
 
         torch.set_num_threads(1)  # the networks are tiny, and the planner needs the cores
         learner = Learner(self._task, self._applied.learner, seed=self._seed, threads=self._threads)
-        if self._checkpoint is not None and self._checkpoint.exists():
-            learner.load(self._checkpoint)
-            self._outputs.info(f"resumed from {self._checkpoint} at update {learner.sequence}")
-        elif self._weights_file:
-            learner.load(package_file(self._weights_file))
+        if self._start_file is not None:
+            learner.load(self._start_file)
+            if self._start_file == self._checkpoint:
+                self._outputs.info(f"resumed from {self._checkpoint} at update {learner.sequence}")
         self._publish(learner)
         return learner
 
@@ -224,8 +235,10 @@ class BackgroundLearner:
                 return
             pending, settings = list(self._pending), self._settings
             self._pending.clear()
-        for rows in pending:
-            learner.add(rows["state"], rows["ctrl"], rows["reward"], rows["episode"])
+        if pending:
+            # one batch, so that the features of all rows are computed in one call
+            columns = ("state", "ctrl", "reward", "episode")
+            learner.add(*(np.concatenate([rows[name] for rows in pending]) for name in columns))
         if settings is not self._applied:
             self._applied = settings
             learner.configure(settings.learner)

@@ -1,194 +1,81 @@
-"""Weights and checkpoints as safetensors: no pickle, whole or not at all."""
+"""Checkpoints: everything that a learner needs to continue, in one safetensors file without pickles."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
-from safetensors import SafetensorError
-from safetensors.numpy import load, save
+from safetensors.numpy import save
 
 from polo_ros.arrays import Array
-from polo_ros.errors import PoloError
-from polo_ros.files import share_path
-from polo_ros.planner.value import Layer, ValueEnsemble
+from polo_ros.files import write_atomically
+from polo_ros.learner.weights import (
+    Origin,
+    check_origin,
+    decode_tensors,
+    origin_metadata,
+    read_bytes,
+    value_from_tensors,
+    value_tensors,
+)
+from polo_ros.planner.value import ValueEnsemble
 from polo_ros.tasks.task import Task
-
-FORMAT = "polo_ros/1"
 
 
 @dataclass(frozen=True)
-class Origin:
-    """Who made a set of weights: refused where it does not match, ordered by epoch, then sequence.
+class Checkpoint:
+    """The contents of a checkpoint. A file of weights alone is a checkpoint without the rest.
 
     Attributes:
-      task, model_hash: what the values are about.
-      epoch: when the learner that made them started, in ns since 1970.
-      sequence: counts that learner's updates, over restarts.
+      value, origin: the value function and where it comes from.
+      tensors: further arrays by name.
+      metadata: further texts by name.
     """
 
-    task: str
-    model_hash: str
-    epoch: int
-    sequence: int
+    value: ValueEnsemble
+    origin: Origin
+    tensors: Mapping[str, Array]
+    metadata: Mapping[str, str]
+
+    def columns(self, store: str) -> dict[str, Array]:
+        """The arrays named `store.*`, by the rest of their names."""
+        prefix = f"{store}."
+        return {
+            name.removeprefix(prefix): array
+            for name, array in self.tensors.items()
+            if name.startswith(prefix)
+        }
 
 
-def encode_value(value: ValueEnsemble, origin: Origin) -> bytes:
-    """A value function as safetensors bytes with its origin as metadata."""
-    metadata = {
-        "format": FORMAT,
-        "task": origin.task,
-        "model_hash": origin.model_hash,
-        "epoch": str(origin.epoch),
-        "sequence": str(origin.sequence),
-        "architecture": architecture(value),
-    }
-    return save(value_tensors(value), metadata)
-
-
-def decode_value(content: bytes, task: Task) -> tuple[ValueEnsemble, Origin]:
-    """Read a value function and check that it belongs to a task.
+def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
+    """Write a checkpoint atomically.
 
     Raises:
-      PoloError: the bytes are no weights, hold non-finite numbers, or are of another task, model or
-        number of features.
+      PoloError: the file could not be written; an earlier one is untouched.
     """
-    tensors, metadata = _read(content, "the weights")
-    origin = check_origin(metadata, task, "the weights")
-    return value_from_tensors(tensors, task), origin
+    tensors = {**value_tensors(checkpoint.value), **checkpoint.tensors}
+    content = save(
+        {name: np.ascontiguousarray(array) for name, array in tensors.items()},
+        {**origin_metadata(checkpoint.origin), **checkpoint.metadata},
+    )
+    write_atomically(path, content)
 
 
-def load_value(file: str, task: Task) -> tuple[ValueEnsemble, Origin]:
-    """Read a value function from a file, or by its name from the package's models.
+def read_checkpoint(path: Path, task: Task) -> Checkpoint:
+    """Read a checkpoint, or weights alone.
 
     Raises:
-      PoloError: there is no such file, or as for `decode_value`.
+      PoloError: the file is missing or corrupted, or of another task, model or number of features.
     """
-    return decode_value(_read_bytes(package_file(file)), task)
-
-
-def package_file(file: str) -> Path:
-    """A file, or one of that name among the package's models.
-
-    Raises:
-      PoloError: neither exists.
-    """
-    path = Path(file)
-    if path.is_file():
-        return path
-    if path.name != file:
-        raise PoloError(
-            f"there is no file {file}; give the path of a value function, or the package's name of one"
-        )
-    return share_path("models", file)
-
-
-def architecture(value: ValueEnsemble) -> str:
-    """Heads and layer sizes, such as 6x(34-16-16-1)."""
-    sizes = [value.network[0].weight.shape[1], *(layer.weight.shape[2] for layer in value.network)]
-    return f"{value.head_count}x({'-'.join(map(str, sizes))})"
-
-
-def value_tensors(value: ValueEnsemble) -> dict[str, NDArray[Any]]:
-    """The arrays of a value function by name; networks in single precision, as torch trains them."""
-    tensors = {
-        "feature_mean": value.feature_mean,
-        "feature_std": value.feature_std,
-        "scales": np.array([value.offset, value.scale, value.prior_scale]),
-    }
-    for name, layers in (("network", value.network), ("prior", value.prior)):
-        for index, layer in enumerate(layers):
-            tensors[f"{name}.weight{index}"] = layer.weight.astype(np.float32)
-            tensors[f"{name}.bias{index}"] = layer.bias.astype(np.float32)
-    return tensors
-
-
-def value_from_tensors(tensors: Mapping[str, Array], task: Task) -> ValueEnsemble:
-    """The inverse of `value_tensors`; other entries are ignored.
-
-    Raises:
-      PoloError: an array is missing, not finite, or of a size that does not fit the task.
-    """
-    try:
-        layers = {}
-        for name in ("network", "prior"):
-            count = sum(key.startswith(f"{name}.weight") for key in tensors)
-            layers[name] = tuple(
-                Layer(
-                    tensors[f"{name}.weight{index}"].astype(np.float64),
-                    tensors[f"{name}.bias{index}"].astype(np.float64),
-                )
-                for index in range(count)
-            )
-        offset, scale, prior_scale = (float(number) for number in tensors["scales"])
-        value = ValueEnsemble(
-            layers["network"], layers["prior"], tensors["feature_mean"], tensors["feature_std"],
-            offset, scale, prior_scale,
-        )  # fmt: skip
-        inputs = value.network[0].weight.shape[1]
-        with np.errstate(all="ignore"):  # a trial finds arrays that do not fit each other
-            value.heads(np.zeros((1, inputs)))
-    except (KeyError, IndexError, ValueError) as error:
-        raise PoloError(f"the weights are incomplete ({error!r}); save them again") from None
-    if inputs != task.feature_count:
-        raise PoloError(
-            f"the weights take {inputs} features but task {task.name} has {task.feature_count}; "
-            f"train them on this task"
-        )
-    for name, tensor in value_tensors(value).items():
-        if not np.isfinite(tensor).all():
-            raise PoloError(f"the weights hold non-finite numbers in {name}; the learner has diverged")
-    return value
-
-
-def check_origin(metadata: Mapping[str, str], task: Task, what: str) -> Origin:
-    """The origin in a file's metadata, if it is of this task and model.
-
-    Raises:
-      PoloError: it is of another format, task or model.
-    """
-    if metadata.get("format") != FORMAT:
-        raise PoloError(f"{what} have format {metadata.get('format')!r}, not {FORMAT!r}")
-    try:
-        origin = Origin(
-            metadata["task"], metadata["model_hash"], int(metadata["epoch"]), int(metadata["sequence"])
-        )
-    except (KeyError, ValueError) as error:
-        raise PoloError(f"{what} do not say where they come from ({error!r}); save them again") from None
-    if origin.task != task.name:
-        raise PoloError(f"{what} are of task {origin.task}, not {task.name}; train them on this task")
-    if origin.model_hash != task.model_hash():
-        raise PoloError(
-            f"{what} are of another model ({origin.model_hash}, not {task.model_hash()}); "
-            f"use the model and torque_scale they were trained with"
-        )
-    return origin
+    tensors, metadata = read_tensors(path, "the weights")
+    origin = check_origin(metadata, task, f"the weights in {path}")
+    return Checkpoint(value_from_tensors(tensors, task), origin, tensors, metadata)
 
 
 def read_tensors(path: Path, what: str) -> tuple[dict[str, Array], dict[str, str]]:
-    """The arrays and metadata of a safetensors file.
+    """All arrays and metadata of a safetensors file; `what` names its contents in errors.
 
     Raises:
       PoloError: the file is missing or corrupted.
     """
-    return _read(_read_bytes(path), f"{what} in {path}")
-
-
-def _read_bytes(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise PoloError(f"{path} could not be read ({error.strerror})") from None
-
-
-def _read(content: bytes, what: str) -> tuple[dict[str, Array], dict[str, str]]:
-    try:
-        tensors = load(content)
-    except SafetensorError as error:
-        raise PoloError(f"{what} are corrupted ({error}); use another file") from None
-    # safetensors itself gives metadata of files only; the header is JSON after its length in eight bytes
-    header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
-    return tensors, header.get("__metadata__", {})
+    return decode_tensors(read_bytes(path), f"{what} in {path}")

@@ -1,7 +1,7 @@
 """Value functions that arrive from outside: newer ones are taken, all others refused by name."""
 
 from polo_ros.errors import PoloError
-from polo_ros.learner.checkpoint import Origin, decode_value, load_value
+from polo_ros.learner.weights import Origin, decode_value, load_value
 from polo_ros.planner.value import ValueEnsemble
 from polo_ros.tasks.task import Task
 

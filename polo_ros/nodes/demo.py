@@ -143,7 +143,7 @@ def run(options: argparse.Namespace) -> int:
     namespace = options.namespace and f"/{options.namespace.strip('/')}"
     processes = Processes(options.out, namespace)
     monitor = StatusMonitor(settings.task, namespace=namespace)
-    overrides: dict[str, object] = {"seed": options.seed, **given}
+    overrides: dict[str, object] = {"task": options.task, "seed": options.seed, **given}
     value = {"weights_file": "", "value_weight": 0.0} if options.no_value else {}
     outcome = ""
     began = time.monotonic()

@@ -58,6 +58,7 @@ class StatusMonitor:
         self.held = 0.0
         self.solved_at: float | None = None
         self.frames: list[tuple[float, Array]] = []
+        self._curves: list[tuple[float, float]] = []  # the newest reward and value at each frame
         rclpy.init(args=[], signal_handler_options=SignalHandlerOptions.NO)
         self._node = LightweightNode("monitor", namespace=namespace or None)
         self._planner_name = f"{self._node.get_namespace()}/planner_node".lstrip("/")
@@ -103,6 +104,7 @@ class StatusMonitor:
         view = self._task.observe(snapshot.state)
         self._measured = float(self._task.measured(view))
         self.frames.append((self._now / NANOSECONDS, snapshot.state))
+        self._curves.append((self._numbers["reward"], self._numbers["value"]))
         if not self._task.achieved(view):
             self._held_since = None
         elif self._held_since is None:
@@ -147,13 +149,14 @@ class StatusMonitor:
         return f"{self.sim_time:.2f} s of simulated time, held for {self.held:.2f} s"
 
     def draw(self, path: Path, seed: int) -> str:
-        """Write a film strip of what happened; how it was made, or why it was not."""
-        from polo_ros.viewer.film_strip import film_strip  # matplotlib takes a second to import
+        """Write a film strip of what happened; "rendered", or why it shows curves."""
+        from polo_ros.viewer.film_strip import film_strip  # imports half a second of libraries
 
-        times, states = zip(*self.frames, strict=True)
+        times, states = map(np.array, zip(*self.frames, strict=True))
+        rewards, values = np.array(self._curves).T
         title = f"{self._task.name}, seed {seed}"
         try:
-            return film_strip(self._task.model, np.array(states), np.array(times), path, title)
+            return film_strip(self._task, states, times, path, title, rewards=rewards, values=values)
         except PoloError as error:
             return str(error)
 

@@ -38,22 +38,11 @@ class PlannerConfig:
     )  # fmt: skip
     noise_knots: int = parameter(4, "Knots of the plan when the noise is on knots.", low=2, high=32)
     interpolation: str = parameter(
-        "cubic", "How the plan runs between knots when the noise is on knots.", choices=INTERPOLATIONS
+        "cubic",
+        "How the plan is interpolated between knots when the noise is on knots.",
+        choices=INTERPOLATIONS,
     )
     iterations: int = parameter(1, "Sampling rounds per plan.", low=1, high=10)
-    sigma_decay: float = parameter(
-        1.0,
-        "Factor on noise_sigma from one sampling round of a plan to the next.",
-        low=0.1,
-        high=1.0,
-    )
-    minimum_gain: float = parameter(
-        0.0,
-        "A further sampling round runs only while the best return exceeds the zero-noise plan's by more than "
-        "this many standard deviations of the returns; 0 always runs all.",
-        low=0.0,
-        high=5.0,
-    )
     elites: int = parameter(1, "Best sequences of the last plan that are tried again.", low=0, high=10)
     discount: float = parameter(0.99, "Discount γ per step.", low=0.8, high=1.0)
     value_weight: float = parameter(
@@ -61,7 +50,7 @@ class PlannerConfig:
     )
     value_blend: float = parameter(
         1.0,
-        "MPQ(λ): at 1 the terminal value alone counts; below, values all along the rollout do.",
+        "λ of MPQ(λ): with 1 the value counts at the end of a rollout only, below 1 at every step.",
         low=0.0,
         high=1.0,
     )
@@ -73,7 +62,7 @@ class PlannerConfig:
     )
 
     def check(self) -> None:
-        """Refuse values that do not go together.
+        """Check the values against each other.
 
         Raises:
           PoloError: more knots than steps, or rollouts too few for the knots.
@@ -98,7 +87,7 @@ class PlannerConfig:
 
     @property
     def least_rollouts(self) -> int:
-        """The zero-noise plan, the elites and a sample: one for each knot where the noise is on knots."""
+        """The smallest allowed `rollouts`: the plan without noise, the elites and a sample (one per knot)."""
         return 1 + self.elites + (self.noise_knots if self.noise == "knots" else 1)
 
     @property
@@ -108,5 +97,5 @@ class PlannerConfig:
 
     @property
     def curve(self) -> str:
-        """The plan's interpolation: each step's own value unless the noise is on knots."""
+        """The interpolation of the plan: each step has a control of its own unless the noise is on knots."""
         return self.interpolation if self.noise == "knots" else "zero"

@@ -4,22 +4,22 @@ import numpy as np
 
 from polo_ros.arrays import Array
 
-# ε_t = 0.25 w_t + 0.8 ε_{t-1}: the filter of the MPPI code of one of the paper's authors
-# (aravindr93/trajopt), rescaled below so that noise_sigma stays its standard deviation.
+# ε_t = 0.25 w_t + 0.8 ε_{t-1}: the filter in the MPPI code of one of the paper's authors
+# (aravindr93/trajopt), rescaled below so that its standard deviation is noise_sigma.
 FILTER_GAIN = 0.25
 FILTER_MEMORY = 0.8
 
 
 def sample_noise(rng: np.random.Generator, shape: tuple[int, int, int, int], filtered: bool) -> Array:
-    """Unit noise for every knot.
+    """Noise of unit variance for every knot.
 
     Args:
-      rng: the planner's generator.
+      rng: the generator of the planner.
       shape: (problems, rollouts, knots, nu).
       filtered: whether neighbouring knots are correlated by the filter.
 
     Returns:
-      An array of that shape, of unit variance (of the stationary filter's variance where filtered).
+      An array of that shape.
     """
     noise = rng.standard_normal(shape)
     if filtered:

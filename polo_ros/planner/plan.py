@@ -1,4 +1,4 @@
-"""The plan as data: a curve of controls in absolute time that anything can sample at any rate."""
+"""A plan: a curve of controls over absolute time, given by its knots."""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -20,7 +20,7 @@ def _spline(count: int, interpolation: str):  # type: ignore[no-untyped-def]
 def interpolation_matrix(positions: Array, count: int, interpolation: str) -> Array:
     """The linear map from knot values to values between them.
 
-    Outside the knots the first or last value holds: a polynomial would run away there.
+    Before the first and after the last knot the curve is constant: polynomials diverge there.
 
     Args:
       positions: (n,), in units of the knot spacing; 0 is the first knot.
@@ -32,8 +32,8 @@ def interpolation_matrix(positions: Array, count: int, interpolation: str) -> Ar
     """
     inside = np.clip(positions, 0.0, count - 1.0)
     if interpolation == "zero" or count == 1:
-        # an instant that rounding put a hair before its knot belongs to that knot: seconds since 1970
-        # are good to 2.4e-7 s, a 4000th of a 1 ms step
+        # a time that rounding has put just before its knot belongs to that knot: the resolution of seconds
+        # since 1970 is 2.4e-7 s, 1/4000 of a step of 1 ms
         matrix: Array = np.eye(count)[np.floor(inside + 1e-3).astype(int)]
     else:
         matrix = _spline(count, interpolation)(inside)
@@ -48,8 +48,8 @@ class Plan:
       start: time of the first knot, in s.
       spacing: time between knots, in s.
       knots: (n, nu) controls.
-      interpolation: how the curve runs between knots.
-      sequence: counts the plans of one planner.
+      interpolation: between knots; see `interpolation_matrix`.
+      sequence: the number of this plan among those of its planner.
     """
 
     start: float
@@ -60,7 +60,7 @@ class Plan:
 
     @property
     def end(self) -> float:
-        """When the curve has been run through, in s; a held knot lasts one spacing."""
+        """The time of the end of the curve, in s; a held knot lasts one spacing."""
         count = len(self.knots)
         return self.start + self.spacing * (count if self.interpolation == "zero" else count - 1)
 
@@ -70,7 +70,7 @@ class Plan:
         return interpolation_matrix(positions, len(self.knots), self.interpolation)
 
     def sample(self, times: Array | float) -> Array:
-        """The controls at absolute times, (..., nu); before and after the curve its ends hold."""
+        """The controls at absolute times in s, (..., nu); constant before and after the curve."""
         flat = np.atleast_1d(np.asarray(times, dtype=float)).ravel()
         nu = self.knots.shape[1]
         return (self.interpolation_matrix(flat) @ self.knots).reshape(*np.shape(times), nu)

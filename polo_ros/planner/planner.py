@@ -1,8 +1,9 @@
-"""The planner that a robot runs: MPPI, warm-started with its own last plan."""
+"""Receding-horizon planning: MPPI, warm-started with the last plan."""
 
 import time
 from dataclasses import dataclass
 from functools import cached_property
+from typing import ClassVar
 
 import numpy as np
 
@@ -12,27 +13,28 @@ from polo_ros.planner.config import PlannerConfig
 from polo_ros.planner.mppi import MPPI, Solution
 from polo_ros.planner.plan import Plan
 from polo_ros.planner.value import ValueEnsemble, optimistic
-from polo_ros.tasks.task import Task, View
+from polo_ros.tasks.task import Task
+from polo_ros.tasks.view import View
 
 
 @dataclass(frozen=True)
 class PlanReport:
-    """A plan and what was seen while making it.
+    """A plan and figures about it.
 
-    The reward and the value of the state planned from are computed when somebody asks: acting needs
-    neither, and they cost as much as all the rewards of a small plan.
+    Features, reward and value of the state planned from are computed on first access: acting needs none of
+    them, and they take as long as all rewards of a small plan.
 
     Attributes:
       plan: the curve to follow.
-      view: of the state planned from, under the plan's first control.
-      best_return: of the best rollout, terminal value included.
-      effective_sample_size: how many rollouts the plan averages.
-      valid_rollouts: how many did not diverge; 0 means that nothing was found: `plan` is
-        the last one, shifted, and must not be followed on a robot.
-      compute_time: wall time spent, in s.
-      iterations: how many sampling rounds were run.
-      simulator_steps: physics steps of all rollouts of all rounds.
-      task: what the plan is for.
+      view: of the state planned from, under the first control of the plan.
+      best_return: of the best rollout, values included.
+      effective_sample_size: the number of rollouts that the plan averages.
+      valid_rollouts: the number that did not diverge; with 0 nothing was found: `plan` is the
+        warm start and must not be followed on a robot.
+      compute_time: wall time of the plan, in s.
+      iterations: the number of sampling rounds.
+      simulator_steps: physics steps of all rollouts of all iterations.
+      task: gives features and reward.
       ensemble: the value function planned with, if any.
       optimism: κ of the optimistic value.
     """
@@ -48,6 +50,11 @@ class PlanReport:
     task: Task
     ensemble: ValueEnsemble | None
     optimism: float
+
+    @cached_property
+    def features(self) -> Array:
+        """The value features of the state planned from, (features,)."""
+        return self.task.value_features(self.view)
 
     @cached_property
     def reward(self) -> float:
@@ -68,23 +75,28 @@ class PlanReport:
     def _heads(self) -> Array:
         if self.ensemble is None:
             return np.zeros(1)
-        return self.ensemble.heads(self.task.value_features(self.view))
+        return self.ensemble.heads(self.features)
 
 
 class Planner:
     """Receding-horizon MPPI with a learned terminal value.
 
     Args:
-      task: the world and what is wanted in it.
+      task: the model, its rewards and value features.
       config: see `PlannerConfig`.
       seed: of the sampling noise; the same seed and states give the same plans to the bit.
       threads: of the rollouts, 0 for one per core.
+
+    Attributes:
+      solver: the class of the optimiser, for subclasses that plan with another one.
     """
+
+    solver: ClassVar[type[MPPI]] = MPPI
 
     def __init__(self, task: Task, config: PlannerConfig, seed: int = 0, threads: int = 0) -> None:
         self.task = task
         self.value: ValueEnsemble | None = None
-        self._mppi = MPPI(task, config, seed, threads)
+        self._mppi = self.solver(task, config, seed, threads)
         self._neutral = task.neutral
         self._plan: Plan | None = None
         self._elites: Array | None = None
@@ -102,11 +114,11 @@ class Planner:
         return self._mppi.config
 
     def configure(self, config: PlannerConfig) -> None:
-        """Take new settings; the warm start survives, resampled on the new knots at the next plan."""
+        """Take new settings; the next plan still starts from the last one, resampled on the new knots."""
         self._mppi.configure(config)
 
     def reset(self) -> None:
-        """Forget the plan: the next one starts from neutral controls."""
+        """Discard the last plan: the next one starts from neutral controls."""
         self._plan = None
         self._elites = None
 
@@ -115,7 +127,7 @@ class Planner:
 
         Args:
           state: (state_size,), flat.
-          now: the state's time, in s; the plan starts there.
+          now: the time of the state, in s; the plan starts then.
 
         Raises:
           PoloError: the state has another size or is not finite.
@@ -125,7 +137,7 @@ class Planner:
         mppi = self._mppi
         spacing = mppi.knot_spacing * self.task.timestep
         knots, elites = self._warm_start(now + mppi.knot_steps * self.task.timestep)
-        value = self.value  # one for the whole plan, whoever may hand over a newer one meanwhile
+        value = self.value  # read once: another thread may replace it while this plan is made
         solution = mppi.optimise(state[None], knots[None], elites, value)
         self._sequence += 1
         plan = Plan(now, spacing, solution.knots[0], self.config.curve, self._sequence)
@@ -134,14 +146,14 @@ class Planner:
         return self._report(plan, solution, value, began)
 
     def control(self, plan: Plan, times: Array | float) -> Array:
-        """The plan's controls at absolute times within the actuators' ranges, (..., nu)."""
+        """The controls of a plan at absolute times in s, clipped to the actuators' ranges, (..., nu)."""
         controls: Array = np.clip(plan.sample(times), self.task.control_low, self.task.control_high)
         return controls
 
     def traces(self) -> tuple[Array, Array]:
-        """Where the last plan's rollouts went: positions (K, H + 1, 3) and returns (K,), best first.
+        """Paths (K, H + 1, 3) and returns (K,) of the last plan's rollouts, best first.
 
-        Diverged rollouts are left out. Costs nothing unless called.
+        A path is that of the task's trace sensor, in m. Diverged rollouts are left out.
         """
         assert self._solution is not None
         solution = self._solution
@@ -180,10 +192,10 @@ class Planner:
         self, plan: Plan, solution: Solution, ensemble: ValueEnsemble | None, began: float
     ) -> PlanReport:
         task = self.task
-        # copied, since the next plan records into the same array
+        # a copy: the next plan records into the same array
         sensordata = solution.view.sensordata[0, 0, 0].copy()
         here = task.view(sensordata, plan.knots[0].clip(task.control_low, task.control_high))
-        # one step past the horizon describes the terminal state: see `Rollouts`
+        # the terminal state takes one physics step more; see `Rollouts`
         steps = solution.valid.size * (self.config.horizon * task.substeps + 1)
         return PlanReport(
             plan=plan,

@@ -8,12 +8,13 @@ import numpy as np
 from mujoco.batch import Batch
 
 from polo_ros.arrays import Array, Mask
+from polo_ros.tasks.model import INTEGRATION_SPEC, silence_divergence_log, state_entries
 from polo_ros.tasks.task import STATE_SPEC
 
 
 @dataclass
 class Recording:
-    """What a set of rollouts left behind; the arrays are reused by the next set.
+    """The result of a set of rollouts; the arrays are overwritten by the next set.
 
     Attributes:
       sensordata: (problems, rollouts, H + 1, nsensordata); entry t describes state s_t.
@@ -25,10 +26,11 @@ class Recording:
 
 
 class Rollouts:
-    """A pool of simulations with buffers that live between calls.
+    """Parallel simulations whose memory is reused from call to call.
 
-    `Batch.rollout` records the sensors of the state before each physics step, so one more is taken than
-    H control periods have: the last record then describes the terminal state s_H, touch sensors included.
+    `Batch.rollout` records the sensors of the state before each physics step, so one step more is simulated
+    than H control periods have: the last record then describes the terminal state s_H, touch sensors
+    included.
 
     Args:
       model: the internal model.
@@ -37,11 +39,13 @@ class Rollouts:
     """
 
     def __init__(self, model: mujoco.MjModel, threads: int = 0, substeps: int = 1) -> None:
-        _silence_divergence_log()
+        silence_divergence_log()
         self._model = model
         self._threads = threads
         self._substeps = substeps
-        self._data = mujoco.MjData(model)
+        self._entries = state_entries(model, STATE_SPEC)
+        self._default = np.empty(mujoco.mj_stateSize(model, INTEGRATION_SPEC))
+        mujoco.mj_getState(model, mujoco.MjData(model), self._default, INTEGRATION_SPEC)
         self._batch: Batch | None = None
         self._sensordata = np.empty((0, 0, 0))
 
@@ -58,24 +62,33 @@ class Rollouts:
         return self._simulate(states, controls)
 
     def follow(self, state: Array, controls: Array) -> Array | None:
-        """Where one control sequence leads, (state_size,); None where it diverges.
+        """The state (state_size,) that one control sequence leads to; None if the simulation diverges.
 
         Args:
           state: (state_size,).
-          controls: (periods, nu), for a control period each.
+          controls: (periods, nu), one for each control period.
         """
         held = np.repeat(controls, self._substeps, axis=0)
         recording = self._simulate(state[None], held[None, None])
-        found = self.final_states()[0]
-        return found if recording.valid.all() and np.isfinite(found).all() else None
+        reached = self.final_states()[0]
+        return reached if recording.valid.all() and np.isfinite(reached).all() else None
+
+    def final_states(self) -> Array:
+        """The states that the last simulations ended in, (simulations, state_size).
+
+        After `run` these are one physics step past the horizon. Simulations that diverged are among them;
+        `Recording.valid` tells which.
+        """
+        assert self._batch is not None
+        states: Array = self._batch.state[:, self._entries]
+        return states
 
     def _simulate(self, states: Array, controls: Array) -> Recording:
         """As `run`, with a control for every physics step."""
         problems, rollouts, steps, nu = controls.shape
         batch = self._batch_for(problems * rollouts, steps)
-        rows = batch.state.reshape(problems, rollouts, -1)
-        for problem, state in enumerate(states):
-            rows[problem] = self._integration_state(state)
+        batch.state[:] = self._default
+        batch.state[:, self._entries] = np.repeat(states, rollouts, axis=0)
         batch.warning[:] = 0
         batch.rollout(
             steps,
@@ -83,25 +96,10 @@ class Rollouts:
             record=("sensordata",),
             out={"sensordata": self._sensordata},
         )
-        # a simulation whose warning counters rise is frozen by MuJoCo: its records are no states
+        # MuJoCo freezes a simulation whose warning counters rise: its later records are no states
         valid = ~batch.warning[:, :, 1].any(axis=1)
         sensordata = self._sensordata.reshape(problems, rollouts, steps, -1)
         return Recording(sensordata[:, :, :: self._substeps], valid.reshape(problems, rollouts))
-
-    def final_states(self) -> Array:
-        """Where the last simulations are now: after `run`, one physics step past the horizon.
-
-        (simulations, state_size).
-
-        Simulations that diverged are among them; `Recording.valid` tells which.
-        """
-        assert self._batch is not None
-        size = mujoco.mj_stateSize(self._model, STATE_SPEC)
-        states = np.empty((len(self._batch.state), size))
-        whole = int(mujoco.mjtState.mjSTATE_INTEGRATION)
-        for row, integration in zip(states, self._batch.state, strict=True):
-            mujoco.mj_extractState(self._model, integration, whole, row, STATE_SPEC)
-        return states
 
     def _batch_for(self, simulations: int, steps: int) -> Batch:
         if self._batch is None or self._batch.nsim != simulations:
@@ -111,21 +109,13 @@ class Rollouts:
             self._sensordata = np.empty(shape)
         return self._batch
 
-    def _integration_state(self, state: Array) -> Array:
-        """The full integration state of a flat state, everything else at its default."""
-        # nothing else is ever written into this MjData, so all the rest is as it was made
-        mujoco.mj_setState(self._model, self._data, state, STATE_SPEC)
-        whole = int(mujoco.mjtState.mjSTATE_INTEGRATION)
-        integration = np.empty(mujoco.mj_stateSize(self._model, whole))
-        mujoco.mj_getState(self._model, self._data, integration, whole)
-        return integration
-
 
 def for_rollouts(model: mujoco.MjModel) -> mujoco.MjModel:
-    """A copy without what costs rollouts time and gains them nothing.
+    """A copy of the model that simulates faster and as accurately.
 
-    Newton's method finds the same accelerations from nothing as from the last step's, and one kinematic tree
-    cannot fall into islands; `benchmarks.cold_solver` measures both against exact solutions.
+    It has no warm start of the solver where that is Newton's method, which finds the same accelerations
+    without, and no constraint islands where there is a single kinematic tree, which is always one island.
+    `benchmarks.cold_solver` measures both against exact solutions.
     """
     fast = copy.deepcopy(model)
     if model.opt.solver == mujoco.mjtSolver.mjSOL_NEWTON:
@@ -133,13 +123,3 @@ def for_rollouts(model: mujoco.MjModel) -> mujoco.MjModel:
     if model.ntree == 1:
         fast.opt.disableflags |= int(mujoco.mjtDisableBit.mjDSBL_ISLAND)
     return fast
-
-
-def _silence_divergence_log() -> None:
-    """Stop MuJoCo from printing a line, and writing a file, for each sample that diverges.
-
-    Among random samples some diverge as a matter of course; `Recording.valid` counts them.
-    """
-    log = mujoco.MjLogConfig.get()
-    log.logto_console = log.logto_file = False
-    log.set()

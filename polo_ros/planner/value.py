@@ -1,4 +1,4 @@
-"""The value ensemble as the planner sees it: NumPy, one matrix product per layer for all heads."""
+"""The value ensemble as the planner evaluates it: NumPy, one matrix product per layer for all heads."""
 
 from dataclasses import dataclass
 
@@ -6,7 +6,7 @@ import numpy as np
 
 from polo_ros.arrays import Array
 
-# states evaluated at once: what lies between two layers of all heads shall stay in a core's cache
+# states evaluated at a time, so few that the hidden layers of all heads fit into the cache of a core
 BLOCK = 1024
 
 
@@ -22,7 +22,7 @@ class Layer:
 class ValueEnsemble:
     """Heads V_k(s) = offset + scale · (f_θk(x) + prior_scale · f_θ̃k(x)), x the standardised features.
 
-    f_θ̃k is the fixed randomised prior of eq. (5); tanh stands between layers. Values are discounted
+    f_θ̃k is the fixed randomised prior of eq. (5); tanh is applied between layers. Values are discounted
     sums of rewards, in reward units.
 
     Attributes:
@@ -66,7 +66,10 @@ class ValueEnsemble:
 
 
 def evaluate(layers: tuple[Layer, ...], inputs: Array) -> Array:
-    """The networks of all heads on the same inputs, (n, features) -> (heads, n)."""
+    """The networks of all heads on the same inputs, (n, features) -> (heads, n).
+
+    The NumPy counterpart of `polo_ros.learner.ensemble.make_network`: the two change together.
+    """
     hidden = inputs
     for layer in layers[:-1]:
         hidden = np.tanh(hidden @ layer.weight + layer.bias)
@@ -79,8 +82,8 @@ def optimistic(values: Array, kappa: float) -> Array:
     """(1/κ) log mean_k exp(κ V_k): the value-preserving form of the paper's eq. (6).
 
     As printed, eq. (6) equals κV + log K where the heads agree, so that κ would scale the value against
-    the rewards. This form is V there, and mean + κ/2 · variance + … elsewhere; κ = 0 is the mean, κ < 0
-    is pessimistic.
+    the rewards. This form equals V there, and mean + κ/2 · variance + … elsewhere; κ = 0 gives the mean,
+    κ < 0 is pessimistic.
 
     Args:
       values: (heads, ...), in reward units.

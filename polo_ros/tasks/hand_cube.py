@@ -6,29 +6,31 @@ import mujoco
 import numpy as np
 
 from polo_ros.arrays import Array, Mask
-from polo_ros.tasks.task import Feature, Measure, RewardTerm, Task, View
+from polo_ros.tasks.rotations import angle_between, conjugate, multiply, random_rotation, two_axes
+from polo_ros.tasks.task import Feature, Measure, RewardTerm, Task
+from polo_ros.tasks.view import View
 
 JOINTS = (
     "WRJ1", "WRJ0", "FFJ3", "FFJ2", "FFJ1", "FFJ0", "MFJ3", "MFJ2", "MFJ1", "MFJ0", "RFJ3", "RFJ2",
     "RFJ1", "RFJ0", "LFJ4", "LFJ3", "LFJ2", "LFJ1", "LFJ0", "THJ4", "THJ3", "THJ2", "THJ1", "THJ0",
 )  # fmt: skip
 FINGERS = ("forefinger", "middle_finger", "ring_finger", "little_finger", "thumb")
-# what the task wants: less than this between cube and goal, in rad and m
+# largest difference between cube and goal at which the task is achieved, in rad and m
 ORIENTATION_TOLERANCE = 0.4
 POSITION_TOLERANCE = 0.06
-# a start lets the cube fall this far above where it rests, in m, and settle for so long, in s
+# for a start the cube is dropped from this height above its resting place, in m, and settles so long, in s
 DROP_HEIGHT = 0.01
 SETTLE_TIME = 1.0
-# joint angles of the start are drawn this far around the cradling pose before the cube settles, in rad
+# largest deviation of each joint angle from the cradling pose before the cube settles, in rad
 START_NOISE = 0.02
 
 
 class HandCube(Task):
-    """Turn the cube to the goal's orientation where it lay in the palm.
+    """Turn the cube in the palm to the orientation of the goal.
 
-    The goal's place is fixed; its orientation is any rotation, all equally likely, and changes every 75
-    control periods. The planner's model holds it still. The paper does not say how its goals are drawn.
-    One in 300 is within 0.4 rad of the cube by luck; a goal is 2.2 rad away on average.
+    The position of the goal is fixed. Its orientation is drawn uniformly from all rotations, anew every 75
+    control periods; the planner's model keeps it constant. The paper does not say how its goals are drawn.
+    A new goal is 2.2 rad from the cube's orientation on average; one in 300 is within 0.4 rad.
     """
 
     name: ClassVar[str] = "hand_cube"
@@ -60,7 +62,7 @@ class HandCube(Task):
         return np.array(self.model.key("cradle").ctrl)
 
     def reward_terms(self, view: View) -> dict[str, Array]:
-        """The l1 distance and angle of eq. (8), and how far the cube left the palm, each (...)."""
+        """The l1 distance and angle of eq. (8), and the distance beyond 0.06 m, each (...)."""
         return {
             "position": np.abs(offset(view)).sum(axis=-1),
             "orientation": self.measured(view),
@@ -68,13 +70,13 @@ class HandCube(Task):
         }
 
     def value_features(self, view: View) -> Array:
-        """Where cube, goal and fingers are and how the cube moves, (..., 60); see `features`."""
+        """Poses of cube, goal and fingers and the velocity of the cube, (..., 60); see `features`."""
         cube, goal = view.sensor("cube_orientation"), view.sensor("goal_orientation")
         position = view.sensor("cube_position")
         return np.concatenate(
             [
                 offset(view),
-                two_axes(quat_multiply(cube, quat_conjugate(goal))),
+                two_axes(multiply(cube, conjugate(goal))),
                 two_axes(cube),
                 view.sensor("cube_linear_velocity"),
                 view.sensor("cube_angular_velocity"),
@@ -86,7 +88,7 @@ class HandCube(Task):
 
     def measured(self, view: View) -> Array:
         """The angle between cube and goal, 0 to π."""
-        return quat_angle(view.sensor("cube_orientation"), view.sensor("goal_orientation"))
+        return angle_between(view.sensor("cube_orientation"), view.sensor("goal_orientation"))
 
     def achieved(self, view: View) -> Mask:
         """Whether the cube lies within 0.06 m and 0.4 rad of the goal."""
@@ -95,7 +97,7 @@ class HandCube(Task):
         return near & aligned
 
     def start(self, data: mujoco.MjData, rng: np.random.Generator) -> None:
-        """At rest in the cradling hand, however the cube came to lie that fell in at any orientation."""
+        """At rest, the cube settled in the cradling hand after a fall at a random orientation."""
         model = self.model
         mujoco.mj_resetDataKeyframe(model, data, model.key("cradle").id)
         for joint in JOINTS:
@@ -110,12 +112,12 @@ class HandCube(Task):
         self.draw_goal(data, rng)
 
     def draw_goal(self, data: mujoco.MjData, rng: np.random.Generator) -> None:
-        """Turn the goal to any orientation, all equally likely; its place stays."""
+        """Draw the orientation of the goal uniformly; its position stays."""
         data.mocap_quat[0] = random_rotation(rng)
 
 
 def offset(view: View) -> Array:
-    """Where the cube is from the goal, (..., 3), in m."""
+    """The position of the cube relative to the goal, (..., 3), in m."""
     difference: Array = view.sensor("cube_position") - view.sensor("goal_position")
     return difference
 
@@ -124,61 +126,3 @@ def distance(view: View) -> Array:
     """The length of `offset`, (...), in m."""
     length: Array = np.linalg.norm(offset(view), axis=-1)
     return length
-
-
-def random_rotation(rng: np.random.Generator) -> Array:
-    """A unit quaternion (4,), wxyz, uniform over all rotations."""
-    quat = rng.standard_normal(4)
-    unit: Array = quat / np.linalg.norm(quat)
-    return unit
-
-
-def quat_conjugate(quat: Array) -> Array:
-    """The inverse of unit quaternions (..., 4), wxyz."""
-    conjugate: Array = quat * np.array([1.0, -1.0, -1.0, -1.0])
-    return conjugate
-
-
-def quat_multiply(first: Array, second: Array) -> Array:
-    """The Hamilton product of quaternions (..., 4), wxyz: the turn `second`, then the turn `first`."""
-    w1, x1, y1, z1 = np.moveaxis(first, -1, 0)
-    w2, x2, y2, z2 = np.moveaxis(second, -1, 0)
-    return np.stack(
-        [
-            w1 * w2 - x1 * x2 - y1 * y2 - z1 * z2,
-            w1 * x2 + x1 * w2 + y1 * z2 - z1 * y2,
-            w1 * y2 - x1 * z2 + y1 * w2 + z1 * x2,
-            w1 * z2 + x1 * y2 - y1 * x2 + z1 * w2,
-        ],
-        axis=-1,
-    )
-
-
-def quat_angle(first: Array, second: Array) -> Array:
-    """The angle of the turn between unit quaternions (..., 4), wxyz, in rad, 0 to π.
-
-    2 atan2(|v|, |w|) of their quotient: as 2 acos |w|, but exact for small turns; q and -q are one turn.
-    """
-    quotient = quat_multiply(quat_conjugate(second), first)
-    sine = np.linalg.norm(quotient[..., 1:], axis=-1)
-    angle: Array = 2.0 * np.arctan2(sine, np.abs(quotient[..., 0]))
-    return angle
-
-
-def two_axes(quat: Array) -> Array:
-    """Where unit quaternions (..., 4), wxyz, turn the x and y axes, (..., 6).
-
-    The first two columns of the rotation matrix: a rotation without jumps, and the same for q and -q.
-    """
-    w, x, y, z = np.moveaxis(quat, -1, 0)
-    return np.stack(
-        [
-            1.0 - 2.0 * (y * y + z * z),
-            2.0 * (x * y + w * z),
-            2.0 * (x * z - w * y),
-            2.0 * (x * y - w * z),
-            1.0 - 2.0 * (x * x + z * z),
-            2.0 * (y * z + w * x),
-        ],
-        axis=-1,
-    )

@@ -1,8 +1,6 @@
 """What to solve: a model, named reward terms, value features, start states and a goal."""
 
-import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -13,8 +11,10 @@ import numpy as np
 from polo_ros.arrays import Array, Mask
 from polo_ros.errors import PoloError
 from polo_ros.files import share_path
+from polo_ros.tasks.model import load_model, model_hash, sensor_readings
+from polo_ros.tasks.view import View
 
-# What a rollout, a replay and a bag need to know of a world; goals travel in the mocap bodies.
+# The flat state of a task: positions, velocities, activations, and the poses of the mocap bodies (the goal).
 STATE_SPEC = int(
     mujoco.mjtState.mjSTATE_QPOS
     | mujoco.mjtState.mjSTATE_QVEL
@@ -53,54 +53,24 @@ class Feature:
 
 @dataclass(frozen=True)
 class Measure:
-    """The one number that tells people how a task goes: its name and unit."""
+    """The one number that summarises a state for people: its name and unit."""
 
     name: str
     unit: str
 
 
-class View:
-    """Recorded sensors and controls of any number of states, read by sensor name.
-
-    Args:
-      slices: where each sensor lies in `sensordata`.
-      sensordata: (..., nsensordata).
-      ctrl: (..., nu), the control applied in each state; zeros where a state is looked at alone.
-    """
-
-    def __init__(self, slices: Mapping[str, slice], sensordata: Array, ctrl: Array) -> None:
-        self._slices = slices
-        self.sensordata = sensordata
-        self.ctrl = ctrl
-
-    def sensor(self, name: str) -> Array:
-        """The readings of one sensor, (..., dim).
-
-        Raises:
-          PoloError: the model has no sensor of that name.
-        """
-        try:
-            where = self._slices[name]
-        except KeyError:
-            raise PoloError(
-                f"the model has no sensor named '{name}'; add it to the model's <sensor> section "
-                f"(it has {', '.join(self._slices) or 'none'})"
-            ) from None
-        return self.sensordata[..., where]
-
-
 class Task(ABC):
-    """A world and what is wanted in it; subclasses fill in the abstract methods.
+    """A model, a reward and a goal; subclasses fill in the abstract methods.
 
-    Everything that judges a state does so for whole arrays at once: a view holds states of any leading
-    shape and the methods return arrays of that shape, so no Python runs per rollout or step.
+    Rewards, features and goals are computed for whole arrays: a view holds states of any leading shape, and
+    the methods return arrays of that shape. No Python code runs once per rollout or step.
 
     Args:
       model_path: an MJCF file in place of the task's own.
       torque_scale: factor on every actuator's gear.
 
     Raises:
-      PoloError: the model is missing, broken, or lacks a sensor or a control range that is needed.
+      PoloError: the model is missing or invalid, or lacks a sensor or a control range that is needed.
     """
 
     name: ClassVar[str]
@@ -108,15 +78,15 @@ class Task(ABC):
     model_file: ClassVar[str]
     terms: ClassVar[tuple[RewardTerm, ...]]
     features: ClassVar[tuple[Feature, ...]]
-    # a (3,) position sensor that stands for the robot in lines and status displays
+    # the position sensor (3,) whose path is drawn for each rollout
     trace_sensor: ClassVar[str]
-    # how long `achieved` must hold on end before the task counts as solved, in s
+    # how long `achieved` must hold without a break before the task counts as solved, in s
     hold_time: ClassVar[float] = 2.0
-    # what `measured` tells, for people
+    # name and unit of what `measured` returns
     measure: ClassVar[Measure]
     # physics steps per control period
     substeps: ClassVar[int] = 1
-    # control periods between goals that the world draws by itself; 0 where the goal stays
+    # control periods between goals that are drawn at random; 0 where the goal does not change
     goal_period: ClassVar[int] = 0
 
     def __init__(self, model_path: str | Path = "", torque_scale: float = 1.0) -> None:
@@ -136,7 +106,7 @@ class Task(ABC):
             )
             for i in range(self.model.nsensor)
         }
-        try:  # the model's own sensors decide whether it fits, so ask it before anyone relies on it
+        try:  # a model of another file may lack sensors or keyframes: find out now
             probe = self.observe(self.state_of(mujoco.MjData(self.model)))
             self.reward(probe)
             given, listed = self.value_features(probe).size, self.feature_count
@@ -146,7 +116,7 @@ class Task(ABC):
             self.measured(probe)
             probe.sensor(self.trace_sensor)
             self.start_state(np.random.default_rng(0))
-        except (PoloError, KeyError) as error:  # MuJoCo answers an unknown name with a KeyError
+        except (PoloError, KeyError) as error:  # MuJoCo raises KeyError for an unknown name
             raise PoloError(f"{path} does not fit task {self.name}: {error.args[0]}") from None
 
     @abstractmethod
@@ -163,7 +133,7 @@ class Task(ABC):
 
     @abstractmethod
     def achieved(self, view: View) -> Mask:
-        """Whether each state is one the task wants, (...)."""
+        """Whether each state fulfils the task, (...)."""
 
     @abstractmethod
     def measured(self, view: View) -> Array:
@@ -201,17 +171,17 @@ class Task(ABC):
 
     @property
     def control_low(self) -> Array:
-        """The lower end of each actuator's control range, (nu,)."""
+        """The lower limit of each actuator's control range, (nu,)."""
         return np.array(self.model.actuator_ctrlrange[:, 0])
 
     @property
     def control_high(self) -> Array:
-        """The upper end of each actuator's control range, (nu,)."""
+        """The upper limit of each actuator's control range, (nu,)."""
         return np.array(self.model.actuator_ctrlrange[:, 1])
 
     @property
     def neutral(self) -> Array:
-        """The control that plans begin with and a robot may be left with, (nu,): the nearest to zero."""
+        """The control of the first plan and of a robot at rest, (nu,): the nearest to zero in the range."""
         neutral: Array = np.clip(0.0, self.control_low, self.control_high)
         return neutral
 
@@ -225,21 +195,19 @@ class Task(ABC):
         return View(self._slices, sensordata, ctrl)
 
     def observe(self, states: Array, ctrl: Array | None = None) -> View:
-        """Look at flat states (..., state_size) by computing their sensors, one by one.
+        """The sensors of flat states, computed by MuJoCo in one batched call.
 
-        For displays, tests and single states; rollouts record their sensors themselves.
+        For states that come from elsewhere; rollouts record their sensors while they simulate.
+
+        Args:
+          states: (..., state_size).
+          ctrl: (..., nu), the control applied in each state; zeros by default.
         """
-        flat = states.reshape(-1, self.state_size)
-        controls = np.zeros((len(flat), self.model.nu)) if ctrl is None else ctrl.reshape(len(flat), -1)
-        data = mujoco.MjData(self.model)
-        sensordata = np.empty((len(flat), self.model.nsensordata))
-        for row, (state, control) in enumerate(zip(flat, controls, strict=True)):
-            mujoco.mj_setState(self.model, data, state, STATE_SPEC)
-            data.ctrl[:] = control
-            mujoco.mj_forward(self.model, data)
-            sensordata[row] = data.sensordata
         shape = states.shape[:-1]
-        return self.view(sensordata.reshape(*shape, -1), controls.reshape(*shape, -1))
+        controls = np.zeros((*shape, self.model.nu)) if ctrl is None else ctrl
+        flat = states.reshape(-1, self.state_size)
+        readings = sensor_readings(self.model, STATE_SPEC, flat, controls.reshape(len(flat), self.model.nu))
+        return self.view(readings.reshape(*shape, self.model.nsensordata), controls)
 
     def state_of(self, data: mujoco.MjData) -> Array:
         """The flat state of `data`, (state_size,)."""
@@ -254,32 +222,5 @@ class Task(ABC):
         return self.state_of(data)
 
     def model_hash(self) -> str:
-        """A digest of what the value function depends on: names, sizes, masses, geometry, gears.
-
-        Rounded to six digits, so that it outlives compilers and versions of MuJoCo.
-        """
-        model = self.model
-        digest = hashlib.sha256(model.names)
-        for array in (
-            model.body_mass, model.body_pos, model.body_quat, model.jnt_type, model.jnt_axis,
-            model.jnt_range, model.dof_damping, model.geom_type, model.geom_size, model.geom_pos,
-            model.actuator_gear, model.actuator_ctrlrange, [model.opt.timestep],
-        ):  # fmt: skip
-            text = " ".join(f"{number + 0.0:.6g}" for number in np.ravel(array))
-            digest.update(text.encode())
-        return digest.hexdigest()[:16]
-
-
-def load_model(path: Path) -> mujoco.MjModel:
-    """Compile an MJCF file.
-
-    Raises:
-      PoloError: the file is missing or MuJoCo refuses it.
-    """
-    if not path.is_file():
-        raise PoloError(f"there is no MJCF file {path}; give model_path the path of one")
-    try:
-        return mujoco.MjModel.from_xml_path(str(path))
-    except ValueError as error:
-        reason = " ".join(str(error).split())
-        raise PoloError(f"{path} is not a valid MJCF model: {reason}") from None
+        """A digest of the model; see `polo_ros.tasks.model.model_hash`."""
+        return model_hash(self.model)

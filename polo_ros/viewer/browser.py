@@ -1,9 +1,9 @@
-"""Watching in a browser: MuJoCo Studio's web page, fed with poses instead of simulating.
+"""The browser view: MuJoCo Studio's web page, which shows poses that it is given.
 
-The page draws by itself, so nothing here needs a GPU or a display. Studio's parts are put together
-anew, without its `WebViewer` and `App`, because `WebViewer` listens on every network interface and
-has no password, and `App` has buttons that would mean nothing here (play, step, reset, load) and
-changes the whole process (exception hooks, log handlers, settings in the home folder).
+The browser renders, so this process needs no GPU and no display. Of Studio, `WebViewer` and `App` are
+not used: `WebViewer` listens on every network interface without a password; `App` has buttons that have
+no effect here (play, step, reset, load) and changes the whole process (exception hooks, log handlers,
+settings in the home folder).
 """
 
 import atexit
@@ -32,29 +32,29 @@ LOCALHOST = "127.0.0.1"
 LINE_RADIUS = 0.01  # in m
 LINE_COLOUR = (0.1, 0.6, 1.0, 1.0)
 
-_STATE = int(mujoco.mjtState.mjSTATE_INTEGRATION)  # what the page is sent
+_STATE = int(mujoco.mjtState.mjSTATE_INTEGRATION)  # the state that the page receives
 _FONTS = str(Path(mujoco.__file__).parent / "studio" / "assets")
 
-# "Browser connected" and the like would interleave with the caller's own output.
+# Messages such as "Browser connected" would mix with the caller's own output.
 logging.getLogger("WebServer").setLevel(logging.WARNING)
 
 
 class BrowserViewer:
-    """Shows a model on a web page; the poses come from `show`, and nothing is ever simulated.
+    """Shows a model on a web page, in the poses that `show` receives; nothing is simulated.
 
-    `show` may be called from any thread and returns at once; a thread of the viewer's own sends the
-    newest pose to the browsers. One viewer a process, because the panel's library is global.
+    `show` may be called from any thread and returns at once; a thread of the viewer sends the newest pose
+    to the browsers. A process can have one viewer, because the library of the panel has global state.
 
     Args:
-      model: what to draw, as it is now.
-      port: of the page; 0 for any free one.
-      track: the body that the camera follows; None for a camera that stays where it is put.
+      model: the model to show; later changes of it have no effect.
+      port: the port of the page; 0 for any free port.
+      track: the body that the camera follows; None for a camera that does not move by itself.
 
     Attributes:
-      url: where to look.
+      url: the address of the page.
 
     Raises:
-      PoloError: the port is taken, the body is unknown, or there is a viewer already.
+      PoloError: the port is in use, the body is unknown, or the process has a viewer already.
     """
 
     _only = threading.Lock()  # held by the one open viewer of the process
@@ -76,13 +76,13 @@ class BrowserViewer:
             raise
         self.url = f"http://{LOCALHOST}:{self._http.getsockname()[1]}/"
         internal, page = _panel_page()
-        # Given no drop queue, the server throws away what somebody drags onto the page.
+        # Without a drop queue, the server discards files that a user drags onto the page.
         self._server = web_server.WebServer(self._http, internal.dup(), mjb_data=bundle)
         self._server.start()
         work = (page, zlib.crc32(bundle), camera)
         self._thread = threading.Thread(target=self._run, args=work, name="studio", daemon=True)
         self._thread.start()
-        atexit.register(self.close)  # a frame under way would crash the exiting process
+        atexit.register(self.close)  # sending a frame while the process exits would crash it
 
     def show(
         self,
@@ -91,13 +91,13 @@ class BrowserViewer:
         mocap_pos: ArrayLike | None = None,
         mocap_quat: ArrayLike | None = None,
     ) -> None:
-        """Draws a pose and a line, until the next call. Does nothing once closed.
+        """Show a pose and a line until the next call; has no effect after `close`.
 
         Args:
           qpos: (nq,), in the model's units and order.
           line: (n, 3), corners of a line in the world, in m; None or fewer than two for no line.
-          mocap_pos: (nmocap, 3), in m; None to leave the mocap bodies where they are.
-          mocap_quat: (nmocap, 4), w first; None to leave them turned as they are.
+          mocap_pos: (nmocap, 3), in m; None to keep the positions of the mocap bodies.
+          mocap_quat: (nmocap, 4), w first; None to keep their orientations.
 
         Raises:
           PoloError: a wrong shape, or a number that is not finite.
@@ -115,18 +115,18 @@ class BrowserViewer:
             self._line = geoms
 
     def is_running(self) -> bool:
-        """Whether the page is being served."""
+        """Whether the page is served."""
         return self._thread.is_alive()
 
     def close(self) -> None:
-        """Stops serving the page and frees the port; harmless if closed already."""
+        """Stop serving the page and free the port; has no effect if it is closed already."""
         if self._closing.is_set():
             return
         self._closing.set()
         atexit.unregister(self.close)
         self._thread.join()
-        # Told why, the browsers let go; otherwise the server often waits 5 s for them. The page
-        # puts "stopped with an error:" before it.
+        # With a reason, the browsers disconnect at once; without one, the server often waits 5 s for
+        # them. The page shows the reason after "stopped with an error:".
         self._server.stop("none, the viewer was closed")
         self._http.close()
         self._only.release()
@@ -138,7 +138,7 @@ class BrowserViewer:
         self.close()
 
     def _run(self, page: headless_ui.HeadlessUi, model_id: int, camera: mujoco.MjvCamera) -> None:
-        """Sends frames until closed; only this thread touches the camera and the panel."""
+        """Send frames until closed; only this thread uses the camera and the panel."""
         imgui.SetCurrentContext(page.get_context())
         for library in (ux, implot):
             library.set_imgui_context(page.get_context())
@@ -147,7 +147,7 @@ class BrowserViewer:
         steering = client_camera.ClientCameraSync()
         state = np.empty(mujoco.mj_stateSize(self._model, _STATE))
         while not self._closing.is_set():
-            if not page.new_frame():  # waits for the next frame, which paces this loop at 60 Hz
+            if not page.new_frame():  # waits for the next frame: this loop runs at 60 Hz
                 continue
             try:
                 moved = self._server.take_client_camera()
@@ -167,29 +167,29 @@ class BrowserViewer:
                 look = (panel.perturb, panel.options, self._model, list(panel.flags.flags))
                 scene = (model_id, _STATE, state.tobytes(), camera, *look, line, user)
                 self._server.update_state(state_payload.serialize_state_payload(*scene))
-            finally:  # a frame left open would hang the next one
+            finally:  # without it the next frame would wait for ever
                 page.end_frame()
 
 
 @functools.cache
 def _panel_page() -> tuple[socket.socket, headless_ui.HeadlessUi]:
-    """Returns what draws the panel, and the socket over which it reaches the server.
+    """Return the renderer of the panel, and the socket on localhost between it and the server.
 
-    Made once and kept, whatever viewers come and go: in MuJoCo 4.0 destroying one and making
-    another now and then aborts or hangs the process. The socket is on localhost too.
+    One is made for the whole process and used by every viewer: with MuJoCo 4.0, destroying one and
+    making another sometimes aborts or hangs the process.
     """
     internal = web_server.bind_loopback_socket()
     return internal, headless_ui.HeadlessUi("polo_ros", internal.getsockname()[1], _FONTS)
 
 
 class _Panel:
-    """What the user may change on the page: the camera and how things are drawn."""
+    """The settings that a user can change on the page: the camera and the rendering options."""
 
     def __init__(self, model: mujoco.MjModel, camera: mujoco.MjvCamera) -> None:
         self.options = mujoco.MjvOption()
         self.perturb = mujoco.MjvPerturb()
         self.flags = ux.RenderFlags()
-        self.flags.flags = mujoco.MjvScene().flags.tolist()  # MuJoCo's own: shadows, sky and such
+        self.flags.flags = mujoco.MjvScene().flags.tolist()  # MuJoCo's defaults
         self.state = ux.UxState()
         if camera.type == mujoco.mjtCamera.mjCAMERA_TRACKING:
             self.state.camera_index = ux.TRACKING_CAMERA_IDX
@@ -198,9 +198,9 @@ class _Panel:
         ux.setup_theme(ux.GuiTheme.DARK)
 
     def draw(self, data: mujoco.MjData) -> None:
-        """Lays the panel out, within a frame, and takes up what the user changed on it."""
+        """Draw the panel as part of a frame, and apply what the user has changed."""
         ux.configure_docking_layout(show_toolbar=False, show_status_bar=False)
-        imgui.Begin("Options")  # the name that the layout above puts on the left
+        imgui.Begin("Options")  # the layout above places the window of this name on the left
         ux.camera_selection_gui(self._model, data, self._camera, self.state)
         ux.label_selection_gui(self.options)
         ux.frame_selection_gui(self.options)
@@ -212,18 +212,18 @@ class _Panel:
 
 
 def listen_locally(port: int) -> socket.socket:
-    """Opens the viewer's socket, on localhost only, as whoever reaches it needs no password.
+    """Open the viewer's socket, on localhost only, because the page has no password.
 
     To watch from another machine, forward the port (`ssh -L 8080:localhost:8080 robot`).
 
     Raises:
-      PoloError: the port is taken, or cannot be opened.
+      PoloError: the port is in use, or cannot be opened.
     """
     sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     try:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # reopens at once after a close
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # allows reopening at once
         sock.bind((LOCALHOST, port))
-        sock.listen()  # from here on nobody else can take the port
+        sock.listen()  # from now on no other process can use the port
     except (OSError, OverflowError) as error:
         sock.close()
         taken = getattr(error, "errno", None) == errno.EADDRINUSE
@@ -235,7 +235,7 @@ def listen_locally(port: int) -> socket.socket:
 
 
 def _camera(model: mujoco.MjModel, track: str | None) -> mujoco.MjvCamera:
-    """Returns a camera that sees the whole model."""
+    """Return a camera that shows the whole model and follows the body, if one is given."""
     camera = mujoco.MjvCamera()
     mujoco.mjv_defaultFreeCamera(model, camera)
     if track is not None:
@@ -247,7 +247,7 @@ def _camera(model: mujoco.MjModel, track: str | None) -> mujoco.MjvCamera:
 
 
 def _line(corners: Array) -> list[mujoco.MjvGeom]:
-    """Returns capsules along (n, 3) corners, leaving out corners where the page allows no more."""
+    """Return capsules along (n, 3) corners; omit corners that exceed the page's limit."""
     most = state_payload.MAX_EXTRA_GEOMS + 1
     if len(corners) > most:
         corners = corners[np.linspace(0, len(corners) - 1, most).round().astype(int)]
@@ -258,13 +258,13 @@ def _line(corners: Array) -> list[mujoco.MjvGeom]:
         geom = mujoco.MjvGeom()
         mujoco.mjv_initGeom(geom, capsule, np.zeros(3), np.zeros(3), np.eye(3).ravel(), colour)
         mujoco.mjv_connector(geom, capsule, LINE_RADIUS, start, end)
-        geom.emission = 0.5  # to be seen in a dark scene too
+        geom.emission = 0.5  # visible in a dark scene too
         geoms.append(geom)
     return geoms
 
 
 def _checked(name: str, value: ArrayLike, shape: tuple[int, ...]) -> Array:
-    """Returns the value as an array of finite numbers of this shape."""
+    """Return the value as an array of finite numbers of this shape."""
     array = np.asarray(value, dtype=np.float64)
     if array.shape != shape or not np.isfinite(array).all():
         raise PoloError(f"The viewer needs a finite {name} of shape {shape}, not {array.shape}.")

@@ -20,5 +20,5 @@ def write_pictures(folder: Path) -> dict[str, Path]:
     paths = {name: folder / f"{name}.png" for name in task_classes()}
     for name, path in paths.items():
         task = make_task(name)
-        thumbnail(task.model, task.start_state(np.random.default_rng(0)), path)
+        thumbnail(task, task.start_state(np.random.default_rng(0)), path)
     return paths

@@ -1,4 +1,4 @@
-"""What the efficiency experiment compares: equal steps, honest counts, worlds that stay as they are."""
+"""What the efficiency experiment compares: equal simulator steps, true counts, unchanged worlds."""
 
 from collections.abc import Sequence
 
@@ -7,10 +7,9 @@ import pytest
 
 from experiments.adaptive_planners import Recalling, SureHorizon
 from experiments.efficiency import BUDGETS, TASKS, Efficiency, budgeted, driven, planner_of
-from experiments.efficiency_figure import difference, report
 from experiments.experiment import Row
 from experiments.planner_variants import RECOMMENDED, planner_variants
-from experiments.training_cache import lived, settings_of
+from experiments.training_cache import run_episode, settings_of
 from polo_ros.agent.world import World
 from polo_ros.parameters.schema import build, values_of
 from polo_ros.parameters.settings import Settings
@@ -43,7 +42,7 @@ def test_every_job_has_settings_that_are_allowed(settings: dict[str, Settings], 
         assert build(PlannerConfig, values_of(config)) == config
 
 
-def test_what_is_left_out_lacks_rollouts_or_a_value_function(jobs: Sequence[Row]) -> None:
+def test_variants_without_enough_rollouts_or_a_value_function_are_left_out(jobs: Sequence[Row]) -> None:
     found = cases(jobs)
     assert ("humanoid_getup", "2 iterations", 0.5) in found  # 7 rollouts a round
     assert ("humanoid_getup", "2 iterations", 0.25) not in found  # 4, and 6 are needed
@@ -58,7 +57,7 @@ def test_what_is_left_out_lacks_rollouts_or_a_value_function(jobs: Sequence[Row]
 def test_variants_spend_the_same_steps_a_period(
     task: str, settings: dict[str, Settings], jobs: Sequence[Row]
 ) -> None:
-    """But for rounds of odd rollouts and the one step past the horizon, and for who may stop early."""
+    """Except for rounds of odd rollouts, the step past the horizon, and variants that may stop early."""
     given = settings[task].planner
     substeps = settings[task].task.substeps
     for _, variant, budget in (case for case in cases(jobs) if case[0] == task):
@@ -69,10 +68,10 @@ def test_variants_spend_the_same_steps_a_period(
         assert 0.92 * allowed <= steps <= 1.04 * allowed, variant
 
 
-def test_the_recommended_run_is_the_agents_life(settings: dict[str, Settings]) -> None:
+def test_the_recommended_planner_acts_as_the_agent_does(settings: dict[str, Settings]) -> None:
     task = "cartpole_swingup"
     overrides = {"rollouts": budgeted(settings[task], 0.5), "value_weight": 0.0}
-    episode = lived(settings_of(task, overrides), None, 3, 12)
+    episode = run_episode(settings_of(task, overrides), None, 3, 12)
     acting = planner_of(settings[task], planner_variants(settings[task].planner)[RECOMMENDED], 0.5, seed=3)
     states, ctrl, spent = driven(settings[task].task, acting, 1, 3, 12)
     np.testing.assert_array_equal(states, episode.states)
@@ -90,7 +89,7 @@ def test_between_plans_the_curve_is_followed(settings: dict[str, Settings]) -> N
     np.testing.assert_allclose(ctrl[:2], first.control(plan, np.array([0.0, task.timestep])), atol=1e-12)
 
 
-def test_coarse_steps_are_the_planners_alone(settings: dict[str, Settings]) -> None:
+def test_longer_physics_steps_are_in_the_planner_alone(settings: dict[str, Settings]) -> None:
     for task, one in settings.items():
         acting = planner(settings, task, "steps twice as long")
         usual = planner(settings, task, RECOMMENDED)
@@ -102,7 +101,7 @@ def test_coarse_steps_are_the_planners_alone(settings: dict[str, Settings]) -> N
         assert worth[0] == pytest.approx(worth[1])
 
 
-def test_values_serve_the_variants_on_values_alone(
+def test_only_variants_on_values_have_a_value_function(
     settings: dict[str, Settings], jobs: Sequence[Row]
 ) -> None:
     for _, variant, _ in (case for case in cases(jobs) if case[0] == "humanoid_getup" and case[2] == 0.5):
@@ -116,7 +115,7 @@ def test_getup_is_judged_by_the_papers_reward(settings: dict[str, Settings]) -> 
     assert (weights["upright"], weights["motion"], weights["height"]) == (0.0, 0.0, 1.0)
 
 
-def test_what_was_done_after_the_nearest_state_is_proposed(settings: dict[str, Settings]) -> None:
+def test_controls_that_followed_the_nearest_state_are_proposed(settings: dict[str, Settings]) -> None:
     acting = planner(settings, "cartpole_swingup", "proposals from 3 episodes")
     assert isinstance(acting, Recalling)
     task, config = settings["cartpole_swingup"].task, acting.config
@@ -140,7 +139,7 @@ def test_what_was_done_after_the_nearest_state_is_proposed(settings: dict[str, S
     assert np.abs(tried[:, : config.horizon] - ctrl[10 : 10 + config.horizon]).max(axis=(1, 2)).min() < 1e-9
 
 
-def test_more_rollouts_where_few_of_them_counted(settings: dict[str, Settings]) -> None:
+def test_more_rollouts_where_the_effective_sample_size_was_small(settings: dict[str, Settings]) -> None:
     acting = planner(settings, "cartpole_swingup", "rollouts by sample size")
     world = World(settings["cartpole_swingup"].task, np.random.default_rng(0))
     seen = []
@@ -167,25 +166,3 @@ def test_a_sure_ensemble_shortens_the_horizon(settings: dict[str, Settings]) -> 
         acting.configure(given)
         acting.plan(state, 0.0)
         assert (acting.config.horizon, acting.config.rollouts) == (horizon, rollouts)
-
-
-def rows(variant: str, rewards: Sequence[float]) -> list[dict[str, str]]:
-    return [
-        {
-            "task": "hand_cube", "variant": variant, "budget": "0.5", "seed": str(seed),
-            "mean_reward": str(reward), "steps_per_period": "660",
-        }
-        for seed, reward in enumerate(rewards)
-    ]  # fmt: skip
-
-
-def test_differences_are_paired_by_seed() -> None:
-    base, better = rows(RECOMMENDED, [1.0, 5.0, 9.0]), rows("white noise", [2.0, 6.5, 9.5])
-    mean, half = difference(better[::-1], base)
-    assert mean == pytest.approx(1.0)
-    # Student's t for two degrees of freedom, 4.303, times 0.5 / √3
-    assert half == pytest.approx(4.3027 * 0.5 / np.sqrt(3.0), rel=1e-4)
-    text = "\n".join(report([*base, *better]))
-    assert "50% of the file's rollouts" in text
-    assert "| white noise | 6.000 ± 3.082 | +1.000 ± 1.242 | 660 |" in text
-    assert "| recommended | 5.000 ± 3.266 | - | 660 |" in text

@@ -54,7 +54,7 @@ def test_random_transitions_are_probabilities(slip: float | None) -> None:
 
 
 @pytest.mark.parametrize("slip", [None, 0.1])
-def test_policy_values_are_what_following_the_policy_earns(slip: float | None) -> None:
+def test_policy_values_are_the_discounted_rewards_of_the_policy(slip: float | None) -> None:
     mdp = random_mdp(0, slip, discount=0.5)
     policy = np.random.default_rng(1).integers(2, size=(200, 3))
     for index in range(20):
@@ -71,7 +71,7 @@ def test_optimal_values_are_those_of_the_best_of_all_policies(slip: float | None
     assert np.allclose(mdp.backup(optimal), optimal, rtol=0.0, atol=1e-9)
 
 
-def test_optimal_values_with_ties_and_unlike_processes_end() -> None:
+def test_policy_iteration_terminates_with_ties_and_different_processes() -> None:
     same = MDP(random_transitions(np.random.default_rng(3), (5, 4, 3, 4)), np.ones((5, 4, 3)), 0.99)
     assert np.allclose(same.optimal_values(), 100.0)
 
@@ -118,7 +118,7 @@ def test_best_plan_is_the_best_of_all_closed_loop_plans_where_steps_are_random()
 
 @pytest.mark.parametrize("slip", [None, 0.1])
 @pytest.mark.parametrize("executed", [1, 2, 4])
-def test_mpc_values_are_what_acting_earns(slip: float | None, executed: int) -> None:
+def test_mpc_values_are_the_discounted_rewards_of_acting(slip: float | None, executed: int) -> None:
     horizon, mdp = 4, random_mdp(8, slip, discount=0.5)
     terminal = np.random.default_rng(9).standard_normal((200, 3))
     plan, values = best_plan(mdp, terminal, horizon), mpc_values(mdp, terminal, horizon, executed)
@@ -162,7 +162,7 @@ def test_shaping_adds_its_potential_to_values_and_changes_no_loss() -> None:
 
 
 @pytest.mark.parametrize("slip", [None, 0.1])
-def test_lower_envelope_lies_below_its_backup_and_below_what_it_was_made_from(slip: float | None) -> None:
+def test_lower_envelope_lies_below_its_backup_and_below_the_given_values(slip: float | None) -> None:
     mdp = random_mdp(15, slip)
     values = mdp.optimal_values() + np.random.default_rng(16).choice([-ERROR, ERROR], (200, 3))
     assert residual(mdp, values).max() > 0.01
@@ -181,7 +181,7 @@ def test_lower_envelope_lies_below_its_backup_and_below_what_it_was_made_from(sl
 def test_bounds_hold_for_every_horizon_and_share_of_the_plan(
     shape: tuple[int, int], discount: float, slip: float | None
 ) -> None:
-    """Every bound of docs/bounds.md; that replanning exceeds Lemma 2 is shown further down."""
+    """Every bound of docs/bounds.md; a later test shows that replanning exceeds Lemma 2."""
     mdp = random_mdp(17, slip, discount, shape, count=1000)
     optimal = mdp.optimal_values()
     terminal = optimal + np.random.default_rng(18).choice([-ERROR, ERROR], optimal.shape)
@@ -213,7 +213,7 @@ def test_errors_that_are_the_same_everywhere_cost_nothing() -> None:
 
 
 def test_counterexample_to_lemma_2() -> None:
-    """The numbers of docs/bounds.md: V*, V̂, what the planner sees, and what it loses."""
+    """The numbers of docs/bounds.md: V*, V̂, the planned values and the loss."""
     bait, horizon, discount = 1e-6, 2, 0.9
     mdp, terminal = detour_chain(horizon, 1, discount, ERROR, bait)
     stay, go = 0, 1
@@ -252,7 +252,7 @@ def test_detour_chains_attain_the_bound(discount: float) -> None:
 
 @pytest.mark.parametrize("horizon", range(1, 9))
 def test_three_states_attain_the_bound_of_replanning_for_every_horizon(horizon: int) -> None:
-    """Stay, or go into a ring of two states, of which the one that going now ends in looks too poor."""
+    """Stay, or go into a ring of two states, one of which has too low a value."""
     discount, bait = 0.9, 1e-7
     transitions = np.zeros((3, 2, 3))
     transitions[0, 0, 0] = transitions[0, 1, 1] = transitions[1, :, 2] = transitions[2, :, 1] = 1.0
@@ -268,7 +268,7 @@ def test_three_states_attain_the_bound_of_replanning_for_every_horizon(horizon: 
 
 @pytest.mark.parametrize("horizon", range(1, 9))
 def test_two_states_attain_the_bound_of_lower_envelopes(horizon: int) -> None:
-    """Stay, or go to a state that looks too poor: even values of V̂ ≤ BV̂ lose γ^H ε."""
+    """Stay, or go to a state whose value is too low: even values of V̂ ≤ BV̂ lose γ^H ε."""
     discount, bait = 0.9, 1e-7
     stay = discount**horizon * ERROR - bait
     transitions = np.zeros((2, 2, 2))

@@ -7,7 +7,7 @@ import mujoco
 import numpy as np
 import pytest
 
-from experiments.occupancy import TRIALS_PER_CELL, OccupancyGrid
+from experiments.occupancy import CHECKS_PER_CELL, OccupancyGrid
 from polo_ros.arrays import Array
 from polo_ros.errors import PoloError
 from polo_ros.tasks import make_task
@@ -59,8 +59,8 @@ def reference_free(
     walls: list[Wall], low: Array, shape: tuple[int, int], cell: float
 ) -> set[tuple[int, int]]:
     """The free cells, by walking from the middle of the world place by place."""
-    step = cell / TRIALS_PER_CELL
-    counts = shape[0] * TRIALS_PER_CELL, shape[1] * TRIALS_PER_CELL
+    step = cell / CHECKS_PER_CELL
+    counts = shape[0] * CHECKS_PER_CELL, shape[1] * CHECKS_PER_CELL
 
     def fits(i: int, j: int) -> bool:
         x, y = low[0] + (i + 0.5) * step, low[1] + (j + 0.5) * step
@@ -75,9 +75,9 @@ def reference_free(
             if inside and there not in seen and fits(*there):
                 seen.add(there)
                 pending.append(there)
-    half = TRIALS_PER_CELL // 2
-    return {(i // TRIALS_PER_CELL, j // TRIALS_PER_CELL) for i, j in seen
-            if i % TRIALS_PER_CELL == half and j % TRIALS_PER_CELL == half}  # fmt: skip
+    half = CHECKS_PER_CELL // 2
+    return {(i // CHECKS_PER_CELL, j // CHECKS_PER_CELL) for i, j in seen
+            if i % CHECKS_PER_CELL == half and j % CHECKS_PER_CELL == half}  # fmt: skip
 
 
 @pytest.fixture
@@ -95,7 +95,7 @@ def test_the_cells_of_a_room_are_free_and_its_walls_are_not(plain: OccupancyGrid
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_free_cells_agree_with_a_slow_walk_among_random_walls(seed: int) -> None:
+def test_free_cells_agree_with_a_search_place_by_place_among_random_walls(seed: int) -> None:
     rng = np.random.default_rng(seed)
     walls: list[Wall] = [
         ("box", 0.0, 1.125, 0.0, 1.25, 0.125), ("box", 0.0, -1.125, 0.0, 1.25, 0.125),
@@ -117,30 +117,30 @@ def test_free_cells_agree_with_a_slow_walk_among_random_walls(seed: int) -> None
     assert 0 < len(found) < 100
 
 
-def test_a_thin_wall_between_two_cells_parts_them() -> None:
+def test_a_thin_wall_separates_two_cells() -> None:
     grid = OccupancyGrid(world(room(1.5, 0.5) + box(0.25, 0, 0.001, 0.25)), np.zeros(2))
     assert grid.free.sum() == 8  # the four columns on the side of the start
     assert not grid.free[grid.centres[..., 0] > 0.25].any()
 
 
-def test_an_opening_joins_them_again() -> None:
+def test_an_opening_connects_cells() -> None:
     grid = OccupancyGrid(world(room(1.5, 0.5) + box(0.25, 0.125, 0.001, 0.125)), np.zeros(2))
     assert grid.free.sum() == 12
 
 
-def test_the_side_of_the_start_decides() -> None:
+def test_only_the_side_of_the_start_is_free() -> None:
     model = world(room(1.5, 0.5) + box(0.25, 0, 0.001, 0.25))
     left, right = OccupancyGrid(model, np.zeros(2)), OccupancyGrid(model, np.array([0.5, 0.0]))
     assert not (left.free & right.free).any()
     assert (left.free.sum(), right.free.sum()) == (8, 4)
 
 
-def test_where_the_body_is_defined_does_not_matter(plain: OccupancyGrid) -> None:
+def test_the_position_of_the_body_in_the_model_does_not_matter(plain: OccupancyGrid) -> None:
     moved = OccupancyGrid(world(room(1.0, 0.5), at="0.3 -0.1 0.06"), np.zeros(2))
     np.testing.assert_array_equal(moved.free, plain.free)
 
 
-def test_what_cannot_be_run_into_is_no_wall(plain: OccupancyGrid) -> None:
+def test_geoms_that_do_not_collide_are_no_walls(plain: OccupancyGrid) -> None:
     ghost = '<geom type="box" pos="0.2 0 0.1" size="0.1 2 0.1" contype="0" conaffinity="0"/>'
     grid = OccupancyGrid(world(room(1.0, 0.5) + ghost), np.zeros(2))
     np.testing.assert_array_equal(grid.free, plain.free)

@@ -8,7 +8,7 @@ from harness import Graph
 from std_msgs.msg import Float64MultiArray
 
 from polo_ros.control.joints import JointMapping
-from polo_ros.files import share_path
+from polo_ros.files import config_path
 from polo_ros.nodes.messages import unpack_experience
 from polo_ros.parameters.settings import settings_for
 from polo_ros.tasks import task_classes
@@ -20,11 +20,11 @@ LIGHT = {"horizon": 8, "rollouts": 8, "noise_knots": 2, "threads": 1}
 
 @pytest.mark.parametrize("name", sorted(task_classes()))
 def test_in_lockstep(graph: Graph, name: str) -> None:
-    config = share_path("config", f"{name}.yaml")
+    config = config_path(name)
     task = settings_for(name).task
     experience = graph.record(Float64MultiArray, "experience")
-    graph.start("simulator_node", config=config)
-    graph.start("planner_node", config=config, autostart=True, **LIGHT)
+    graph.start("simulator_node", config=config, task=name)
+    graph.start("planner_node", config=config, task=name, autostart=True, **LIGHT)
     graph.wait(lambda: len(experience) > STEPS, f"{STEPS} control periods")
     rows = [unpack_experience(message, task) for message in experience]
     times = [float(row["time"][0]) for row in rows]
@@ -35,11 +35,11 @@ def test_in_lockstep(graph: Graph, name: str) -> None:
 
 @pytest.mark.parametrize("name", sorted(task_classes()))
 def test_in_real_time(graph: Graph, name: str) -> None:
-    config = share_path("config", f"{name}.yaml")
+    config = config_path(name)
     commands = graph.record(Float64MultiArray, JointMapping(settings_for(name).task.model).command_topic)
-    graph.start("simulator_node", config=config, lockstep=False, realtime_factor=0.2)
+    graph.start("simulator_node", config=config, task=name, lockstep=False, realtime_factor=0.2)
     graph.start(
-        "planner_node", config=config, lockstep=False, use_sim_time=True, autostart=True, **LIGHT,
+        "planner_node", config=config, task=name, lockstep=False, use_sim_time=True, autostart=True, **LIGHT,
         safety__state_timeout=1.0,
     )  # fmt: skip
     graph.wait_says("planner_node", "planning")

@@ -1,6 +1,5 @@
 """The launch files: their arguments, what they start, and real runs of `ros2 launch`."""
 
-import ast
 import importlib.util
 import re
 import shutil
@@ -21,17 +20,12 @@ from rclpy.node import Node
 from rclpy.parameter import parameter_value_to_python
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import JointState
-from workspace import SOURCE, colcon_build, sourced_environment
+from workspace import LAUNCH_ARGUMENTS, SOURCE
 
+from polo_ros.files import config_path
 from polo_ros.tasks import task_classes
 
-LAUNCH = SOURCE / "launch"
-SHARED = LAUNCH / "polo.launch.py"
-TASK_FILES = sorted(set(LAUNCH.glob("*.launch.py")) - {SHARED})
-CONTRACT = {
-    "task", "use_sim", "use_sim_time", "lockstep", "namespace", "params_file", "model_path", "weights_file",
-    "learn", "viewer", "rviz", "record", "autostart", "log_level",
-}  # fmt: skip
+SHARED = SOURCE / "launch" / "polo.launch.py"
 RECORDED = (
     "clock", "joint_states", "odom", "objects/box/odom", "goal", "effort_controller/commands",
     "position_controller/commands", "experience", "experience/schema", "value_function/weights",
@@ -51,36 +45,25 @@ needs_ros2 = pytest.mark.skipif(
 )
 
 
-@pytest.mark.parametrize("path", TASK_FILES, ids=lambda path: path.name)
-def test_a_task_file_is_named_after_its_task(path: Path) -> None:
-    task = path.name.removesuffix(".launch.py")
-    assert task in task_classes()
-    strings = [node.value for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Constant)]
-    assert task in strings and "polo.launch.py" in strings
+def test_each_task_has_a_copy_of_the_launch_file_and_a_parameter_file(install: Path) -> None:
+    folder = install / "polo_ros" / "share" / "polo_ros" / "launch"
+    for task in task_classes():
+        assert (folder / f"{task}.launch.py").read_bytes() == SHARED.read_bytes()
+        assert config_path(task).is_file()
 
 
-@pytest.mark.parametrize("task", task_classes())
-def test_every_task_has_a_launch_file_and_parameters(task: str) -> None:
-    assert LAUNCH / f"{task}.launch.py" in TASK_FILES
-    assert (SOURCE / "config" / f"{task}.yaml").is_file()
+def test_the_launch_file_evaluates_and_fetches_nothing() -> None:
+    found = re.search(r"\beval\b|\bexec\(|PythonExpression|\bpip\b|urllib|requests|http", SHARED.read_text())
+    assert found is None, found
 
 
-def test_launch_files_evaluate_and_fetch_nothing() -> None:
-    for path in LAUNCH.glob("*.py"):
-        text = path.read_text()
-        found = re.search(r"\beval\b|\bexec\(|PythonExpression|\bpip\b|urllib|requests|http", text)
-        assert found is None, f"{path.name}: {found}"
-
-
-@pytest.fixture(scope="module")
-def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    folder = tmp_path_factory.mktemp("workspace")
-    found = sourced_environment(colcon_build(folder))
+@pytest.fixture(scope="session")
+def environment(sourced: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     return {
-        **found,
+        **sourced,
         "ROS_DOMAIN_ID": str(DOMAIN),
         "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST",
-        "ROS_LOG_DIR": str(folder / "ros_log"),
+        "ROS_LOG_DIR": str(tmp_path_factory.mktemp("ros_log")),
     }
 
 
@@ -93,11 +76,11 @@ def installed(environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setenv("AMENT_PREFIX_PATH", environment["AMENT_PREFIX_PATH"])
 
 
-def description() -> Any:
-    """The shared file's launch description."""
+def description(path: Path = SHARED) -> Any:
+    """A launch file's description."""
     from launch.launch_description_sources import PythonLaunchDescriptionSource
 
-    return PythonLaunchDescriptionSource(str(SHARED)).try_get_launch_description_without_context()
+    return PythonLaunchDescriptionSource(str(path)).try_get_launch_description_without_context()
 
 
 def visit(**given: str) -> tuple[Any, list[str], list[str]]:
@@ -135,11 +118,21 @@ def visit(**given: str) -> tuple[Any, list[str], list[str]]:
 @needs_launch
 def test_arguments_are_those_of_the_contract_and_described() -> None:
     arguments = description().get_launch_arguments()
-    assert {argument.name for argument in arguments} == CONTRACT
+    assert {argument.name for argument in arguments} == LAUNCH_ARGUMENTS
     for argument in arguments:
         # launch adds the choices to what is written
         own = argument.description.partition(" Valid choices are")[0]
         assert own.endswith(".") and len(own.split()) >= 3, argument.name
+
+
+@needs_launch
+@pytest.mark.parametrize("task", task_classes())
+def test_a_copy_starts_the_task_of_its_name_and_no_other(task: str, install: Path) -> None:
+    path = install / "polo_ros" / "share" / "polo_ros" / "launch" / f"{task}.launch.py"
+    arguments = {argument.name: argument for argument in description(path).get_launch_arguments()}
+    assert arguments.keys() == LAUNCH_ARGUMENTS
+    assert [part.text for part in arguments["task"].default_value] == [task]
+    assert arguments["task"].choices == [task]
 
 
 @needs_launch
@@ -287,7 +280,7 @@ def test_show_args_is_the_manual(environment: dict[str, str]) -> None:
         ["ros2", "launch", "polo_ros", "cartpole_swingup.launch.py", "--show-args"],
         env=environment, capture_output=True, text=True, check=True, timeout=60,
     ).stdout  # fmt: skip
-    assert all(f"'{name}':" in shown for name in CONTRACT)
+    assert all(f"'{name}':" in shown for name in LAUNCH_ARGUMENTS)
 
 
 @needs_ros2

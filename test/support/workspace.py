@@ -1,12 +1,17 @@
 """The package, built by colcon into a folder of the test's own."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 SOURCE = Path(__file__).resolve().parents[2]
+LAUNCH_ARGUMENTS = {
+    "task", "use_sim", "use_sim_time", "lockstep", "namespace", "params_file", "model_path", "weights_file",
+    "learn", "viewer", "rviz", "record", "autostart", "log_level",
+}  # fmt: skip
 
 
 def copy_source(folder: Path) -> Path:
@@ -39,6 +44,12 @@ def base_environment() -> dict[str, str]:
     parts = found.pop("PYTHONPATH", "").split(os.pathsep)
     kept = [part for part in parts if part and Path(part).resolve() != SOURCE]
     return {**found, "PYTHONPATH": os.pathsep.join(kept)} if kept else found
+
+
+def outside_make() -> dict[str, str]:
+    """The environment without what `make` passes on: the tests themselves may run under make."""
+    passed_on = re.compile("MAKE.*|MFLAGS|ARGS|VIEW|SEED|ROS|PYTHON|TORCH_INDEX")
+    return {name: value for name, value in os.environ.items() if not passed_on.fullmatch(name)}
 
 
 def sourced_environment(install: Path) -> dict[str, str]:

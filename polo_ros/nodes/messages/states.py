@@ -6,12 +6,12 @@ import numpy as np
 from geometry_msgs.msg import Pose, PoseStamped
 from nav_msgs.msg import Odometry
 from sensor_msgs.msg import JointState
-from transforms3d.quaternions import quat2mat
 
 from polo_ros.arrays import Array
 from polo_ros.control.joints import FreeBody, JointMapping, check_names
 from polo_ros.errors import PoloError
 from polo_ros.nodes.messages.stamps import from_stamp, to_stamp
+from polo_ros.tasks.rotations import rotation_matrix
 
 
 def pack_joint_state(joints: JointMapping, qpos: Array, qvel: Array, stamp: int) -> JointState:
@@ -67,7 +67,7 @@ def pack_odometry(body: FreeBody, qpos: Array, qvel: Array, stamp: int, frame: s
     position, quaternion = qpos[body.qpos : body.qpos + 3], qpos[body.qpos + 3 : body.qpos + 7]
     _pack_pose(message.pose.pose, position, quaternion)
     twist = message.twist.twist
-    linear = quat2mat(quaternion).T @ qvel[body.qvel : body.qvel + 3]
+    linear = rotation_matrix(quaternion).T @ qvel[body.qvel : body.qvel + 3]
     twist.linear.x, twist.linear.y, twist.linear.z = map(float, linear)
     angular = qvel[body.qvel + 3 : body.qvel + 6]
     twist.angular.x, twist.angular.y, twist.angular.z = map(float, angular)
@@ -90,7 +90,7 @@ def unpack_odometry(message: Odometry, what: str, twist_frame: str) -> tuple[Arr
     angular = np.array([twist.angular.x, twist.angular.y, twist.angular.z])
     _check_finite(what, qpos, linear, angular)
     _check_unit(what, qpos[3:])
-    matrix = quat2mat(qpos[3:])
+    matrix = rotation_matrix(qpos[3:])
     if twist_frame == "child":
         linear = matrix @ linear
     else:

@@ -15,8 +15,9 @@ from polo_ros.agent.evaluation import evaluate, value_check
 from polo_ros.agent.training import COLUMNS as TRAIN_COLUMNS
 from polo_ros.agent.training import train
 from polo_ros.errors import PoloError
-from polo_ros.learner.checkpoint import load_value, read_tensors
+from polo_ros.learner.checkpoint import read_tensors
 from polo_ros.learner.learner import Learner
+from polo_ros.learner.weights import load_value
 from polo_ros.parameters.settings import Settings, settings_for
 from polo_ros.planner import Plan, PlanReport
 

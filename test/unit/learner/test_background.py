@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Generator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,10 @@ import pytest
 from polo_ros.arrays import Array
 from polo_ros.errors import PoloError
 from polo_ros.learner.background import BackgroundLearner, BackgroundOutputs, BackgroundSettings
-from polo_ros.learner.checkpoint import Origin, decode_value, encode_value
 from polo_ros.learner.config import LearnerConfig
 from polo_ros.learner.learner import Learner
 from polo_ros.learner.received_weights import ReceivedWeights
+from polo_ros.learner.weights import Origin, decode_value, encode_value
 from polo_ros.tasks import Task, make_task
 
 DEADLINE = 60.0  # s of wall time; only a failing test takes as long
@@ -133,16 +134,31 @@ def test_without_a_checkpoint_path_nothing_is_kept(make: Make) -> None:
     assert learner.load() == (False, "checkpoint_path is empty; set it to a file")
 
 
-def test_a_broken_checkpoint_ends_the_thread_and_is_not_overwritten(make: Make, tmp_path: Path) -> None:
+def test_a_broken_checkpoint_is_refused_at_once_and_not_overwritten(make: Make, tmp_path: Path) -> None:
     path = tmp_path / "broken.safetensors"
     path.write_bytes(b"no checkpoint at all")
+    with pytest.raises(PoloError, match=f"the weights in {path} are corrupted"):
+        make(path)
+    assert path.read_bytes() == b"no checkpoint at all"
+
+
+def test_a_checkpoint_of_other_sizes_ends_the_thread_and_is_not_overwritten(
+    make: Make, cartpole: Task, tmp_path: Path
+) -> None:
+    path = tmp_path / "learner.safetensors"
+    other = Learner(cartpole, replace(SMALL, target_rollouts=9))
+    states = rows()
+    other.add(states["state"], states["ctrl"], states["reward"], states["episode"])
+    other.update()
+    other.save(path, epoch=1)
+    before = path.read_bytes()
     learner, published = make(path)
     learner.close()
     assert isinstance(learner.failure, PoloError)
-    assert f"the weights in {path} are corrupted" in str(learner.failure)
+    assert "has rows of other sizes" in str(learner.failure)
     assert learner.save() == (False, "the learner could not be started")
     assert not published.origins
-    assert path.read_bytes() == b"no checkpoint at all"
+    assert path.read_bytes() == before
 
 
 def test_received_weights_must_be_newer(cartpole: Task) -> None:

@@ -8,8 +8,8 @@ import pytest
 
 from polo_ros.errors import PoloError
 from polo_ros.parameters.node_tables import NODES, node_table
-from polo_ros.parameters.schema import Parameter, build, parameter, table, values_of
-from polo_ros.tasks import task_classes
+from polo_ros.parameters.schema import build, parameter, table, values_of
+from polo_ros.tasks import Task, task_classes
 
 
 @dataclass(frozen=True)
@@ -106,23 +106,17 @@ def test_ranges_are_closed(value: int) -> None:
     assert build(Example, {"count": value}).count == value
 
 
-def every_parameter() -> list[tuple[str, Parameter]]:
-    return [
-        (f"{task.name}/{node}/{spec.name}", spec)
-        for task in task_classes().values()
-        for node in NODES
-        for spec in node_table(node, task)
-    ]
-
-
-@pytest.mark.parametrize("spec", [pytest.param(spec, id=label) for label, spec in every_parameter()])
-def test_declared_parameters_are_complete(spec: Parameter) -> None:
-    assert spec.convert(spec.default) == spec.default  # the default obeys its own range and choices
-    assert spec.description[0].isupper() or spec.description[0] in "κγσ"
-    assert spec.description.endswith(".")
-    if spec.dynamic and isinstance(spec.default, (int, float)) and not isinstance(spec.default, bool):
-        assert spec.low is not None and spec.high is not None, "a slider needs a range"
-        assert spec.low < spec.high
+@pytest.mark.parametrize("node", NODES)
+@pytest.mark.parametrize("task", task_classes().values(), ids=lambda task: task.name)
+def test_declared_parameters_are_complete(task: type[Task], node: str) -> None:
+    for spec in node_table(node, task):
+        assert spec.convert(spec.default) == spec.default  # the default obeys its own range and choices
+        assert spec.description[0].isupper() or spec.description[0] in "κγσλ", spec.name
+        assert spec.description.endswith("."), spec.name
+        number = isinstance(spec.default, (int, float)) and not isinstance(spec.default, bool)
+        if spec.dynamic and number:
+            assert spec.low is not None and spec.high is not None, f"a slider needs a range: {spec.name}"
+            assert spec.low < spec.high, spec.name
 
 
 @pytest.mark.parametrize("node", NODES)

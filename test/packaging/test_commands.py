@@ -1,0 +1,135 @@
+"""The commands of the README and the documentation: `polo` runs them at a small size, others are parsed."""
+
+import argparse
+import importlib
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, NoReturn
+
+import pytest
+from domains import claim_domain
+from workspace import LAUNCH_ARGUMENTS, SOURCE, outside_make
+
+from experiments import experiments
+from polo_ros.cli import main
+from polo_ros.parameters.node_tables import NODES, node_table
+from polo_ros.parameters.yaml_files import parse_overrides
+from polo_ros.tasks import task_class, task_classes
+
+PAGES = [
+    SOURCE / "README.md",
+    *SOURCE.glob("CONTRIBUTING.md"),
+    *sorted((SOURCE / "docs").rglob("*.md")),
+    *sorted((SOURCE / "benchmarks").rglob("*.md")),
+]
+# of the options that a command gives twice, the last counts
+SMALL = {"train": ["--steps", "20", "--episode", "10"], "evaluate": ["--seeds", "1", "--steps", "5"]}
+# where `make` has installed this Python: .venv, or .venv-kilted
+ENVIRONMENT = Path(sys.prefix).resolve()
+MADE_FOR = {SOURCE / ".venv": "jazzy", SOURCE / ".venv-kilted": "kilted"}.get(ENVIRONMENT)
+
+
+def documented(*words: str) -> list[list[str]]:
+    """The commands in the pages' bash blocks that begin with the words, each once, split into arguments."""
+    blocks = [
+        block
+        for page in PAGES
+        for block in re.findall(r"```bash\n(.*?)```", page.read_text(), flags=re.DOTALL)
+    ]
+    text = re.sub(r"\\\n", " ", "\n".join(blocks))
+    lines = re.sub(r"\$\([^)]*\)", "SUBSTITUTED", text).splitlines()
+    commands = [shlex.split(line, comments=True) for line in dict.fromkeys(lines)]
+    return [command for command in commands if command[: len(words)] == list(words)]
+
+
+def test_readme_names_the_two_commands() -> None:
+    assert ["make", "demo"] in documented("make")
+    assert ["make", "test"] in documented("make")
+
+
+def test_every_command_is_of_a_kind_that_is_checked() -> None:
+    kinds = {command[0] for command in documented() if command}
+    assert kinds <= {"make", "polo", "python", "ros2", "colcon", "pip", "git", "cd", "source"}
+
+
+def test_polo_commands_run_in_the_order_of_the_pages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "config").symlink_to(SOURCE / "config")
+    monkeypatch.chdir(tmp_path)
+    commands = [command[1:] for command in documented("polo") if command[1] != "reproduce"]
+    assert commands
+    for command in commands:
+        assert main([*command, *SMALL.get(command[0], [])]) == 0, command
+
+
+def test_reproduce_commands_name_experiments() -> None:
+    named = {command[2] for command in documented("polo", "reproduce") if len(command) > 2}
+    assert named <= set(experiments())
+
+
+@pytest.mark.parametrize("command", documented("python", "-m"), ids=shlex.join)
+def test_python_commands_are_modules_with_these_options(
+    command: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if command[2].startswith("benchmarks.peers."):
+        pytest.importorskip("judo", reason="benchmarks/peers/requirements.txt is not installed")
+
+    class ParsedError(Exception):
+        pass
+
+    parse = argparse.ArgumentParser.parse_args
+
+    def parse_and_stop(parser: argparse.ArgumentParser, arguments: Any = None, _: Any = None) -> NoReturn:
+        parse(parser, arguments)
+        raise ParsedError
+
+    monkeypatch.setattr(argparse.ArgumentParser, "parse_args", parse_and_stop)
+    monkeypatch.setattr(sys, "argv", command[2:])
+    with pytest.raises(ParsedError):
+        importlib.import_module(command[2]).main()
+
+
+def test_python_commands_name_files_that_exist() -> None:
+    named = [command[1] for command in documented("python") if command[1] != "-m"]
+    assert not [name for name in named if not (SOURCE / name).is_file()]
+
+
+@pytest.mark.parametrize("command", documented("ros2", "launch", "polo_ros"), ids=shlex.join)
+def test_launch_commands_name_launch_files_and_arguments(command: list[str]) -> None:
+    assert command[3] in {f"{task}.launch.py" for task in ["polo", *task_classes()]}
+    given = parse_overrides(word for word in command[4:] if word != "--show-args")
+    assert given.keys() <= LAUNCH_ARGUMENTS
+
+
+@pytest.mark.parametrize("command", documented("ros2", "param", "set"), ids=shlex.join)
+def test_parameter_commands_set_what_the_node_accepts(command: list[str]) -> None:
+    node, name, value = command[3].removeprefix("/"), command[4], command[5]
+    assert node in NODES
+    table = {row.name: row for row in node_table(node, task_class("humanoid_getup"))}
+    assert table[name].dynamic
+    table[name].convert(parse_overrides([f"{name}:={value}"])[name])
+
+
+@pytest.mark.parametrize("command", documented("make"), ids=shlex.join)
+def test_make_commands_have_a_target(command: list[str]) -> None:
+    shown = subprocess.run(
+        [*command, "--dry-run"], cwd=SOURCE, env=outside_make(), capture_output=True, text=True, timeout=60
+    )
+    assert shown.returncode == 0, shown.stderr
+
+
+@pytest.mark.skipif(MADE_FOR is None, reason="make has not installed this Python, and would install another")
+def test_make_demo_solves_a_task_and_leaves_a_picture(tmp_path: Path) -> None:
+    domain, claim = claim_domain()
+    installed = f"--old-file={ENVIRONMENT.name}/.installed"  # as it is: this test does not install
+    arguments = f"ARGS=--task cartpole_swingup --no-value --out {tmp_path}"
+    with claim:
+        ended = subprocess.run(
+            ["make", "demo", f"ROS={MADE_FOR}", installed, arguments],
+            cwd=SOURCE, env={**outside_make(), "ROS_DOMAIN_ID": str(domain)},
+            capture_output=True, text=True, timeout=120,
+        )  # fmt: skip
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert (tmp_path / "demo.png").stat().st_size > 10_000

@@ -1,0 +1,238 @@
+"""Files of weights: what they hold, and how wrong ones are refused."""
+
+import ast
+import dataclasses
+import json
+import struct
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.numpy import load, save
+
+import polo_ros
+from polo_ros.arrays import Array
+from polo_ros.errors import PoloError
+from polo_ros.files import write_atomically
+from polo_ros.learner.checkpoint import read_tensors
+from polo_ros.learner.config import LearnerConfig
+from polo_ros.learner.ensemble import EnsembleTrainer
+from polo_ros.learner.weights import FORMAT, Origin, architecture, decode_value, encode_value, load_value
+from polo_ros.planner.value import ValueEnsemble
+from polo_ros.tasks import Task, make_task
+
+CONFIG = LearnerConfig(ensemble_size=3, hidden=(8, 6), prior_scale=0.5)
+
+
+@pytest.fixture(scope="module")
+def task() -> Task:
+    return make_task("cartpole_swingup")
+
+
+@pytest.fixture
+def value(task: Task) -> ValueEnsemble:
+    trainer = EnsembleTrainer(task.feature_count, CONFIG, seed=0)
+    trainer.fit_standardiser(np.random.default_rng(0).normal(3.0, 2.0, (50, task.feature_count)))
+    return trainer.value()
+
+
+@pytest.fixture
+def origin(task: Task) -> Origin:
+    return Origin(task.name, task.model_hash(), epoch=1_700_000_000_000_000_123, sequence=42)
+
+
+@pytest.fixture
+def content(value: ValueEnsemble, origin: Origin) -> bytes:
+    return encode_value(value, origin)
+
+
+def metadata_of(content: bytes) -> dict[str, str]:
+    (length,) = struct.unpack("<Q", content[:8])
+    found: dict[str, str] = json.loads(content[8 : 8 + length])["__metadata__"]
+    return found
+
+
+def test_weights_survive_the_round_trip(
+    task: Task, value: ValueEnsemble, origin: Origin, content: bytes
+) -> None:
+    decoded, came_from = decode_value(content, task)
+    assert came_from == origin
+    features = np.random.default_rng(1).normal(size=(20, task.feature_count))
+    np.testing.assert_array_equal(decoded.heads(features), value.heads(features))
+    again = encode_value(decoded, came_from)
+    assert metadata_of(again) == metadata_of(content)
+    for name, array in load(content).items():
+        np.testing.assert_array_equal(load(again)[name], array)
+
+
+def test_metadata_says_what_the_weights_are(task: Task, content: bytes) -> None:
+    assert metadata_of(content) == {
+        "format": FORMAT,
+        "task": "cartpole_swingup",
+        "model_hash": task.model_hash(),
+        "epoch": "1700000000000000123",
+        "sequence": "42",
+        "architecture": "3x(5-8-6-1)",
+    }
+
+
+def test_architecture_names_heads_and_layers(value: ValueEnsemble) -> None:
+    assert architecture(value) == "3x(5-8-6-1)"
+
+
+def test_weights_are_read_from_a_file(task: Task, origin: Origin, content: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "new" / "weights.safetensors"
+    write_atomically(path, content)
+    _, came_from = load_value(str(path), task)
+    assert came_from == origin
+    tensors, metadata = read_tensors(path, "the weights")
+    assert metadata == metadata_of(content) and set(tensors) == set(load(content))
+
+
+def test_shipped_weights_are_found_by_name() -> None:
+    humanoid = make_task("humanoid_getup")
+    value, origin = load_value("humanoid_getup.safetensors", humanoid)
+    assert origin.sequence > 0
+    start = humanoid.value_features(humanoid.observe(humanoid.start_state(np.random.default_rng(0))))
+    assert np.isfinite(value.heads(start)).all()
+
+
+def test_missing_file_is_named(task: Task, tmp_path: Path) -> None:
+    with pytest.raises(PoloError, match=r"nothing\.safetensors"):
+        load_value("nothing.safetensors", task)
+    for path, reason in ((tmp_path / "no", "No such file"), (tmp_path, "Is a directory")):
+        with pytest.raises(PoloError, match=f"could not be read .{reason}"):
+            read_tensors(path, "the weights")
+    with pytest.raises(PoloError, match=f"there is no file {tmp_path}"):
+        load_value(str(tmp_path), task)
+
+
+def test_every_truncation_is_refused(task: Task, content: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "weights.safetensors"
+    for length in [0, 1, 7, 8, 9, len(content) // 2, len(content) - 1]:
+        path.write_bytes(content[:length])
+        with pytest.raises(PoloError, match="the weights are corrupted"):
+            load_value(str(path), task)
+
+
+@pytest.mark.parametrize("where", [0, 7, 8, 20])
+def test_corrupted_header_is_refused(task: Task, content: bytes, where: int) -> None:
+    broken = bytearray(content)
+    broken[where] ^= 0xFF
+    with pytest.raises(PoloError, match="the weights are corrupted"):
+        decode_value(bytes(broken), task)
+
+
+@pytest.mark.parametrize("junk", [b"not weights at all", b"\x80\x04\x95pickle", bytes(100)])
+def test_other_files_are_refused(task: Task, junk: bytes) -> None:
+    with pytest.raises(PoloError, match="the weights are corrupted"):
+        decode_value(junk, task)
+
+
+def changed(content: bytes, change: Callable[[dict[str, Array]], object]) -> bytes:
+    """The same weights with some arrays changed."""
+    tensors = {name: array.copy() for name, array in load(content).items()}
+    change(tensors)
+    return save(tensors, metadata_of(content))
+
+
+@pytest.mark.parametrize("number", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize(
+    "name", ["network.weight1", "network.bias0", "prior.weight0", "feature_mean", "feature_std", "scales"]
+)
+def test_non_finite_weights_are_refused_by_name(task: Task, content: bytes, name: str, number: float) -> None:
+    broken = changed(content, lambda tensors: np.put(tensors[name], 1, number))
+    with pytest.raises(PoloError, match=f"non-finite numbers in {name}"):
+        decode_value(broken, task)
+
+
+@pytest.mark.parametrize(
+    "name", ["network.weight1", "network.bias0", "prior.bias2", "feature_mean", "feature_std", "scales"]
+)
+def test_missing_array_is_refused(task: Task, content: bytes, name: str) -> None:
+    with pytest.raises(PoloError, match="the weights are incomplete"):
+        decode_value(changed(content, lambda tensors: tensors.pop(name)), task)
+
+
+@pytest.mark.parametrize("name", ["network.weight1", "prior.weight0", "prior.bias1", "feature_std", "scales"])
+def test_array_of_another_size_is_refused(task: Task, content: bytes, name: str) -> None:
+    def lengthen(tensors: dict[str, Array]) -> None:
+        tensors[name] = np.concatenate([tensors[name]] * 2, axis=-1)
+
+    with pytest.raises(PoloError, match="the weights are incomplete"):
+        decode_value(changed(content, lengthen), task)
+
+
+def test_missing_prior_is_refused(task: Task, content: bytes) -> None:
+    def strip(tensors: dict[str, Array]) -> None:
+        for name in [name for name in tensors if name.startswith("prior")]:
+            del tensors[name]
+
+    with pytest.raises(PoloError, match="the weights are incomplete"):
+        decode_value(changed(content, strip), task)
+
+
+def test_wrong_number_of_features_is_refused(task: Task, origin: Origin) -> None:
+    other = EnsembleTrainer(task.feature_count + 2, CONFIG, seed=0).value()
+    with pytest.raises(PoloError, match="take 7 features but task cartpole_swingup has 5"):
+        decode_value(encode_value(other, origin), task)
+
+
+def test_weights_of_another_task_are_refused(content: bytes) -> None:
+    with pytest.raises(PoloError, match="are of task cartpole_swingup, not humanoid_getup"):
+        decode_value(content, make_task("humanoid_getup"))
+
+
+def test_weights_of_another_model_are_refused(task: Task, content: bytes, tmp_path: Path) -> None:
+    heavier = tmp_path / "heavier.xml"
+    text = (Path(polo_ros.__file__).parents[1] / "models" / "cartpole.xml").read_text()
+    heavier.write_text(text.replace('mass="0.1"', 'mass="0.2"'))
+    for other in (
+        make_task("cartpole_swingup", torque_scale=0.5),
+        make_task("cartpole_swingup", model_path=heavier),
+    ):
+        with pytest.raises(PoloError, match=f"another model .{task.model_hash()}, not {other.model_hash()}"):
+            decode_value(content, other)
+
+
+def test_weights_of_another_format_are_refused(task: Task, content: bytes) -> None:
+    for metadata in ({}, {**metadata_of(content), "format": "polo_ros/999"}):
+        with pytest.raises(PoloError, match=f"have format .*, not '{FORMAT}'"):
+            decode_value(save(load(content), metadata or None), task)
+
+
+@pytest.mark.parametrize("change", [{"epoch": "soon"}, {"sequence": ""}, {"task": None}])
+def test_weights_without_a_readable_origin_are_refused(
+    task: Task, content: bytes, change: dict[str, str | None]
+) -> None:
+    merged = {**metadata_of(content), **change}
+    metadata = {key: text for key, text in merged.items() if text is not None}
+    with pytest.raises(PoloError, match="do not say where they come from"):
+        decode_value(save(load(content), metadata), task)
+
+
+def test_no_module_can_unpickle() -> None:
+    """Nothing in the package imports a pickler or calls a loader that would unpickle."""
+    picklers = {"pickle", "cPickle", "_pickle", "dill", "cloudpickle", "joblib", "shelve", "marshal"}
+    loaders = {("torch", "load"), ("torch", "save"), ("np", "load"), ("numpy", "load"), ("yaml", "load")}
+    sources = list(Path(polo_ros.__file__).parent.rglob("*.py"))
+    assert len(sources) > 20
+    for source in sources:
+        for node in ast.walk(ast.parse(source.read_text())):
+            if isinstance(node, ast.Import):
+                names = {alias.name.split(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom):
+                names = {(node.module or "").split(".")[0]}
+            elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+                assert (node.value.id, node.attr) not in loaders, source
+                continue
+            else:
+                continue
+            assert not names & picklers, source
+
+
+def test_prior_scale_zero_needs_no_special_file(task: Task, value: ValueEnsemble, origin: Origin) -> None:
+    plain = dataclasses.replace(value, prior_scale=0.0)
+    decoded, _ = decode_value(encode_value(plain, origin), task)
+    assert decoded.prior_scale == 0.0
