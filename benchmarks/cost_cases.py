@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from polo_ros.learner.checkpoint import load_value
 from polo_ros.learner.config import LearnerConfig
 from polo_ros.learner.ensemble import EnsembleTrainer
 from polo_ros.learner.learner import Learner
+from polo_ros.learner.weights import load_value
 from polo_ros.parameters.settings import settings_for
 from polo_ros.planner import Planner, PlannerConfig
 

@@ -19,7 +19,7 @@ import mujoco
 import numpy as np
 from mujoco.batch import Batch
 
-from polo_ros.learner.checkpoint import load_value
+from polo_ros.learner.weights import load_value
 from polo_ros.parameters.settings import settings_for
 from polo_ros.planner import Planner
 from polo_ros.planner.rollouts import for_rollouts

@@ -17,7 +17,7 @@ import numpy as np
 
 from benchmarks.planner_overhead import SIZES, WARM_UP, BareRollouts
 from polo_ros.agent.world import World
-from polo_ros.learner.checkpoint import load_value
+from polo_ros.learner.weights import load_value
 from polo_ros.parameters.settings import settings_for
 from polo_ros.planner import Planner
 from polo_ros.planner.rollouts import for_rollouts

@@ -119,7 +119,10 @@ CASES = {
     # only the actor's sampler is the paper's: the plans of eq. (7) sample on knots as everywhere here
     "getup-paper": Case(
         "humanoid_getup", PAPER,
-        {**LESSON, "rollouts": 120, "learning_rate": 0.001, "batch_size": 32, "target_sigma": 0.4},
+        {
+            **LESSON, "rollouts": 120, "learning_rate": 0.001, "batch_size": 32, "target_sigma": 0.4,
+            "target_temperature_mode": "absolute", "target_temperature": 1.25,
+        },
         life=2000, episode=200, steps=200, rollouts={8: 120, 16: 120, 32: 120, 64: 120}, seeds=3,
         value_horizon=64,
     ),

@@ -13,7 +13,7 @@ from experiments.experiment import Experiment, Row
 from experiments.training_cache import STANDING, longest_up
 from polo_ros.agent.scores import longest_run
 from polo_ros.agent.training import train
-from polo_ros.learner.checkpoint import load_value
+from polo_ros.learner.weights import load_value
 from polo_ros.parameters.markdown import table
 
 CASE = "getup-weak"

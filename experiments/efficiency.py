@@ -16,7 +16,7 @@ from experiments.training_cache import settings_of
 from polo_ros.agent.scores import score
 from polo_ros.agent.world import World
 from polo_ros.arrays import Array
-from polo_ros.learner.checkpoint import load_value
+from polo_ros.learner.weights import load_value
 from polo_ros.parameters.settings import Settings
 from polo_ros.planner import Planner
 from polo_ros.tasks.task import Task

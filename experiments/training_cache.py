@@ -16,7 +16,7 @@ from polo_ros.agent.scores import longest_run
 from polo_ros.agent.training import train
 from polo_ros.errors import ExplodedError
 from polo_ros.files import write_atomically
-from polo_ros.learner.checkpoint import load_value
+from polo_ros.learner.weights import load_value
 from polo_ros.parameters.settings import Settings, settings_for
 from polo_ros.planner import Planner
 from polo_ros.planner.value import ValueEnsemble

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 from benchmarks.peers.peer import Peer, Sampler, Size
 from benchmarks.peers.problems import Problem
 from polo_ros.arrays import Array
-from polo_ros.learner.checkpoint import load_value
+from polo_ros.learner.weights import load_value
 from polo_ros.planner import Planner
 from polo_ros.planner.rollouts import Rollouts, for_rollouts
 

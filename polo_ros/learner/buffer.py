@@ -1,4 +1,4 @@
-"""Bounded stores: the replay buffer of visited states and the set of labelled ones."""
+"""Bounded storage: a ring buffer of named columns, and the replay buffer of transitions."""
 
 from collections.abc import Mapping
 
@@ -8,101 +8,130 @@ from numpy.typing import NDArray
 from polo_ros.arrays import Array, Mask
 
 
-class Ring:
-    """Rows of named columns, oldest out.
+class RingBuffer:
+    """Rows of named columns; when it is full, new rows replace the oldest.
+
+    The rows are kept in order of age in one contiguous block of a somewhat larger array. New rows are written
+    behind it, and the block moves back to the front when the array is full. Reading a column is therefore a
+    slice, not a copy.
 
     Args:
-      capacity: rows kept.
-      columns: the shape of each column's entry.
+      capacity: the largest number of rows.
+      columns: the shape of an entry of each column.
+
+    Attributes:
+      added: the number of rows ever added.
     """
 
     def __init__(self, capacity: int, columns: Mapping[str, tuple[int, ...]]) -> None:
-        self._columns = {name: np.zeros((capacity, *shape)) for name, shape in columns.items()}
+        # with a quarter more than the capacity, each row is moved four times before it leaves
+        room = capacity + capacity // 4 + 1
+        self._columns = {name: np.zeros((room, *shape)) for name, shape in columns.items()}
+        self._room = room
+        self._start = self._stop = 0
         self.capacity = capacity
         self.added = 0
-        self._held = 0
 
     def __len__(self) -> int:
-        return self._held
+        return self._stop - self._start
 
     def append(self, rows: Mapping[str, Array]) -> None:
-        """Add rows, each column (n, ...); the oldest make room."""
+        """Add rows, each column (n, ...), the oldest first."""
         count = len(next(iter(rows.values())))
-        where = (self.added + np.arange(count)) % self.capacity
+        kept = min(count, self.capacity)
+        self._make_room(kept)
         for name, column in self._columns.items():
-            column[where] = rows[name]
+            column[self._stop : self._stop + kept] = rows[name][count - kept :]
+        self._stop += kept
         self.added += count
-        self._held = min(self._held + count, self.capacity)
+
+    def _make_room(self, count: int) -> None:
+        """Drop the rows that `count` more replace, and move the rest to the front if it is time."""
+        self._start = max(self._start, self._stop + count - self.capacity)
+        if self._stop + count > self._room:
+            for column in self._columns.values():
+                column[: len(self)] = column[self._start : self._stop].copy()
+            self._start, self._stop = 0, len(self)
 
     def column(self, name: str) -> Array:
-        """A column of the rows held, oldest first, (len, ...); a copy."""
-        return self.rows(name, np.arange(self._held))
+        """A column, oldest row first, (len, ...): a read-only view, valid until rows are added."""
+        view: Array = self._columns[name][self._start : self._stop]
+        view.flags.writeable = False
+        return view
 
     def rows(self, name: str, ages: NDArray[np.int64]) -> Array:
-        """Entries of a column by position from the oldest (0), same shape as `ages`, then the entry's."""
-        values: Array = self._columns[name][(self.added - self._held + ages) % self.capacity]
-        return values
+        """Entries of a column by their position from the oldest row (0), (*ages.shape, ...)."""
+        entries: Array = self.column(name)[ages]
+        return entries
 
     def dump(self) -> dict[str, Array]:
-        """The rows held, to be given back to `restore`."""
-        return {name: self.column(name) for name in self._columns}
+        """Copies of all columns, for `restore`."""
+        return {name: self.column(name).copy() for name in self._columns}
 
-    def fits(self, rows: Mapping[str, Array]) -> bool:
-        """Whether dumped rows have these columns, so that `restore` can take them over."""
-        return rows.keys() == self._columns.keys() and all(
-            rows[name].shape[1:] == column.shape[1:] for name, column in self._columns.items()
-        )
+    @property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """The shape of an entry of each column."""
+        return {name: column.shape[1:] for name, column in self._columns.items()}
 
     def restore(self, rows: Mapping[str, Array], added: int) -> None:
-        """Take over dumped rows; the newest stay where the capacity has become smaller."""
-        self._held = 0
+        """Replace the contents by dumped rows; with a smaller capacity the newest stay."""
+        self._start = self._stop = 0
         self.added = added - len(next(iter(rows.values())))
         self.append(rows)
 
 
-class ReplayBuffer(Ring):
-    """The last visited states with their controls, rewards and episodes, in the order of the visits.
+class ReplayBuffer(RingBuffer):
+    """The last transitions in the order of their steps: state, features, control, reward, episode.
 
     Args:
-      capacity: visits kept.
-      state_size, nu: of the task.
-      goal_size: how many of a state's last entries are its goal; a new goal breaks a run of visits as a
-        new episode does, since what followed was earned for something else.
+      capacity: the largest number of transitions.
+      state_size, feature_count, nu: of the task.
+      goal_size: the number of last entries of a state that are its goal. A new goal separates transitions
+        as a new episode does, since later rewards were earned for another goal.
     """
 
-    def __init__(self, capacity: int, state_size: int, nu: int, goal_size: int = 0) -> None:
-        super().__init__(capacity, {"state": (state_size,), "ctrl": (nu,), "reward": (), "episode": ()})
+    def __init__(
+        self, capacity: int, state_size: int, feature_count: int, nu: int, goal_size: int = 0
+    ) -> None:
+        columns = {
+            "state": (state_size,),
+            "features": (feature_count,),
+            "ctrl": (nu,),
+            "reward": (),
+            "episode": (),
+        }
+        super().__init__(capacity, columns)
         self._goal = slice(state_size - goal_size, state_size)
 
     @property
     def oldest(self) -> int:
-        """The number of the oldest visit held, counted from the first one ever."""
-        return self.added - self._held
+        """The number of the oldest transition, counted from the first one ever added."""
+        return self.added - len(self)
 
     def unbroken(self, start: NDArray[np.int64], steps: int) -> Mask:
-        """Whether the visit `steps` after each start is held and of the same episode and goal, (n,)."""
+        """Whether the transition `steps` after each start exists, with the same episode and goal, (n,)."""
         later = np.minimum(start + steps, len(self) - 1)
         unbroken: Mask = self._same_run(start, later) & (start + steps < len(self))
         return unbroken
 
     def _same_run(self, first: NDArray[np.int64], second: NDArray[np.int64]) -> Mask:
-        """Whether two visits are of one episode and served one goal, of the positions' shape."""
-        goals = (self.rows("state", visits)[..., self._goal] for visits in (first, second))
+        """Whether two transitions have the same episode and goal, of the positions' shape."""
+        goals = (self.rows("state", positions)[..., self._goal] for positions in (first, second))
         same: Mask = self.rows("episode", first) == self.rows("episode", second)
         return same & np.equal(*goals).all(axis=-1)
 
     def executed_rewards(self, start: NDArray[np.int64], steps: int) -> Array:
-        """The rewards of the visits from each start on, (n, steps); the last one held is repeated."""
+        """The rewards from each start on, (n, steps); beyond the newest transition, its reward."""
         return self.rows("reward", np.minimum(start[:, None] + np.arange(steps), len(self) - 1))
 
-    def executed(self, start: NDArray[np.int64], steps: int) -> Array:
-        """The controls that were executed from given visits on, (n, steps, nu).
+    def executed_controls(self, start: NDArray[np.int64], steps: int) -> Array:
+        """The executed controls from each start on, (n, steps, nu).
 
-        Where the episode, its goal or the buffer ends before that, the last control is held.
+        Beyond the end of the episode, its goal or the buffer, the last control is repeated.
 
         Args:
-          start: positions from the oldest visit.
-          steps: how many.
+          start: positions from the oldest transition, (n,).
+          steps: the number of controls.
         """
         start = np.minimum(start, len(self) - 1)
         wanted = np.minimum(start[:, None] + np.arange(steps), len(self) - 1)

@@ -1,4 +1,4 @@
-"""Weights and checkpoints as safetensors: no pickle, whole or not at all."""
+"""Checkpoints: everything that a learner needs to continue, checked entry by entry when it is read."""
 
 import json
 from collections.abc import Mapping
@@ -8,187 +8,164 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import SafetensorError
-from safetensors.numpy import load, save
+from safetensors.numpy import save
 
 from polo_ros.arrays import Array
 from polo_ros.errors import PoloError
-from polo_ros.files import share_path
-from polo_ros.planner.value import Layer, ValueEnsemble
+from polo_ros.learner.origin import Origin
+from polo_ros.learner.tensors import Metadata, Tensors, check_array, parse_tensors, read_file
+from polo_ros.learner.weights import checked_value, value_tensors
+from polo_ros.planner.value import ValueEnsemble
 from polo_ros.tasks.task import Task
 
-FORMAT = "polo_ros/1"
+# counts are stored as float64 in places, which holds whole numbers up to here
+COUNT_LIMIT = 1 << 53
+GENERATOR_KEYS = {"bit_generator", "state", "has_uint32", "uinteger"}
 
 
 @dataclass(frozen=True)
-class Origin:
-    """Who made a set of weights: refused where it does not match, ordered by epoch, then sequence.
+class Checkpoint:
+    """The contents of a checkpoint. A file of weights alone is a checkpoint without the rest.
 
     Attributes:
-      task, model_hash: what the values are about.
-      epoch: when the learner that made them started, in ns since 1970.
-      sequence: counts that learner's updates, over restarts.
+      value, origin: the value function and where it comes from.
+      tensors: further arrays by name.
+      metadata: further texts by name.
+      what: names the file in errors.
     """
 
-    task: str
-    model_hash: str
-    epoch: int
-    sequence: int
+    value: ValueEnsemble
+    origin: Origin
+    tensors: Mapping[str, NDArray[Any]]
+    metadata: Mapping[str, str]
+    what: str = "the checkpoint"
+
+    def count(self, name: str) -> int:
+        """A whole number in the metadata.
+
+        Raises:
+          PoloError: it is missing, no number or out of range.
+        """
+        try:
+            count = int(self.metadata[name])
+        except (KeyError, ValueError):
+            raise PoloError(f"{self.what} have no number {name}; use another file") from None
+        if not 0 <= count < COUNT_LIMIT:
+            raise PoloError(f"{self.what} have a number {name} that is out of range; use another file")
+        return count
+
+    def generator(self, name: str) -> dict[str, Any]:
+        """The state of a PCG64 generator in the metadata; see `generator_state`."""
+        return generator_state(self.metadata, name, self.what)
+
+    def columns(self, store: str, columns: Mapping[str, tuple[int, ...]]) -> dict[str, Array]:
+        """The rows of a stored buffer, each column (n, ...).
+
+        Args:
+          store: the arrays are named `store.*`.
+          columns: the shape of an entry of each column.
+
+        Raises:
+          PoloError: a column is missing, of another type, shape or length, or not finite.
+        """
+        rows = {
+            name: check_array(self.tensors, f"{store}.{name}", (None, *shape), self.what)
+            for name, shape in columns.items()
+        }
+        if len({len(column) for column in rows.values()}) > 1:
+            raise PoloError(f"{self.what} have columns of different lengths in {store}; use another file")
+        return rows
 
 
-def encode_value(value: ValueEnsemble, origin: Origin) -> bytes:
-    """A value function as safetensors bytes with its origin as metadata."""
-    metadata = {
-        "format": FORMAT,
-        "task": origin.task,
-        "model_hash": origin.model_hash,
-        "epoch": str(origin.epoch),
-        "sequence": str(origin.sequence),
-        "architecture": architecture(value),
-    }
-    return save(value_tensors(value), metadata)
+def encode_checkpoint(checkpoint: Checkpoint) -> bytes:
+    """A checkpoint as safetensors bytes."""
+    tensors = {**value_tensors(checkpoint.value), **checkpoint.tensors}
+    return save(
+        {name: np.ascontiguousarray(array) for name, array in tensors.items()},
+        {**checkpoint.origin.metadata(), **checkpoint.metadata},
+    )
 
 
-def decode_value(content: bytes, task: Task) -> tuple[ValueEnsemble, Origin]:
-    """Read a value function and check that it belongs to a task.
+def decode_checkpoint(content: bytes, task: Task, discount: float, what: str) -> Checkpoint:
+    """Read a checkpoint, or weights alone, from bytes.
+
+    Args:
+      content: safetensors bytes.
+      task: what the values must be about.
+      discount: γ that they must have.
+      what: names the bytes in errors.
 
     Raises:
-      PoloError: the bytes are no weights, hold non-finite numbers, or are of another task, model or
-        number of features.
+      PoloError: the bytes are corrupted, or of another task, model, control period or discount. Entries
+        beside the value function and its origin are checked by those who read them.
     """
-    tensors, metadata = _read(content, "the weights")
-    origin = check_origin(metadata, task, "the weights")
-    return value_from_tensors(tensors, task), origin
+    tensors, metadata = parse_tensors(content, what)
+    value, origin = checked_value(tensors, metadata, task, discount, what)
+    return Checkpoint(value, origin, tensors, metadata, what)
 
 
-def load_value(file: str, task: Task) -> tuple[ValueEnsemble, Origin]:
-    """Read a value function from a file, or by its name from the package's models.
+def read_checkpoint(path: Path, task: Task, discount: float) -> Checkpoint:
+    """Read a checkpoint, or weights alone, from a file.
 
     Raises:
-      PoloError: there is no such file, or as for `decode_value`.
+      PoloError: the file is missing, or as for `decode_checkpoint`.
     """
-    return decode_value(_read_bytes(package_file(file)), task)
+    return decode_checkpoint(read_file(path), task, discount, f"the weights in {path}")
 
 
-def package_file(file: str) -> Path:
-    """A file, or one of that name among the package's models.
-
-    Raises:
-      PoloError: neither exists.
-    """
-    path = Path(file)
-    if path.is_file():
-        return path
-    if path.name != file:
-        raise PoloError(
-            f"there is no file {file}; give the path of a value function, or the package's name of one"
-        )
-    return share_path("models", file)
-
-
-def architecture(value: ValueEnsemble) -> str:
-    """Heads and layer sizes, such as 6x(34-16-16-1)."""
-    sizes = [value.network[0].weight.shape[1], *(layer.weight.shape[2] for layer in value.network)]
-    return f"{value.head_count}x({'-'.join(map(str, sizes))})"
-
-
-def value_tensors(value: ValueEnsemble) -> dict[str, NDArray[Any]]:
-    """The arrays of a value function by name; networks in single precision, as torch trains them."""
-    tensors = {
-        "feature_mean": value.feature_mean,
-        "feature_std": value.feature_std,
-        "scales": np.array([value.offset, value.scale, value.prior_scale]),
-    }
-    for name, layers in (("network", value.network), ("prior", value.prior)):
-        for index, layer in enumerate(layers):
-            tensors[f"{name}.weight{index}"] = layer.weight.astype(np.float32)
-            tensors[f"{name}.bias{index}"] = layer.bias.astype(np.float32)
-    return tensors
-
-
-def value_from_tensors(tensors: Mapping[str, Array], task: Task) -> ValueEnsemble:
-    """The inverse of `value_tensors`; other entries are ignored.
-
-    Raises:
-      PoloError: an array is missing, not finite, or of a size that does not fit the task.
-    """
-    try:
-        layers = {}
-        for name in ("network", "prior"):
-            count = sum(key.startswith(f"{name}.weight") for key in tensors)
-            layers[name] = tuple(
-                Layer(
-                    tensors[f"{name}.weight{index}"].astype(np.float64),
-                    tensors[f"{name}.bias{index}"].astype(np.float64),
-                )
-                for index in range(count)
-            )
-        offset, scale, prior_scale = (float(number) for number in tensors["scales"])
-        value = ValueEnsemble(
-            layers["network"], layers["prior"], tensors["feature_mean"], tensors["feature_std"],
-            offset, scale, prior_scale,
-        )  # fmt: skip
-        inputs = value.network[0].weight.shape[1]
-        with np.errstate(all="ignore"):  # a trial finds arrays that do not fit each other
-            value.heads(np.zeros((1, inputs)))
-    except (KeyError, IndexError, ValueError) as error:
-        raise PoloError(f"the weights are incomplete ({error!r}); save them again") from None
-    if inputs != task.feature_count:
-        raise PoloError(
-            f"the weights take {inputs} features but task {task.name} has {task.feature_count}; "
-            f"train them on this task"
-        )
-    for name, tensor in value_tensors(value).items():
-        if not np.isfinite(tensor).all():
-            raise PoloError(f"the weights hold non-finite numbers in {name}; the learner has diverged")
-    return value
-
-
-def check_origin(metadata: Mapping[str, str], task: Task, what: str) -> Origin:
-    """The origin in a file's metadata, if it is of this task and model.
-
-    Raises:
-      PoloError: it is of another format, task or model.
-    """
-    if metadata.get("format") != FORMAT:
-        raise PoloError(f"{what} have format {metadata.get('format')!r}, not {FORMAT!r}")
-    try:
-        origin = Origin(
-            metadata["task"], metadata["model_hash"], int(metadata["epoch"]), int(metadata["sequence"])
-        )
-    except (KeyError, ValueError) as error:
-        raise PoloError(f"{what} do not say where they come from ({error!r}); save them again") from None
-    if origin.task != task.name:
-        raise PoloError(f"{what} are of task {origin.task}, not {task.name}; train them on this task")
-    if origin.model_hash != task.model_hash():
-        raise PoloError(
-            f"{what} are of another model ({origin.model_hash}, not {task.model_hash()}); "
-            f"use the model and torque_scale they were trained with"
-        )
-    return origin
-
-
-def read_tensors(path: Path, what: str) -> tuple[dict[str, Array], dict[str, str]]:
-    """The arrays and metadata of a safetensors file.
+def read_tensors(path: Path, what: str) -> tuple[Tensors, Metadata]:
+    """All arrays and metadata of a safetensors file; `what` names its contents in errors.
 
     Raises:
       PoloError: the file is missing or corrupted.
     """
-    return _read(_read_bytes(path), f"{what} in {path}")
+    return parse_tensors(read_file(path), f"{what} in {path}")
 
 
-def _read_bytes(path: Path) -> bytes:
+def generator_state(metadata: Mapping[str, str], name: str, what: str) -> dict[str, Any]:
+    """The state of a PCG64 generator in a checkpoint's metadata.
+
+    Raises:
+      PoloError: it is missing or no such state.
+    """
     try:
-        return path.read_bytes()
-    except OSError as error:
-        raise PoloError(f"{path} could not be read ({error.strerror})") from None
+        state = json.loads(metadata[name])
+        inner = state["state"]
+        good = (
+            state.keys() == GENERATOR_KEYS
+            and state["bit_generator"] == "PCG64"
+            and inner.keys() == {"state", "inc"}
+            and all(type(number) is int and 0 <= number < 1 << 128 for number in inner.values())
+            and inner["inc"] % 2 == 1
+            and type(state["has_uint32"]) is int and state["has_uint32"] in (0, 1)
+            and type(state["uinteger"]) is int and 0 <= state["uinteger"] < 1 << 32
+        )  # fmt: skip
+    except (KeyError, ValueError, TypeError, AttributeError, RecursionError):
+        good = False
+    if not good:
+        raise PoloError(f"{what} have no usable state of the random generator {name}; use another file")
+    result: dict[str, Any] = state
+    return result
 
 
-def _read(content: bytes, what: str) -> tuple[dict[str, Array], dict[str, str]]:
-    try:
-        tensors = load(content)
-    except SafetensorError as error:
-        raise PoloError(f"{what} are corrupted ({error}); use another file") from None
-    # safetensors itself gives metadata of files only; the header is JSON after its length in eight bytes
-    header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
-    return tensors, header.get("__metadata__", {})
+def check_range(array: Array, name: str, low: float, high: float, what: str) -> None:
+    """Refuse entries out of a range.
+
+    Raises:
+      PoloError: names the array.
+    """
+    if array.size and not (low <= float(array.min()) and float(array.max()) <= high):
+        raise PoloError(f"{what} have entries of {name} that are not within [{low:.3g}, {high:.3g}]")
+
+
+def whole_numbers(array: Array, name: str, what: str) -> NDArray[np.int64]:
+    """Counts that are stored as floating-point numbers.
+
+    Raises:
+      PoloError: an entry is no count.
+    """
+    check_range(array, name, 0.0, float(COUNT_LIMIT), what)
+    whole = array.astype(np.int64)
+    if not np.array_equal(array, whole):
+        raise PoloError(f"{what} have entries of {name} that are no whole numbers")
+    return whole

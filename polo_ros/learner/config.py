@@ -4,35 +4,38 @@ from dataclasses import dataclass
 
 from polo_ros.errors import PoloError
 from polo_ros.parameters.schema import parameter
+from polo_ros.planner.config import TEMPERATURE_MODES
 
 
 @dataclass(frozen=True)
 class LearnerConfig:
-    """Settings of value learning; the network and update sizes are the paper's for the humanoid."""
+    """Settings of value learning; default sizes of networks and updates are the paper's for the humanoid."""
 
     learning_rate: float = parameter(1e-3, "Adam's step size.", low=1e-5, high=1e-2)
     batch_size: int = parameter(32, "Targets per gradient step n.", low=1, high=1024)
     gradient_steps: int = parameter(64, "Gradient steps per update G.", low=1, high=1024)
-    update_period: int = parameter(16, "Experienced steps between updates Z.", low=1, high=1000)
-    discount: float = parameter(0.99, "Discount γ per step.", low=0.8, high=0.9999)
+    update_period: int = parameter(16, "Steps of experience between updates Z.", low=1, high=1000)
+    discount: float = parameter(0.99, "Discount γ per step.", low=0.8, high=0.9999, dynamic=False)
     target_states: int = parameter(
         24, "States that each update labels by trajectory optimisation.", low=1, high=256
     )
     warmup_labels: int = parameter(256, "Labelled states before the first gradient step.", low=1, high=10000)
     bound_targets: bool = parameter(
         False,
-        "Cut targets at the best N-step reward seen, repeated for ever; stops the maximum of eq. (7) from "
-        "adding up errors, but also an optimism that exploring may want.",
+        "Limit targets to the best N-step reward seen, repeated for ever: keeps the maximum of eq. (7) from "
+        "accumulating errors, and also limits the optimism that exploration needs.",
     )
     target_noise: float = parameter(
         0.0, "Standard deviation σ of the noise on targets in eq. (5), in units of the value scale.",
         low=0.0, high=1.0,
     )  # fmt: skip
     input_noise: float = parameter(
-        0.0, "Standard deviation of noise on the standardised features while training: smooths the values.",
+        0.0, "Standard deviation of noise on the standardised features in training; smooths the values.",
         low=0.0, high=1.0,
     )  # fmt: skip
-    weight_decay: float = parameter(1e-5, "σ²/λ of eq. (5).", low=0.0, high=0.1)
+    weight_decay: float = parameter(
+        1e-5, "σ²/λ of eq. (5), the factor on the squared weights in the loss.", low=0.0, high=0.1
+    )
     target_horizon: int = parameter(
         64, "Steps N of the trajectory optimisation behind a target.", low=1, high=256, dynamic=False
     )
@@ -42,34 +45,42 @@ class LearnerConfig:
     target_iterations: int = parameter(5, "Sampling rounds behind a target.", low=1, high=10, dynamic=False)
     target_sigma: float = parameter(
         0.4,
-        "Standard deviation of the noise behind a target, as noise_sigma: wider than the actor's, since "
-        "ends of rollouts start from worse plans.",
+        "As noise_sigma, for the plans behind targets: larger than the planner's, since terminal states of "
+        "rollouts have worse warm starts.",
         low=0.01,
         high=1.0,
         dynamic=False,
     )
+    target_temperature: float = parameter(
+        0.3, "As temperature, for the plans behind targets.", low=0.01, high=5.0, dynamic=False
+    )
+    target_temperature_mode: str = parameter(
+        "scale_free",
+        "As temperature_mode, for the plans behind targets.",
+        choices=TEMPERATURE_MODES,
+        dynamic=False,
+    )
     target_value_weight: float = parameter(
         1.0,
-        "Factor on the terminal value that guides the plans behind a target; 0 searches for rewards alone.",
+        "As value_weight, for the plans behind targets; 0 searches for rewards alone.",
         low=0.0,
         high=1.0,
         dynamic=False,
     )
     target_warm_start: bool = parameter(
         True,
-        "Start a target's plan from the controls that were once executed from its state; off, from none.",
+        "Whether the plan behind a target starts from the controls executed there, or from neutral ones.",
         dynamic=False,
     )
     target_choice: int = parameter(
         1,
-        "States drawn for each that is labelled: those whose values the heads disagree on most are. 1 labels "
-        "what is drawn.",
+        "States drawn for each one labelled; the heads disagree most on the values of those labelled.",
         low=1,
         high=32,
     )
     end_fraction: float = parameter(
         0.5,
-        "Share of labelled states that are ends of rollouts, not visited states.",
+        "Share of labelled states that are terminal states of rollouts; the others are visited states.",
         low=0.0,
         high=0.9,
         dynamic=False,
@@ -83,15 +94,19 @@ class LearnerConfig:
         low=0.0, high=10.0, dynamic=False,
     )  # fmt: skip
     buffer_capacity: int = parameter(
-        12000, "States in the replay buffer; the oldest leave first.", low=1, high=10**6, dynamic=False
+        12000,
+        "Transitions in the replay buffer; the oldest are replaced.",
+        low=1,
+        high=10**6,
+        dynamic=False,
     )
     label_capacity: int = parameter(
-        2000, "Labelled states kept for regression; the oldest leave first.",
+        2000, "Labelled states kept for regression; the oldest are replaced.",
         low=1, high=10**5, dynamic=False,
     )  # fmt: skip
 
     def check(self) -> None:
-        """Refuse values that do not go together.
+        """Check the values against each other.
 
         Raises:
           PoloError: no hidden layer.
@@ -101,5 +116,5 @@ class LearnerConfig:
 
     @property
     def value_scale(self) -> float:
-        """What a constant reward of one is worth, 1 / (1 - γ): the unit in which networks learn."""
+        """The value of a constant reward of one, 1 / (1 - γ): the unit of the networks' outputs."""
         return 1.0 / (1.0 - self.discount)

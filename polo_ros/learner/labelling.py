@@ -1,31 +1,31 @@
-"""Which states get labels, and what acting from them earned."""
+"""The choice of states to label, and the labels that acting itself gives."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
 
-from polo_ros.arrays import Array
+from polo_ros.arrays import Array, Mask
 from polo_ros.learner.buffer import ReplayBuffer
+from polo_ros.learner.checkpoint import Checkpoint, whole_numbers
 from polo_ros.learner.config import LearnerConfig
 from polo_ros.learner.targets import Labels, TargetSolver, target_settings
-from polo_ros.planner.config import PlannerConfig
+from polo_ros.learner.tensors import check_array
 from polo_ros.planner.value import ValueEnsemble
 from polo_ros.tasks.task import Task
 
 
 class Labeller:
-    """Labels states of a replay buffer and ends of rollouts from them, by one plan each (eq. (7)).
+    """Labels visited states and terminal states of rollouts, by one plan each (eq. (7)).
 
-    The planner asks for values at its rollouts' ends, which it never visits: labels of visited states alone
-    leave V free to be wrong exactly where it is used. The ends are those of the rollouts behind the labels
-    before.
+    The planner evaluates V at the terminal states of its rollouts, most of which are never visited: with labels
+    of visited states alone V is wrong exactly where it is used. The terminal states are those of the rollouts
+    behind the labels of the update before.
 
     Args:
       task, config: see `Learner`.
-      planner: settings that the targets' plans share with the actor's.
-      rng: picks the states.
+      rng: draws the states.
       seed: of the sampling noise.
       threads: of the rollouts.
     """
@@ -34,7 +34,6 @@ class Labeller:
         self,
         task: Task,
         config: LearnerConfig,
-        planner: PlannerConfig,
         rng: np.random.Generator,
         seed: int,
         threads: int,
@@ -42,15 +41,15 @@ class Labeller:
         self._task = task
         self._config = config
         self._rng = rng
-        self._solver = TargetSolver(task, target_settings(config, planner), seed, threads)
-        # ends of rollouts from visited states, and the visits (counted from the first one ever) at
-        # which the actor itself was as far
-        self._ends = np.empty((0, task.state_size))
-        self._end_visits = np.empty(0, dtype=np.int64)
+        self._solver = TargetSolver(task, target_settings(config), seed, threads)
+        # terminal states of rollouts from visited states, and for each the number of the transition (counted
+        # from the first one ever) at which the planner itself had come as far from the same state
+        self._terminal_states = np.empty((0, task.state_size))
+        self._terminal_transitions = np.empty(0, dtype=np.int64)
 
     @property
     def candidates(self) -> int:
-        """The candidate trajectories of each label: the rollouts, and what acting earned."""
+        """The number of candidate trajectories of a label: the rollouts, and what was executed."""
         return self._config.target_rollouts + 1
 
     def configure(self, config: LearnerConfig) -> None:
@@ -58,86 +57,109 @@ class Labeller:
         self._config = config
 
     def label(self, buffer: ReplayBuffer, value: ValueEnsemble) -> Labels:
-        """Optimise from visited states and from ends of earlier rollouts.
+        """Optimise from visited states and from terminal states of earlier rollouts.
 
         Returns:
-          As many labels as are configured; fewer where every rollout diverged.
+          As many labels as configured, less those of states whose rollouts all diverged.
         """
-        config = self._config
-        from_ends = int(config.end_fraction * config.target_states) if len(self._ends) else 0
-        visited = self._pick(
-            config.target_states - from_ends, len(buffer), lambda drawn: buffer.rows("state", drawn), value
+        config, task = self._config, self._task
+        held = self._terminal_states
+        from_terminal = int(config.end_fraction * config.target_states) if len(held) else 0
+        visited = self._choose(
+            config.target_states - from_terminal,
+            len(buffer),
+            lambda ages: buffer.rows("features", ages),
+            value,
         )
-        picked = self._pick(from_ends, len(self._ends), lambda drawn: self._ends[drawn], value)
-        states = np.concatenate([buffer.rows("state", visited), self._ends[picked]])
-        solved = self._solver.solve(states, self._warm_start(buffer, visited, picked), value)
-        count = len(visited)
+        chosen = self._choose(
+            from_terminal, len(held), lambda rows: task.value_features(task.observe(held[rows])), value
+        )
+        states = np.concatenate([buffer.rows("state", visited), held[chosen]])
+        solved = self._solver.solve(states, self._initial_controls(buffer, visited, chosen), value)
         rewards, terminal = self._executed(buffer, visited)
-        absent = np.full(from_ends, -np.inf)
-        known = solved.valid.any(axis=1)
-        rewards = np.column_stack([np.concatenate([rewards, absent]), solved.rewards])
-        terminal = np.concatenate([terminal, np.zeros((from_ends, self._task.feature_count))])
-        valid = solved.valid[:count]
-        self._ends = solved.ends[:count][valid]
-        reached = buffer.oldest + visited + config.target_horizon + 1
-        self._end_visits = np.repeat(reached, valid.sum(axis=1))
+        rewards = np.concatenate([rewards, np.full(from_terminal, -np.inf)])
+        terminal = np.concatenate([terminal, np.zeros((from_terminal, task.feature_count))])
+        self._keep_terminal_states(solved.terminal_states, solved.valid, buffer.oldest + visited)
+        labelled = solved.valid.any(axis=1)
         return Labels(
-            solved.features[known],
-            rewards[known],
-            np.concatenate([terminal[:, None], solved.terminal_features], axis=1)[known],
+            solved.features[labelled],
+            np.column_stack([rewards, solved.rewards])[labelled],
+            np.concatenate([terminal[:, None], solved.terminal_features], axis=1)[labelled],
         )
 
-    def _pick(
+    def _choose(
         self,
         count: int,
         held: int,
-        states: Callable[[NDArray[np.int64]], Array],
+        features: Callable[[NDArray[np.int64]], Array],
         value: ValueEnsemble,
     ) -> NDArray[np.int64]:
-        """Positions, out of those held, of states to label: the least certain ones of a random draw."""
+        """Random positions, out of those held, of states to label.
+
+        With `target_choice` above 1, those of a larger draw on whose values the heads disagree most.
+        """
         drawn = self._rng.integers(0, max(held, 1), count * self._config.target_choice)
         if len(drawn) == count:
             return drawn
-        features = self._task.value_features(self._task.observe(states(drawn)))
-        spread = np.nan_to_num(value.heads(features).std(axis=0), nan=0.0)
+        spread = np.nan_to_num(value.heads(features(drawn)).std(axis=0), nan=0.0)
         return drawn[np.argsort(spread, kind="stable")[-count:]]
 
-    def _warm_start(
-        self, buffer: ReplayBuffer, visited: NDArray[np.int64], picked: NDArray[np.int64]
+    def _initial_controls(
+        self, buffer: ReplayBuffer, visited: NDArray[np.int64], chosen: NDArray[np.int64]
     ) -> Array:
-        """Controls that the plans start from, (states, N, nu): what was once executed there, or none."""
+        """The controls that the plans start from, (states, N, nu): executed ones, or neutral ones."""
         steps = self._config.target_horizon
         if not self._config.target_warm_start:
-            return np.tile(self._task.neutral, (len(visited) + len(picked), steps, 1))
-        # an end lies near where the actor was one horizon later, and so does a good warm start
-        beside = np.maximum(self._end_visits[picked] - buffer.oldest, 0)
-        return buffer.executed(np.concatenate([visited, beside]), steps)
+            return np.tile(self._task.neutral, (len(visited) + len(chosen), steps, 1))
+        # a terminal state is similar to the one that the planner itself came to after as many steps
+        beside = np.maximum(self._terminal_transitions[chosen] - buffer.oldest, 0)
+        return buffer.executed_controls(np.concatenate([visited, beside]), steps)
 
     def _executed(self, buffer: ReplayBuffer, visited: NDArray[np.int64]) -> tuple[Array, Array]:
-        """What acting itself earned over N steps from visited states, and where it led.
+        """The N-step rewards that acting earned from visited states, and the features of where it led.
 
-        One more candidate for the maximum of eq. (7): without it, labels of weak plans sink below what
-        the actor is known to achieve, and are bootstrapped on themselves.
+        One more candidate for the maximum of eq. (7): without it, labels of weak plans are lower than the
+        returns that are known to be possible, and further labels are bootstrapped on them.
 
         Returns:
-          (n,) discounted rewards, -inf where fewer steps are known, and (n, features).
+          (n,) discounted rewards, -inf where fewer than N steps are known, and (n, features).
         """
         steps = self._config.target_horizon
         discounts = self._config.discount ** np.arange(steps)
         known = buffer.unbroken(visited, steps)
         earned = np.where(known, buffer.executed_rewards(visited, steps) @ discounts, -np.inf)
         later = np.minimum(visited + steps, len(buffer) - 1)
-        return earned, self._task.value_features(self._task.observe(buffer.rows("state", later)))
+        return earned, buffer.rows("features", later)
+
+    def _keep_terminal_states(self, states: Array, valid: Mask, starts: NDArray[np.int64]) -> None:
+        """Keep the valid terminal states of plans from visited states for the next labels.
+
+        Args:
+          states: (P, K, state_size), those of visited states first.
+          valid: (P, K).
+          starts: the numbers of the visited transitions, (visited,).
+        """
+        valid = valid[: len(starts)]
+        self._terminal_states = states[: len(starts)][valid]
+        self._terminal_transitions = np.repeat(starts + self._config.target_horizon + 1, valid.sum(axis=1))
 
     def dump(self) -> dict[str, Array]:
-        """What is needed to go on, beside `dump_rng`: the ends."""
-        return {"ends": self._ends, "end_visits": self._end_visits.astype(float)}
+        """The terminal states, for `restore`."""
+        return {"ends": self._terminal_states, "end_visits": self._terminal_transitions.astype(float)}
 
     def dump_rng(self) -> dict[str, str]:
-        """The state of the generator of sampling noise."""
+        """The state of the generator of the sampling noise, for `restore`."""
         return {"solver_rng": json.dumps(self._solver.mppi.rng.bit_generator.state)}
 
-    def restore(self, tensors: Mapping[str, Array], metadata: Mapping[str, str]) -> None:
-        """Go on from what `dump` and `dump_rng` gave."""
-        self._solver.mppi.rng.bit_generator.state = json.loads(metadata["solver_rng"])
-        self._ends, self._end_visits = tensors["ends"], tensors["end_visits"].astype(np.int64)
+    def restore(self, checkpoint: Checkpoint) -> None:
+        """Continue from the results of `dump` and `dump_rng`.
+
+        Raises:
+          PoloError: they are incomplete or out of range.
+        """
+        shape = (None, self._task.state_size)
+        states = check_array(checkpoint.tensors, "ends", shape, checkpoint.what)
+        numbers = check_array(checkpoint.tensors, "end_visits", (len(states),), checkpoint.what)
+        self._solver.mppi.rng.bit_generator.state = checkpoint.generator("solver_rng")
+        self._terminal_states = states
+        self._terminal_transitions = whole_numbers(numbers, "end_visits", checkpoint.what)

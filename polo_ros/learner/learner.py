@@ -1,4 +1,4 @@
-"""The learner: everything of Algorithm 1 but the acting."""
+"""The learner: everything of Algorithm 1 but acting."""
 
 import json
 from collections.abc import Mapping
@@ -6,32 +6,33 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from safetensors.numpy import save
 
 from polo_ros.arrays import Array
 from polo_ros.errors import ExplodedError, PoloError
-from polo_ros.files import write_atomically
-from polo_ros.learner.buffer import ReplayBuffer, Ring
-from polo_ros.learner.checkpoint import FORMAT, check_origin, read_tensors, value_from_tensors, value_tensors
+from polo_ros.learner.buffer import ReplayBuffer, RingBuffer
+from polo_ros.learner.checkpoint import Checkpoint, check_range, encode_checkpoint, read_checkpoint
+from polo_ros.learner.checkpoint_file import write_rotating
 from polo_ros.learner.config import LearnerConfig
 from polo_ros.learner.ensemble import EnsembleTrainer
 from polo_ros.learner.labelling import Labeller
+from polo_ros.learner.origin import Origin
 from polo_ros.learner.targets import bootstrap
-from polo_ros.planner.config import PlannerConfig
+from polo_ros.learner.weights import FEATURE_LIMIT, check_values, value_from_tensors, value_tensors
 from polo_ros.planner.value import ValueEnsemble
 from polo_ros.tasks.task import Task
 
-# values further out than any discounted sum of the rewards seen could be, by this factor, mean divergence
+# a target this many times the largest possible discounted sum of the rewards seen means divergence
 EXPLOSION_FACTOR = 10.0
-EXCLUDED_REWARD = -1e12
+# stored for candidates that must not be chosen, in place of -inf: files hold finite numbers only
+INVALID_REWARD = -1e12
 
 
 @dataclass(frozen=True)
 class UpdateReport:
-    """What an update saw.
+    """Figures of one update.
 
     Attributes:
-      sequence: counts the updates.
+      sequence: the number of updates so far.
       loss: mean squared regression error, in reward units squared.
       target_mean, target_std: over labelled states and heads, in reward units.
     """
@@ -43,40 +44,52 @@ class UpdateReport:
 
 
 class Learner:
-    """Replay buffer, targets and ensemble.
+    """Replay buffer, labels and ensemble.
 
     Args:
-      task: the world and what is wanted in it.
+      task: gives the model, rewards and value features.
       config: see `LearnerConfig`.
-      planner: settings that the targets' plans share with the actor's.
-      seed: of everything random here.
-      threads: of the targets' rollouts.
+      seed: of all random numbers here.
+      threads: of the rollouts behind targets.
+
+    Attributes:
+      sequence: the number of updates.
+      trained: whether the networks have been trained or loaded. Before that their values mean nothing.
+      buffer, labels: what is learned from.
+      ensemble: the networks.
     """
 
-    def __init__(
-        self,
-        task: Task,
-        config: LearnerConfig,
-        planner: PlannerConfig | None = None,
-        seed: int = 0,
-        threads: int = 0,
-    ) -> None:
+    def __init__(self, task: Task, config: LearnerConfig, seed: int = 0, threads: int = 0) -> None:
         self.task = task
         self.config = config
         self.sequence = 0
-        self._standardised = False
-        self.buffer = ReplayBuffer(config.buffer_capacity, task.state_size, task.model.nu, task.goal_size)
-        self._rng = np.random.default_rng(seed)
-        self._labeller = Labeller(task, config, planner or PlannerConfig(), self._rng, seed, threads)
-        self._labels = Ring(
-            config.label_capacity,
-            {
-                "features": (task.feature_count,),
-                "rewards": (self._labeller.candidates,),
-                "terminal_features": (self._labeller.candidates, task.feature_count),
-            },
-        )
+        self.trained = False
+        self._seed = seed
+        self._threads = threads
+        self._rng, self._labeller = self._make_labeller()
+        self.buffer = self._make_buffer()
+        self.labels = self._make_labels(self._labeller)
         self.ensemble = EnsembleTrainer(task.feature_count, config, seed)
+
+    def _make_labeller(self) -> tuple[np.random.Generator, Labeller]:
+        """A new generator and the labeller that draws from it, too."""
+        rng = np.random.default_rng(self._seed)
+        return rng, Labeller(self.task, self.config, rng, self._seed, self._threads)
+
+    def _make_buffer(self) -> ReplayBuffer:
+        task = self.task
+        return ReplayBuffer(
+            self.config.buffer_capacity, task.state_size, task.feature_count, task.model.nu, task.goal_size
+        )
+
+    def _make_labels(self, labeller: Labeller) -> RingBuffer:
+        features, candidates = self.task.feature_count, labeller.candidates
+        columns = {
+            "features": (features,),
+            "rewards": (candidates,),
+            "terminal_features": (candidates, features),
+        }
+        return RingBuffer(self.config.label_capacity, columns)
 
     def configure(self, config: LearnerConfig) -> None:
         """Take new dynamic settings from the next update on."""
@@ -84,19 +97,30 @@ class Learner:
         self._labeller.configure(config)
         self.ensemble.configure(config)
 
-    def add(self, states: Array, ctrl: Array, rewards: Array, episodes: Array) -> None:
-        """Remember visited states.
+    def add(
+        self, states: Array, ctrl: Array, rewards: Array, episodes: Array, features: Array | None = None
+    ) -> None:
+        """Add transitions to the replay buffer.
 
         Args:
           states: (n, state_size).
           ctrl: (n, nu), the controls executed in them.
           rewards: (n,), earned there.
-          episodes: (n,), which run of consecutive states each continues.
+          episodes: (n,), the number of the episode of each.
+          features: (n, features), of the states where they are known; computed otherwise.
         """
-        self.buffer.append({"state": states, "ctrl": ctrl, "reward": rewards, "episode": episodes})
+        if features is None:
+            features = self._features(states, ctrl)
+        self.buffer.append(
+            {"state": states, "features": features, "ctrl": ctrl, "reward": rewards, "episode": episodes}
+        )
+
+    def _features(self, states: Array, ctrl: Array) -> Array:
+        """The value features of states under given controls, in one batched computation."""
+        return bounded(self.task.value_features(self.task.observe(states, ctrl)))
 
     def value(self) -> ValueEnsemble:
-        """The ensemble as the planner reads it."""
+        """The ensemble for the planner: a copy, which further updates do not change."""
         return self.ensemble.value()
 
     def update(self) -> UpdateReport:
@@ -104,48 +128,59 @@ class Learner:
 
         Raises:
           PoloError: the buffer is empty.
-          ExplodedError: the values have exploded.
+          ExplodedError: the values have diverged.
         """
         if not len(self.buffer):
             raise PoloError("the replay buffer is empty; act before learning")
         value = self.value()
         self._label(value)
         self.sequence += 1
-        if len(self._labels) < self.config.warmup_labels:
+        if len(self.labels) < self.config.warmup_labels:
             return UpdateReport(self.sequence, 0.0, 0.0, 0.0)
-        if not self._standardised:
-            self._standardised = True
-            features = self._labels.column("features")
-            reached = self._labels.column("terminal_features").reshape(-1, self.task.feature_count)
-            self.ensemble.fit_standardiser(np.concatenate([features, reached]))
+        if not self.trained:
+            self._standardise()
             value = self.value()
-        features = self._labels.column("features")
-        rewards = self._labels.column("rewards")
-        discount = self.config.discount**self.config.target_horizon
-        targets = bootstrap(rewards, self._labels.column("terminal_features"), value, discount)
-        # what each label's best candidate would be worth, repeated for ever
-        repeated = rewards.max(axis=1) / (1.0 - discount)
-        self._guard(targets, repeated)
-        if self.config.bound_targets:
-            # every endless trajectory is a chain of such pieces, none worth more than the best one
-            targets = np.minimum(targets, repeated.max())
-        loss = self.ensemble.update(features, targets, self._rng)
+        targets = self._targets(value)
+        loss = self.ensemble.update(self.labels.column("features"), targets, self._rng)
+        self._check_result()
         return UpdateReport(self.sequence, loss, float(targets.mean()), float(targets.std()))
 
     def _label(self, value: ValueEnsemble) -> None:
-        """Label states and remember the outcome."""
+        """Label states and store the labels."""
         labels = self._labeller.label(self.buffer, value)
-        self._labels.append(
+        self.labels.append(
             {
-                "features": labels.features,
-                # the ring holds finite numbers only: what does not count can never be the maximum
-                "rewards": np.maximum(labels.rewards, EXCLUDED_REWARD),
-                "terminal_features": labels.terminal_features,
+                "features": bounded(labels.features),
+                "rewards": np.clip(labels.rewards, INVALID_REWARD, -INVALID_REWARD),
+                "terminal_features": bounded(labels.terminal_features),
             }
         )
 
+    def _standardise(self) -> None:
+        """Fit the standardisation of the features to the first labelled and terminal states."""
+        terminal = self.labels.column("terminal_features").reshape(-1, self.task.feature_count)
+        self.ensemble.fit_standardiser(np.concatenate([self.labels.column("features"), terminal]))
+        self.trained = True
+
+    def _targets(self, value: ValueEnsemble) -> Array:
+        """Targets for all labels from the present values, (heads, labels).
+
+        Raises:
+          ExplodedError: the values have diverged.
+        """
+        rewards = self.labels.column("rewards")
+        discount = self.config.discount**self.config.target_horizon
+        targets = bootstrap(rewards, self.labels.column("terminal_features"), value, discount)
+        # the value of each label's best candidate, repeated for ever
+        repeated = rewards.max(axis=1) / (1.0 - discount)
+        self._guard(targets, repeated)
+        if self.config.bound_targets:
+            # every infinite trajectory is a sequence of N-step pieces, none better than the best one
+            targets = np.minimum(targets, repeated.max())
+        return targets
+
     def _guard(self, targets: Array, repeated: Array) -> None:
-        """Raises ExplodedError where targets exceed what rewards of the size seen can add up to."""
+        """Raises ExplodedError where targets are beyond any sum of rewards of the size seen."""
         bound = EXPLOSION_FACTOR * max(np.abs(repeated).max(), self.config.value_scale)
         worst = float(np.abs(targets).max())
         if not worst < bound:
@@ -154,72 +189,115 @@ class Learner:
                 f"beyond {bound:.3g}; lower learning_rate or start from an earlier checkpoint"
             )
 
-    def save(self, path: Path, epoch: int, extra: Mapping[str, str] | None = None) -> None:
-        """Write everything needed to resume, atomically.
+    def _check_result(self) -> None:
+        """Raises ExplodedError where a reader would refuse the networks: files hold usable values only."""
+        value, what = self.value(), f"the values of {self.task.name}"
+        try:
+            value_from_tensors(value_tensors(value), self.task, what)
+            check_values(value, self.config.discount, what)
+        except PoloError as error:
+            raise ExplodedError(
+                f"{error}; they have exploded: lower learning_rate or start from an earlier checkpoint"
+            ) from None
+
+    def dump(self, epoch: int, extra: Mapping[str, str] | None = None) -> bytes:
+        """Everything needed to resume, as the content of a checkpoint.
 
         Args:
-          path: of the file.
-          epoch: when this learner started, in ns since 1970.
-          extra: further metadata that `load` gives back.
-
-        Raises:
-          PoloError: the file could not be written; a previous one is untouched.
+          epoch: identity of this learner's run.
+          extra: further metadata that `load` returns.
         """
         metadata = {
-            "format": FORMAT,
-            "task": self.task.name,
-            "model_hash": self.task.model_hash(),
-            "epoch": str(epoch),
-            "sequence": str(self.sequence),
-            "standardised": "yes" if self._standardised else "no",
+            "standardised": "yes" if self.trained else "no",
+            "target_horizon": str(self.config.target_horizon),
             "rng": json.dumps(self._rng.bit_generator.state),
             **self._labeller.dump_rng(),
             "buffer_added": str(self.buffer.added),
-            "labels_added": str(self._labels.added),
+            "labels_added": str(self.labels.added),
             **(extra or {}),
         }
-        tensors = value_tensors(self.value())
-        tensors |= {f"buffer.{name}": rows for name, rows in self.buffer.dump().items()}
-        tensors |= {f"labels.{name}": rows for name, rows in self._labels.dump().items()}
-        tensors |= self._labeller.dump() | self.ensemble.dump_optimiser()
-        content = save({name: np.ascontiguousarray(rows) for name, rows in tensors.items()}, metadata)
-        write_atomically(path, content)
+        tensors = self._labeller.dump() | self.ensemble.dump_optimiser()
+        for name, store in (("buffer", self.buffer), ("labels", self.labels)):
+            tensors |= {f"{name}.{column}": rows for column, rows in store.dump().items()}
+        origin = Origin.of(self.task, self.config.discount, epoch, self.sequence)
+        return encode_checkpoint(Checkpoint(self.value(), origin, tensors, metadata))
 
-    def load(self, path: Path) -> dict[str, str]:
+    def save(self, path: Path, epoch: int, extra: Mapping[str, str] | None = None) -> None:
+        """Write a checkpoint atomically and keep the previous ones; see `dump` and `write_rotating`.
+
+        Raises:
+          PoloError: the file could not be written; an earlier one is untouched.
+        """
+        write_rotating(path, self.dump(epoch, extra))
+
+    def load(self, path: Path) -> Checkpoint:
         """Resume from a checkpoint, or start from bare weights such as those that come with the package.
 
         Returns:
-          The file's metadata.
+          The contents of the file.
 
         Raises:
-          PoloError: the file is missing, corrupted, or of another task, model or architecture; the
-            learner is unchanged.
+          PoloError: the file is missing, corrupted or incomplete, or of another task, model, discount or
+            architecture; the learner is unchanged.
         """
-        tensors, metadata = read_tensors(path, "the weights")
-        origin = check_origin(metadata, self.task, f"the weights in {path}")
-        value = value_from_tensors(tensors, self.task)
-        stores: dict[str, Ring] = {}
-        if "rng" in metadata:
-            stores = {"buffer": self.buffer, "labels": self._labels}
-        rows = {
-            prefix: {
-                name.removeprefix(f"{prefix}."): array
-                for name, array in tensors.items()
-                if name.startswith(f"{prefix}.")
-            }
-            for prefix in stores
-        }
-        for prefix, store in stores.items():
-            if not store.fits(rows[prefix]):
-                raise PoloError(
-                    f"the {prefix} in {path} has rows of other sizes; set target_rollouts to the checkpoint's"
-                )
-        self.ensemble.restore(tensors, value)
-        self.sequence = origin.sequence
-        self._standardised = metadata.get("standardised", "yes") == "yes"
-        for prefix, store in stores.items():
-            store.restore(rows[prefix], int(metadata[f"{prefix}_added"]))
-        if stores:
-            self._rng.bit_generator.state = json.loads(metadata["rng"])
-            self._labeller.restore(tensors, metadata)
-        return metadata
+        checkpoint = read_checkpoint(path, self.task, self.config.discount)
+        self.restore(checkpoint)
+        return checkpoint
+
+    def restore(self, checkpoint: Checkpoint) -> None:
+        """Continue from a checkpoint. The value function's prior, scale and offset replace the settings.
+
+        Raises:
+          PoloError: the checkpoint is incomplete, out of range or of another architecture; the learner is
+            unchanged.
+        """
+        ensemble = EnsembleTrainer(self.task.feature_count, self.config, self._seed)
+        ensemble.restore(checkpoint.tensors, checkpoint.value, checkpoint.what)
+        trained = checkpoint.metadata.get("standardised", "yes") == "yes"
+        if "rng" in checkpoint.metadata:  # otherwise weights alone
+            self._restore_data(checkpoint)
+        self.ensemble, self.trained, self.sequence = ensemble, trained, checkpoint.origin.sequence
+
+    def _restore_data(self, checkpoint: Checkpoint) -> None:
+        """Replace buffer, labels and random generators by a checkpoint's, all at once."""
+        horizon = checkpoint.metadata.get("target_horizon", str(self.config.target_horizon))
+        if horizon != str(self.config.target_horizon):
+            raise PoloError(
+                f"{checkpoint.what} hold labels of {horizon:.20} steps, not {self.config.target_horizon}; "
+                f"set target_horizon to the checkpoint's"
+            )
+        rng, labeller = self._make_labeller()
+        rng.bit_generator.state = checkpoint.generator("rng")
+        labeller.restore(checkpoint)
+        buffer, labels = self._make_buffer(), self._make_labels(labeller)
+        rows = self._stored_transitions(checkpoint)
+        buffer.restore(rows, self._added(checkpoint, "buffer", rows))
+        rows = checkpoint.columns("labels", labels.shapes)
+        for name in ("features", "terminal_features"):
+            check_range(rows[name], name, -FEATURE_LIMIT, FEATURE_LIMIT, checkpoint.what)
+        check_range(rows["rewards"], "rewards", INVALID_REWARD, -INVALID_REWARD, checkpoint.what)
+        labels.restore(rows, self._added(checkpoint, "labels", rows))
+        self._rng, self._labeller, self.buffer, self.labels = rng, labeller, buffer, labels
+
+    def _stored_transitions(self, checkpoint: Checkpoint) -> dict[str, Array]:
+        """The columns of a checkpoint's replay buffer; earlier versions did not store the features."""
+        shapes = dict(self.buffer.shapes)
+        if "buffer.features" in checkpoint.tensors:
+            return checkpoint.columns("buffer", shapes)
+        del shapes["features"]
+        rows = checkpoint.columns("buffer", shapes)
+        return rows | {"features": self._features(rows["state"], rows["ctrl"])}
+
+    @staticmethod
+    def _added(checkpoint: Checkpoint, store: str, rows: Mapping[str, Array]) -> int:
+        """How many rows a stored buffer had ever taken: at least those that it holds."""
+        added, held = checkpoint.count(f"{store}_added"), len(next(iter(rows.values())))
+        if added < held:
+            raise PoloError(f"{checkpoint.what} hold {held} rows of {store} of {added} ever added")
+        return added
+
+
+def bounded(features: Array) -> Array:
+    """Features without entries that only diverged simulations have: files hold usable numbers only."""
+    limited: Array = np.nan_to_num(features).clip(-FEATURE_LIMIT, FEATURE_LIMIT)
+    return limited

@@ -12,17 +12,18 @@ from polo_ros.planner.plan import interpolation_matrix
 from polo_ros.planner.value import ValueEnsemble
 from polo_ros.tasks.task import Task
 
-KNOT_SPACING = 21  # steps between knots of a target's plan: four knots over 64 steps
+# steps between knots of the plan behind a target: four knots for 64 steps
+KNOT_SPACING = 21
 
 
 @dataclass
 class Labels:
-    """What trajectory optimisation found from each of P states, before any value is added.
+    """N-step rewards and terminal features of candidate trajectories from each of P states.
 
     Attributes:
       features: (P, features), of the states.
-      rewards: (P, C), Σ γ^t r_t of each candidate trajectory; -inf where it diverged.
-      terminal_features: (P, C, features), of the candidates' ends.
+      rewards: (P, C), Σ γ^t r_t over N steps of each candidate, without a value; -inf where it diverged.
+      terminal_features: (P, C, features), of the candidates' states s_N.
     """
 
     features: Array
@@ -32,25 +33,25 @@ class Labels:
 
 @dataclass
 class PlanLabels(Labels):
-    """Labels by one plan each, whose rollouts lead to further states that are worth a label.
+    """Labels by one plan each, with the terminal states of its rollouts.
 
     Attributes:
-      ends: (P, K, state_size), states one step past the rollouts' ends.
-      valid: (P, K), False where a rollout diverged and its end is no state.
+      terminal_states: (P, K, state_size), one physics step past the horizon.
+      valid: (P, K), False where a rollout diverged.
     """
 
-    ends: Array
+    terminal_states: Array
     valid: Mask
 
 
 def bootstrap(rewards: Array, terminal_features: Array, value: ValueEnsemble, discount: float) -> Array:
     """y_k = max_j [rewards_j + γ^N V_k(s_N,j)] for every head from one set of rollouts, (heads, P).
 
-    The heads differ only in V_k(s_N), so that one optimisation serves them all; and old rollouts give
-    fresh targets whenever the value function has changed.
+    The heads differ in V_k(s_N) only: one optimisation serves all heads, and old rollouts give new targets
+    whenever the value function has changed.
 
     Args:
-      rewards: (P, C), discounted sums; hugely negative marks a candidate that does not count.
+      rewards: (P, C), discounted sums; that of a candidate that must not be chosen is hugely negative.
       terminal_features: (P, C, features).
       value: the ensemble.
       discount: γ^N.
@@ -64,7 +65,7 @@ class TargetSolver:
     """Optimises trajectories from many states at once.
 
     Args:
-      task: gives model, rewards and features.
+      task: gives the model, rewards and features.
       settings: of the optimisation.
       seed: of the sampling noise.
       threads: of the rollouts.
@@ -74,7 +75,7 @@ class TargetSolver:
         settings.check()
         self.mppi = MPPI(task, settings, seed, threads)
         steps = np.arange(settings.horizon) / self.mppi.knot_spacing
-        # least squares: the knots whose curve comes closest to a sequence of controls
+        # least squares: the knots whose curve is closest to a sequence of controls
         self._fit = np.linalg.pinv(interpolation_matrix(steps, settings.knots, settings.curve))
 
     def fit(self, executed: Array) -> Array:
@@ -82,34 +83,34 @@ class TargetSolver:
         return self._fit @ executed
 
     def solve(self, states: Array, executed: Array, value: ValueEnsemble) -> PlanLabels:
-        """Optimise from each state, starting from the controls that were once executed there.
+        """Optimise from each state.
 
         Args:
           states: (P, state_size).
-          executed: (P, N, nu).
-          value: guides the search as terminal value, by the heads' mean.
+          executed: (P, N, nu), the controls that the plans start from.
+          value: its heads' mean is the terminal value of the search.
         """
         solution = self.mppi.optimise(states, self.fit(executed), None, value)
         here = self.mppi.task.view(solution.view.sensordata[:, 0, 0], solution.view.ctrl[:, 0, 0])
-        ends = self.mppi.rollouts.final_states()
+        reached = self.mppi.rollouts.final_states()
         return PlanLabels(
             features=self.mppi.task.value_features(here),
             rewards=np.where(solution.valid, solution.rewards, -np.inf),
             terminal_features=np.where(solution.valid[..., None], solution.terminal_features, 0.0),
-            ends=ends.reshape(*solution.valid.shape, -1),
+            terminal_states=reached.reshape(*solution.valid.shape, -1),
             valid=solution.valid,
         )
 
 
-def target_settings(config: LearnerConfig, planner: PlannerConfig) -> PlannerConfig:
-    """How the plans behind targets are optimised; they share the actor's temperature."""
+def target_settings(config: LearnerConfig) -> PlannerConfig:
+    """The settings of the plans behind targets."""
     horizon = config.target_horizon
     knots = min(max(2, round((horizon - 1) / KNOT_SPACING) + 1), horizon)
     return PlannerConfig(
         horizon=horizon,
         rollouts=config.target_rollouts,
-        temperature=planner.temperature,
-        temperature_mode=planner.temperature_mode,
+        temperature=config.target_temperature,
+        temperature_mode=config.target_temperature_mode,
         noise="knots" if horizon > 1 else "white",
         noise_sigma=config.target_sigma,
         noise_knots=knots,

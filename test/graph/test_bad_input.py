@@ -11,9 +11,10 @@ from harness import EVERYTHING, LATCHED, Graph, stamps
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Float64MultiArray, MultiArrayDimension, UInt8MultiArray
 
-from polo_ros.learner.checkpoint import Origin, encode_value
 from polo_ros.learner.config import LearnerConfig
 from polo_ros.learner.learner import Learner
+from polo_ros.learner.origin import Origin
+from polo_ros.learner.weights import encode_value
 from polo_ros.nodes.messages import pack_bytes, pack_command
 from polo_ros.planner.value import Layer, ValueEnsemble
 from polo_ros.tasks import make_task

@@ -10,7 +10,8 @@ from harness import LATCHED, Graph
 from std_msgs.msg import Float64MultiArray, UInt8MultiArray
 from std_srvs.srv import SetBool, Trigger
 
-from polo_ros.learner.checkpoint import Origin, decode_value
+from polo_ros.learner.origin import Origin
+from polo_ros.learner.weights import decode_value
 from polo_ros.nodes.messages import unpack_bytes
 from polo_ros.tasks import make_task
 

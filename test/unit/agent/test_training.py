@@ -15,8 +15,9 @@ from polo_ros.agent.evaluation import evaluate, value_check
 from polo_ros.agent.training import COLUMNS as TRAIN_COLUMNS
 from polo_ros.agent.training import train
 from polo_ros.errors import PoloError
-from polo_ros.learner.checkpoint import load_value, read_tensors
+from polo_ros.learner.checkpoint import read_tensors
 from polo_ros.learner.learner import Learner
+from polo_ros.learner.weights import load_value
 from polo_ros.parameters.settings import Settings, settings_for
 from polo_ros.planner import Plan, PlanReport
 
@@ -130,7 +131,7 @@ def test_earlier_results_are_not_overwritten(settings: Settings, tmp_path: Path)
 def test_resuming_needs_a_checkpoint_of_training(settings: Settings, tmp_path: Path) -> None:
     with pytest.raises(PoloError, match=r"checkpoint\.safetensors could not be read"):
         train(settings, 12, 12, 3, tmp_path, resume=True)
-    learner = Learner(settings.task, settings.learner, settings.planner)
+    learner = Learner(settings.task, settings.learner)
     learner.save(tmp_path / "checkpoint.safetensors", epoch=7)
     with pytest.raises(PoloError, match="was not written by polo train"):
         train(settings, 12, 12, 3, tmp_path, resume=True)
@@ -153,7 +154,7 @@ def test_training_for_nothing_is_refused(
 
 
 def test_evaluation_leaves_a_row_a_seed_and_a_film_strip(settings: Settings, tmp_path: Path) -> None:
-    value = Learner(settings.task, settings.learner, settings.planner).value()
+    value = Learner(settings.task, settings.learner).value()
     rows = evaluate(settings, value, [4, 2], 105, tmp_path)
     heading, written = table(tmp_path / "evaluation.csv")
     assert heading.startswith("# polo evaluate cartpole_swingup steps=105 PlannerConfig(horizon=16,")

@@ -11,10 +11,11 @@ import pytest
 from polo_ros.arrays import Array
 from polo_ros.errors import PoloError
 from polo_ros.learner.background import BackgroundLearner, BackgroundOutputs, BackgroundSettings
-from polo_ros.learner.checkpoint import Origin, decode_value, encode_value
 from polo_ros.learner.config import LearnerConfig
 from polo_ros.learner.learner import Learner
+from polo_ros.learner.origin import Origin
 from polo_ros.learner.received_weights import ReceivedWeights
+from polo_ros.learner.weights import decode_value, encode_value
 from polo_ros.tasks import Task, make_task
 
 DEADLINE = 60.0  # s of wall time; only a failing test takes as long

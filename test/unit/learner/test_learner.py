@@ -12,9 +12,11 @@ import torch
 from polo_ros.arrays import Array
 from polo_ros.errors import ExplodedError, PoloError
 from polo_ros.files import write_atomically
-from polo_ros.learner.checkpoint import Origin, encode_value, read_tensors
+from polo_ros.learner.checkpoint import read_tensors
 from polo_ros.learner.config import LearnerConfig
 from polo_ros.learner.learner import Learner
+from polo_ros.learner.origin import Origin
+from polo_ros.learner.weights import encode_value
 from polo_ros.planner import PlannerConfig
 from polo_ros.tasks import Task, make_task
 from polo_ros.tasks.task import STATE_SPEC
@@ -47,7 +49,7 @@ def task() -> Task:
 
 def make_learner(task: Task, seed: int = 0, **changes: Any) -> Learner:
     config = dataclasses.replace(CONFIG, **changes)
-    return Learner(task, config, PLANNER, seed, threads=1)
+    return Learner(task, config, seed, threads=1)
 
 
 def experience(task: Task, count: int, episode_steps: int = 20) -> tuple[Array, Array, Array, Array]:
@@ -340,7 +342,7 @@ def test_bad_checkpoints_are_refused_and_nothing_changes(task: Task, tmp_path: P
     source.save(tmp_path / "good", epoch=7)
     content = (tmp_path / "good").read_bytes()
     (tmp_path / "short").write_bytes(content[:-1])
-    weaker = Learner(make_task(task.name, torque_scale=0.5), CONFIG, PLANNER, threads=1)
+    weaker = Learner(make_task(task.name, torque_scale=0.5), CONFIG, threads=1)
     weaker.save(tmp_path / "weaker", epoch=7)
     learner, untouched = fed(task, seed=3), fed(task, seed=3)
     for name, message in (

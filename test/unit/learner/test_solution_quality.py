@@ -4,7 +4,7 @@ from pathlib import Path
 
 from polo_ros.agent.evaluation import evaluate
 from polo_ros.agent.training import train
-from polo_ros.learner.checkpoint import load_value
+from polo_ros.learner.weights import load_value
 from polo_ros.parameters.settings import settings_for
 
 SEEDS = range(5)

@@ -18,17 +18,11 @@ import polo_ros
 from polo_ros.arrays import Array
 from polo_ros.errors import PoloError
 from polo_ros.files import write_atomically
-from polo_ros.learner.checkpoint import (
-    FORMAT,
-    Origin,
-    architecture,
-    decode_value,
-    encode_value,
-    load_value,
-    read_tensors,
-)
+from polo_ros.learner.checkpoint import read_tensors
 from polo_ros.learner.config import LearnerConfig
 from polo_ros.learner.ensemble import EnsembleTrainer
+from polo_ros.learner.origin import FORMAT, Origin
+from polo_ros.learner.weights import architecture, decode_value, encode_value, load_value
 from polo_ros.planner.value import ValueEnsemble
 from polo_ros.tasks import Task, make_task
 
