@@ -1,11 +1,11 @@
-"""The ensemble's gradient steps at once against a loop over networks and optimisers, interleaved in one run.
+"""The gradient steps of all heads at once against a loop over heads, interleaved in one run.
 
     python -m benchmarks.learner_update
 
-The loop is what one would write first: a `torch.nn.Sequential` and a `torch.optim.Adam` of its own for every
-head, one after the other. Both start from the same weights, see the same standardised features, targets and
-minibatches, subtract the fixed priors once, and run on one thread. What their weights differ by
-after the update is in the table, in absolute terms: weights are around 0.1 to 1.
+The loop has a `torch.nn.Sequential` and a `torch.optim.Adam` for every head and trains one head after the
+other. Both start from the same weights, use the same standardised features, targets and minibatches,
+subtract the fixed priors once, and run on one thread. The table gives the largest absolute difference of a
+weight after the update; weights are around 0.1 to 1.
 """
 
 import argparse
@@ -23,10 +23,10 @@ from torch import nn
 
 from polo_ros.arrays import Array
 from polo_ros.learner.config import LearnerConfig
-from polo_ros.learner.ensemble import EnsembleTrainer, Tensors
+from polo_ros.learner.ensemble import EnsembleTrainer, linear_layers
 from polo_ros.planner.value import Layer
 
-# value features of the humanoid's getup, and labelled states to learn from
+# value features of humanoid_getup, and labelled states
 INPUTS, LABELS = 34, 2000
 WARM_UP = 3
 COLUMNS = (
@@ -149,14 +149,14 @@ def train_loop(
             optimiser.step()
 
 
-def largest_difference(stacked: Tensors, heads: list[nn.Sequential]) -> float:
+def largest_difference(stacked: nn.Sequential, heads: list[nn.Sequential]) -> float:
     """The largest absolute difference between the ensemble's weights and the modules'."""
     worst = 0.0
     for index, head in enumerate(heads):
         linears = [stage for stage in head if isinstance(stage, nn.Linear)]
-        for layer, linear in enumerate(linears):
-            weight = stacked[f"weight{layer}"][index] - linear.weight.detach().T
-            bias = stacked[f"bias{layer}"][index, 0] - linear.bias.detach()
+        for layer, linear in zip(linear_layers(stacked), linears, strict=True):
+            weight = layer.weight[index] - linear.weight.T
+            bias = layer.bias[index, 0] - linear.bias
             worst = max(worst, weight.abs().max().item(), bias.abs().max().item())
     return worst
 

@@ -1,4 +1,4 @@
-"""The array type of the core: everything is float64, shapes stand in the docstrings."""
+"""Array types: numbers are float64; docstrings give the shapes."""
 
 import numpy as np
 from numpy.typing import NDArray

@@ -1,4 +1,4 @@
-"""The exceptions that a user is meant to read."""
+"""Exceptions whose messages are for users."""
 
 
 class PoloError(ValueError):
@@ -6,4 +6,4 @@ class PoloError(ValueError):
 
 
 class ExplodedError(PoloError):
-    """Learning made values that no rewards could add up to."""
+    """The value function has diverged: its values exceed any possible sum of rewards."""

@@ -1,4 +1,4 @@
-"""The package's own files, wherever it is installed, and writing files as a whole."""
+"""Finding the files that are installed with the package, and writing files atomically."""
 
 import contextlib
 import os
@@ -14,7 +14,7 @@ PACKAGE = "polo_ros"
 
 
 def share_folders() -> list[Path]:
-    """Candidate share folders, best first: colcon's, the source tree's, pip's."""
+    """The folders that may hold the package's files, in order of preference: colcon, source tree, pip."""
     prefixes = os.environ.get("AMENT_PREFIX_PATH", "").split(os.pathsep)
     colcon = [Path(prefix) / "share" / PACKAGE for prefix in prefixes if prefix]
     source = Path(__file__).resolve().parent.parent

@@ -1,4 +1,4 @@
-"""Algorithm 1 of the paper in one process: plan, act, remember, learn."""
+"""Algorithm 1 of the paper in one process: plan, act, store, learn."""
 
 import json
 from dataclasses import dataclass
@@ -15,15 +15,15 @@ from polo_ros.tasks.task import Task
 
 @dataclass(frozen=True)
 class Step:
-    """One control period of the agent.
+    """One control period of an episode.
 
     Attributes:
-      episode, time: which episode, and the simulated time within it, in s.
-      state: (state_size,), where the plan began.
-      ctrl: (nu,), what was applied.
+      episode, time: the number of the episode, and the simulated time within it, in s.
+      state: (state_size,), planned from.
+      ctrl: (nu,), the control applied.
       report: of the plan.
-      achieved: whether the state is one that the task wants.
-      update: of the learner, where it learned in this step.
+      achieved: whether the state fulfils the task.
+      update: of the learner, if it made one in this step.
     """
 
     episode: int
@@ -36,14 +36,14 @@ class Step:
 
 
 class Agent:
-    """A planner, its world and, if it is to learn, a learner.
+    """A planner, its world and a learner.
 
-    The world is the planner's own model, exact as in the paper.
+    The world has the same model as the planner, as in the paper.
 
     Args:
-      task: the world and what is wanted in it.
+      task: gives the model, start states and goals.
       planner: acts.
-      learner: learns, every `update_period` steps; None to act only.
+      learner: makes an update every `update_period` steps; None to act only.
       seed: of the start states.
     """
 
@@ -66,7 +66,7 @@ class Agent:
         self.planner.reset()
 
     def counters(self) -> dict[str, str]:
-        """What a checkpoint at the end of an episode must hold beside the learner, for `resume`."""
+        """What `resume` needs beside the learner's own checkpoint, at the end of an episode."""
         return {
             "agent_steps": str(self.steps),
             "agent_episode": str(self.episode),
@@ -93,22 +93,22 @@ class Agent:
         self.reset()
 
     def step(self) -> Step:
-        """Plan, act for one control period, remember and, when it is time, learn."""
+        """Plan, act for one control period, store the transition and, when an update is due, learn."""
         state, now = self.world.state, float(self.world.data.time)
         report = self.planner.plan(state, now)
         ctrl = self.planner.control(report.plan, now)
         self.world.step(ctrl)
         self.steps += 1
-        update = self._learn(state, ctrl, report.reward)
+        update = self._learn(state, ctrl, report)
         achieved = bool(self.task.achieved(report.view))
         return Step(self.episode, now, state, ctrl, report, achieved, update)
 
-    def _learn(self, state: Array, ctrl: Array, reward: float) -> UpdateReport | None:
+    def _learn(self, state: Array, ctrl: Array, report: PlanReport) -> UpdateReport | None:
         learner = self.learner
         if learner is None:
             return None
-        episode = float(self.episode)
-        learner.add(state[None], ctrl[None], np.array([reward]), np.array([episode]))
+        reward, episode = np.array([report.reward]), np.array([float(self.episode)])
+        learner.add(state[None], ctrl[None], reward, episode, report.features[None])
         if self.steps % learner.config.update_period:
             return None
         update = learner.update()

@@ -1,4 +1,4 @@
-"""What a run amounts to, whoever ran it: holds, goals reached, and how the task's measure went."""
+"""The score of an episode: hold times, goals reached, and the course of the task's measure."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -12,15 +12,14 @@ from polo_ros.tasks.task import Task
 
 @dataclass(frozen=True)
 class EpisodeScore:
-    """A run of one task, judged.
+    """The score of one episode.
 
     Attributes:
-      longest_hold: the longest time on end in states that the task wants, in s.
+      longest_hold: the longest uninterrupted time in states that fulfil the task, in s.
       measure_first, measure_last, measure_low, measure_high: of the task's measure, in its unit.
-      lowest: the least height of what the task traces, in m: tells a fall.
-      goals, goals_reached: how many goals stood until a new one came, and in how many of them the task
-        was achieved at some moment; the last goal counts where none came after it only if it stood as
-        long as the task's goals do.
+      lowest: the least height of the task's trace sensor, in m; shows a fall.
+      goals, goals_reached: the number of goals, and of those during which the task was achieved at some time.
+        The last goal counts only if it was set for a whole `goal_period`.
     """
 
     longest_hold: float
@@ -34,7 +33,7 @@ class EpisodeScore:
 
 
 def score(task: Task, states: Array) -> EpisodeScore:
-    """Judge the states of consecutive control periods, (n, state_size)."""
+    """The score of the states of consecutive control periods, (n, state_size)."""
     view = task.observe(states)
     achieved, measured = task.achieved(view), task.measured(view)
     runs = goal_runs(task.goal_of(states))
@@ -52,7 +51,7 @@ def score(task: Task, states: Array) -> EpisodeScore:
 
 
 def goal_runs(goals: Array) -> list[slice]:
-    """The runs of states with one goal, from the goals (n, goal_size) of consecutive states."""
+    """Ranges of consecutive states with the same goal, from their goals (n, goal_size)."""
     changes = np.flatnonzero((goals[1:] != goals[:-1]).any(axis=1)) + 1
     edges = [0, *changes.tolist(), len(goals)]
     return [slice(start, stop) for start, stop in pairwise(edges)]

@@ -1,4 +1,4 @@
-"""The world that is acted in: start states, control periods and goals, for the agent and the simulator."""
+"""The simulated world of the agent and the simulator node: start states, control periods, goals."""
 
 import mujoco
 import numpy as np
@@ -8,17 +8,17 @@ from polo_ros.tasks.task import Task
 
 
 class World:
-    """One simulation of a task, with goals that change behind the planner's back.
+    """One simulation of a task with its goals.
 
-    A goal that a user gives stays until the next reset; otherwise the task draws a new one every
-    `goal_period` control periods.
+    The task draws a new goal every `goal_period` control periods, unless a user has set one: that stays until
+    the next reset.
 
     Args:
       task: the model, its start states and goals.
       rng: of start states and goals.
 
     Attributes:
-      data: the simulation, as MuJoCo keeps it.
+      data: the state of the simulation.
     """
 
     def __init__(self, task: Task, rng: np.random.Generator) -> None:
@@ -28,7 +28,7 @@ class World:
         self.reset()
 
     def reset(self) -> None:
-        """Begin anew from a start state, at time 0 and without control."""
+        """Start again from a start state, at time 0 and with zero controls."""
         mujoco.mj_resetData(self.task.model, self.data)
         self.task.start(self.data, self.rng)
         self.data.time = 0.0
@@ -43,7 +43,7 @@ class World:
           substeps: of the physics; the task's own by default.
 
         Returns:
-          Whether there is a new goal now.
+          Whether a new goal was drawn.
         """
         self.data.ctrl[:] = ctrl
         mujoco.mj_step(self.task.model, self.data, substeps or self.task.substeps)
@@ -55,7 +55,7 @@ class World:
         return True
 
     def set_goal(self, position: Array, quaternion: Array) -> None:
-        """Take a user's goal for the first mocap body: position (3,) in m, quaternion (4,) wxyz."""
+        """Set a user's goal: position (3,) in m and quaternion (4,) wxyz of the first mocap body."""
         self.data.mocap_pos[0], self.data.mocap_quat[0] = position, quaternion
         self._goal_given = True
 
@@ -66,5 +66,5 @@ class World:
 
     @property
     def diverged(self) -> bool:
-        """Whether the simulation has left what is physical since the last reset."""
+        """Whether MuJoCo has reported divergence, or accelerations are not finite, since the last reset."""
         return bool(not np.isfinite(self.data.qacc).all() or self.data.warning[:].number.any())

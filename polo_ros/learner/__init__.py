@@ -1,4 +1,4 @@
-"""How to improve: replay buffer, N-step targets, an ensemble with randomised priors, checkpoints.
+"""How to improve: replay buffer, N-step targets, an ensemble with randomised priors, weights, checkpoints.
 
-Nothing is imported here: torch takes seconds to load, and whoever only reads weights does without it.
+Nothing is imported here: torch takes seconds to load, and reading weights does not need it.
 """

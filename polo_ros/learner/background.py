@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from polo_ros.arrays import Array
 from polo_ros.errors import ExplodedError, PoloError
 from polo_ros.learner.checkpoint_file import CheckpointFile
@@ -256,8 +258,9 @@ class BackgroundLearner:
                 return
             pending, settings = list(self._pending), self._settings
             self._pending.clear()
-        for rows in pending:
-            learner.add(rows["state"], rows["ctrl"], rows["reward"], rows["episode"])
+        # one batch, so that the features of all rows are computed in one call
+        columns = ("state", "ctrl", "reward", "episode")
+        learner.add(*(np.concatenate([rows[name] for rows in pending]) for name in columns))
         if settings is not self._applied:
             self._applied = settings
             learner.configure(settings.learner)

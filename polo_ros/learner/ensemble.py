@@ -143,7 +143,7 @@ class EnsembleTrainer:
             self._optimiser.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             self._optimiser.step()
-        return float(loss.item()) / heads * scale**2
+        return float(loss.item()) / heads * scale * scale
 
     def configure(self, config: LearnerConfig) -> None:
         """Take new dynamic settings from the next update on."""

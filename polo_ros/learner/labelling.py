@@ -19,9 +19,9 @@ from polo_ros.tasks.task import Task
 class Labeller:
     """Labels visited states and terminal states of rollouts, by one plan each (eq. (7)).
 
-    The planner evaluates V at the terminal states of its rollouts, most of which are never visited: with labels
-    of visited states alone V is wrong exactly where it is used. The terminal states are those of the rollouts
-    behind the labels of the update before.
+    The planner evaluates V at the terminal states of its rollouts, most of which are never visited: with
+    labels of visited states alone V is wrong exactly where it is used. The terminal states are those of the
+    rollouts behind the labels of the update before.
 
     Args:
       task, config: see `Learner`.
@@ -65,12 +65,8 @@ class Labeller:
         config, task = self._config, self._task
         held = self._terminal_states
         from_terminal = int(config.end_fraction * config.target_states) if len(held) else 0
-        visited = self._choose(
-            config.target_states - from_terminal,
-            len(buffer),
-            lambda ages: buffer.rows("features", ages),
-            value,
-        )
+        from_buffer = config.target_states - from_terminal
+        visited = self._choose(from_buffer, len(buffer), lambda ages: buffer.rows("features", ages), value)
         chosen = self._choose(
             from_terminal, len(held), lambda rows: task.value_features(task.observe(held[rows])), value
         )

@@ -140,12 +140,13 @@ class MPPI:
         returns = np.where(valid, judged.returns, -np.inf)
         weights = rollout_weights(returns, valid, self.config)
         mean = np.einsum("pk,pknu->pnu", weights, samples)
+        solved: Mask = np.asarray(valid.any(axis=1))
         best = np.argsort(-returns, axis=1, kind="stable")[:, : self.config.elites]
         # with fewer valid rollouts than elites, the best one takes the place of those that diverged
         rows = np.arange(len(best))[:, None]
         best = np.where(valid[rows, best], best, best[:, :1])
         return Solution(
-            knots=np.where(valid.any(axis=1)[:, None, None], mean, knots),
+            knots=np.where(solved[:, None, None], mean, knots),
             elites=samples[rows, best],
             view=view,
             valid=valid,

@@ -116,6 +116,15 @@ def test_agent_learns_every_update_period(task: Task) -> None:
     assert [step.report.value != 0.0 for step in life] == [False] * 5 + [True] * 19
 
 
+def test_the_features_of_the_plan_are_stored(task: Task, monkeypatch: pytest.MonkeyPatch) -> None:
+    agent = make_agent(task)
+    monkeypatch.setattr(task, "observe", None)  # nothing is computed a second time
+    steps = lived(agent, episodes=1, steps=4)
+    assert agent.learner is not None
+    expected = [task.value_features(step.report.view) for step in steps]
+    np.testing.assert_array_equal(agent.learner.buffer.column("features"), expected)
+
+
 def test_planner_takes_what_was_learned(task: Task) -> None:
     agent = make_agent(task)
     lived(agent, episodes=1, steps=10)

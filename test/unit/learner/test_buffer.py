@@ -1,10 +1,10 @@
-"""Bounded stores: what they keep, in which order, and what was executed from a visit on."""
+"""Ring and replay buffer: contents, order, views without copies, and controls executed from a state on."""
 
 import numpy as np
 import pytest
 
 from polo_ros.arrays import Array
-from polo_ros.learner.buffer import ReplayBuffer, Ring
+from polo_ros.learner.buffer import ReplayBuffer, RingBuffer
 
 
 def rows(first: int, count: int) -> dict[str, Array]:
@@ -13,15 +13,15 @@ def rows(first: int, count: int) -> dict[str, Array]:
     return {"number": numbers, "pair": np.column_stack([numbers, -numbers])}
 
 
-def ring(capacity: int) -> Ring:
-    return Ring(capacity, {"number": (), "pair": (2,)})
+def ring(capacity: int) -> RingBuffer:
+    return RingBuffer(capacity, {"number": (), "pair": (2,)})
 
 
-def held(store: Ring) -> list[int]:
+def held(store: RingBuffer) -> list[int]:
     return [int(number) for number in store.column("number")]
 
 
-def test_ring_keeps_the_newest_in_order_of_arrival() -> None:
+def test_the_newest_rows_are_kept_in_order() -> None:
     rng, store, added = np.random.default_rng(0), ring(10), 0
     for count in rng.integers(0, 25, 40):  # single rows, none, and more than fit
         store.append(rows(added, int(count)))
@@ -32,7 +32,7 @@ def test_ring_keeps_the_newest_in_order_of_arrival() -> None:
         np.testing.assert_array_equal(store.column("pair")[:, 1], -np.array(kept, float))
 
 
-def test_ring_is_read_by_age() -> None:
+def test_rows_are_read_by_age() -> None:
     store = ring(10)
     store.append(rows(0, 7))
     assert store.rows("number", np.array([[0, 6], [3, 3]])).tolist() == [[0, 6], [3, 3]]
@@ -40,21 +40,34 @@ def test_ring_is_read_by_age() -> None:
     assert store.rows("pair", np.array([0, 9])).tolist() == [[4, -4], [13, -13]]
 
 
-def test_column_is_a_copy() -> None:
-    for count in (3, 14):
-        store = ring(10)
-        store.append(rows(0, count))
-        before = held(store)
+def test_reading_a_column_copies_nothing() -> None:
+    store, added, moves = ring(100), 0, 0
+    for count in (1, 60, 39, 7, 7, 7, 7, 50, 100, 250):
+        before = store.column("pair")
+        store.append(rows(added, count))
+        added += count
+        first, second = store.column("pair"), store.column("pair")
+        assert np.shares_memory(first, second)
+        assert first.base is not None and first.base is second.base is before.base
+        moves += first.ctypes.data < before.ctypes.data
+    assert moves  # the rows were moved to the front at least once
+
+
+def test_a_column_cannot_be_written_to() -> None:
+    store = ring(10)
+    store.append(rows(0, 3))
+    with pytest.raises(ValueError, match="read-only"):
         store.column("number")[:] = 99.0
-        assert held(store) == before
+    store.append(rows(3, 3))  # the buffer itself still can
+    assert held(store) == list(range(6))
 
 
 @pytest.mark.parametrize("count", [0, 4, 10, 23])
 @pytest.mark.parametrize("capacity", [3, 10, 30])
-def test_restored_ring_goes_on_like_the_dumped_one(count: int, capacity: int) -> None:
+def test_restored_buffer_continues_like_the_dumped_one(count: int, capacity: int) -> None:
     source, other = ring(10), ring(capacity)
     source.append(rows(0, count))
-    other.append(rows(1000, 2))  # what was there before is gone
+    other.append(rows(1000, 2))  # replaced by restore
     other.restore(source.dump(), source.added)
     assert other.added == count
     assert held(other) == held(source)[-capacity:]
@@ -66,7 +79,7 @@ def test_restored_ring_goes_on_like_the_dumped_one(count: int, capacity: int) ->
     assert len(other) <= capacity
 
 
-def test_dumped_rows_do_not_change_with_the_ring() -> None:
+def test_dumped_rows_do_not_change_with_the_buffer() -> None:
     store = ring(10)
     store.append(rows(0, 10))
     dumped = store.dump()
@@ -74,13 +87,14 @@ def test_dumped_rows_do_not_change_with_the_ring() -> None:
     assert dumped["number"].tolist() == list(range(10))
 
 
-def visits(episodes: list[int], capacity: int = 100) -> ReplayBuffer:
-    """A buffer whose visit i has control 100 + i and reward i."""
+def transitions(episodes: list[int], capacity: int = 100) -> ReplayBuffer:
+    """A buffer whose transition i has control 100 + i, feature -i and reward i."""
     count = len(episodes)
-    buffer = ReplayBuffer(capacity, state_size=1, nu=1)
+    buffer = ReplayBuffer(capacity, state_size=1, feature_count=1, nu=1)
     buffer.append(
         {
             "state": np.arange(count, dtype=float)[:, None],
+            "features": -np.arange(count, dtype=float)[:, None],
             "ctrl": 100.0 + np.arange(count, dtype=float)[:, None],
             "reward": np.arange(count, dtype=float),
             "episode": np.array(episodes, float),
@@ -90,13 +104,13 @@ def visits(episodes: list[int], capacity: int = 100) -> ReplayBuffer:
 
 
 def executed(buffer: ReplayBuffer, start: int, steps: int) -> list[int]:
-    controls = buffer.executed(np.array([start]), steps)
+    controls = buffer.executed_controls(np.array([start]), steps)
     assert controls.shape == (1, steps, 1)
     return [int(number) - 100 for number in controls[0, :, 0]]
 
 
 def test_executed_controls_hold_the_last_of_their_episode() -> None:
-    buffer = visits([0, 0, 0, 1, 1, 1, 1])
+    buffer = transitions([0, 0, 0, 1, 1, 1, 1])
     assert executed(buffer, 0, 3) == [0, 1, 2]
     assert executed(buffer, 1, 4) == [1, 2, 2, 2]
     assert executed(buffer, 2, 3) == [2, 2, 2]
@@ -104,20 +118,20 @@ def test_executed_controls_hold_the_last_of_their_episode() -> None:
 
 
 def test_executed_controls_hold_the_last_of_the_buffer() -> None:
-    buffer = visits([0, 0, 0, 1, 1, 1, 1])
+    buffer = transitions([0, 0, 0, 1, 1, 1, 1])
     assert executed(buffer, 5, 4) == [5, 6, 6, 6]
     assert executed(buffer, 6, 2) == [6, 6]
-    assert executed(buffer, 12, 2) == [6, 6]  # a start that is not held any more or yet
+    assert executed(buffer, 12, 2) == [6, 6]  # a start beyond the newest transition
 
 
-def test_executed_controls_of_many_visits_at_once() -> None:
-    buffer = visits([0, 0, 1, 1, 1, 2])
-    controls = buffer.executed(np.array([4, 0, 2]), 3)
+def test_executed_controls_of_many_transitions_at_once() -> None:
+    buffer = transitions([0, 0, 1, 1, 1, 2])
+    controls = buffer.executed_controls(np.array([4, 0, 2]), 3)
     assert (controls[..., 0] - 100).tolist() == [[4, 4, 4], [0, 1, 1], [2, 3, 4]]
 
 
-def test_executed_controls_after_the_oldest_visits_have_left() -> None:
-    buffer = visits([0, 0, 0, 0, 1, 1, 1], capacity=5)  # holds the visits 2 to 6
+def test_executed_controls_after_the_oldest_transitions_were_replaced() -> None:
+    buffer = transitions([0, 0, 0, 0, 1, 1, 1], capacity=5)  # holds the transitions 2 to 6
     assert buffer.oldest == 2
     assert executed(buffer, 0, 4) == [2, 3, 3, 3]
     assert executed(buffer, 2, 4) == [4, 5, 6, 6]
@@ -125,17 +139,17 @@ def test_executed_controls_after_the_oldest_visits_have_left() -> None:
 
 def test_an_episode_that_comes_again_is_another_run() -> None:
     # a later run of the same number must not be joined to the earlier one by its last control
-    assert executed(visits([0, 0, 1, 0, 0]), 0, 5) == [0, 1, 1, 1, 1]
+    assert executed(transitions([0, 0, 1, 0, 0]), 0, 5) == [0, 1, 1, 1, 1]
 
 
 def test_unbroken_wants_the_same_episode_still_held() -> None:
-    buffer = visits([0, 0, 0, 1, 1, 1, 1])
+    buffer = transitions([0, 0, 0, 1, 1, 1, 1])
     starts = np.arange(7)
     assert buffer.unbroken(starts, 2).tolist() == [True, False, False, True, True, False, False]
     assert buffer.unbroken(starts, 0).all()
     assert not buffer.unbroken(starts, 7).any()
 
 
-def test_executed_rewards_are_those_of_the_visits() -> None:
-    buffer = visits([0] * 8, capacity=5)  # holds the visits 3 to 7
+def test_executed_rewards_are_those_of_the_transitions() -> None:
+    buffer = transitions([0] * 8, capacity=5)  # holds the transitions 3 to 7
     assert buffer.executed_rewards(np.array([0, 3]), 3).tolist() == [[3, 4, 5], [6, 7, 7]]

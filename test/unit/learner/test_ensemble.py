@@ -10,7 +10,7 @@ import torch
 from polo_ros.arrays import Array
 from polo_ros.errors import PoloError
 from polo_ros.learner.config import LearnerConfig
-from polo_ros.learner.ensemble import EnsembleTrainer, forward
+from polo_ros.learner.ensemble import EnsembleTrainer
 from polo_ros.planner.value import ValueEnsemble
 
 CONFIG = LearnerConfig(ensemble_size=3, hidden=(16, 8), gradient_steps=64, weight_decay=1e-3)
@@ -70,8 +70,8 @@ def test_batched_heads_equal_a_loop_over_heads_with_an_optimiser_each() -> None:
     draws = np.random.default_rng(7).integers(0, 200, (64, 3, config.batch_size))
     heads = []
     for head in range(3):
-        own = [tensor.detach()[head].clone().requires_grad_() for tensor in trainer.network.values()]
-        prior = [tensor[head] for tensor in trainer.prior.values()]
+        own = [tensor.detach()[head].clone().requires_grad_() for tensor in trainer.network.parameters()]
+        prior = [tensor[head] for tensor in trainer.prior.parameters()]
 
         def evaluate(layers: list[torch.Tensor], x: torch.Tensor) -> torch.Tensor:
             x = torch.tanh(x @ layers[0] + layers[1])
@@ -89,9 +89,9 @@ def test_batched_heads_equal_a_loop_over_heads_with_an_optimiser_each() -> None:
             loss.backward()  # type: ignore[no-untyped-call]
             optimiser.step()
         heads.append(own)
-    before = [tensor.detach().clone() for tensor in trainer.network.values()]
+    before = [tensor.detach().clone() for tensor in trainer.network.parameters()]
     trainer.update(features, targets, np.random.default_rng(7))
-    for index, tensor in enumerate(trainer.network.values()):
+    for index, tensor in enumerate(trainer.network.parameters()):
         for head in range(3):
             # single precision over 64 steps of 1e-3 each
             torch.testing.assert_close(tensor[head], heads[head][index], rtol=1e-4, atol=2e-6)
@@ -110,7 +110,7 @@ def test_priors_are_fixed_and_part_of_the_value() -> None:
         assert np.array_equal(before[name], after[name]) == name.startswith("prior")
     without = dataclasses.replace(value, prior_scale=0.0)
     inputs = torch.from_numpy((features - value.feature_mean) / value.feature_std).float()
-    prior = forward(trainer.prior, inputs).numpy()
+    prior = trainer.prior(inputs)[..., 0].numpy()
     np.testing.assert_allclose(
         value.heads(features) - without.heads(features),
         CONFIG.value_scale * CONFIG.prior_scale * prior,
@@ -143,8 +143,10 @@ def test_planner_evaluates_what_torch_trained() -> None:
     value, features = trainer.value(), features_of(50, seed=4)
     inputs = torch.from_numpy((features - trainer.feature_mean) / trainer.feature_std).float()
     with torch.no_grad():
-        output = forward(trainer.network, inputs) + CONFIG.prior_scale * forward(trainer.prior, inputs)
-    np.testing.assert_allclose(value.heads(features), CONFIG.value_scale * output, rtol=1e-4, atol=1e-4)
+        output = trainer.network(inputs) + CONFIG.prior_scale * trainer.prior(inputs)
+    np.testing.assert_allclose(
+        value.heads(features), CONFIG.value_scale * output[..., 0], rtol=1e-4, atol=1e-4
+    )
     shaped = value.heads(features.reshape(5, 10, INPUTS))
     np.testing.assert_allclose(shaped.reshape(3, 50), value.heads(features), rtol=1e-12)
 
@@ -216,15 +218,15 @@ def test_learning_rate_changes_live() -> None:
     moved = []
     for rate in (1e-5, 1e-3):
         trainer = trained(CONFIG, updates=1)
-        before = trainer.network["weight0"].detach().clone()
+        before = trainer.network[0].weight.detach().clone()
         trainer.configure(dataclasses.replace(CONFIG, learning_rate=rate))
         features = features_of(100)
         trainer.update(features, targets_of(features), np.random.default_rng(0))
-        moved.append(float((trainer.network["weight0"].detach() - before).abs().mean()))
+        moved.append(float((trainer.network[0].weight.detach() - before).abs().mean()))
     assert moved[1] > 20 * moved[0]
 
 
-def test_restored_trainer_goes_on_to_the_bit() -> None:
+def test_restored_trainer_continues_to_the_bit() -> None:
     config = dataclasses.replace(CONFIG, target_noise=0.1, input_noise=0.1)
     source, other = trained(config, updates=3), EnsembleTrainer(INPUTS, config, seed=99)
     other.restore(source.dump_optimiser(), source.value())
@@ -233,6 +235,21 @@ def test_restored_trainer_goes_on_to_the_bit() -> None:
         trainer.update(features, targets_of(features), np.random.default_rng(0))
     assert equal(tensors_of(source.value()), tensors_of(other.value()))
     assert equal(source.dump_optimiser(), other.dump_optimiser())
+
+
+@pytest.mark.parametrize("change", ["missing", "short"])
+def test_incomplete_optimiser_is_refused_and_nothing_changes(change: str) -> None:
+    source, trainer = trained(CONFIG, updates=1), trained(CONFIG, updates=1, seed=1)
+    before, optimiser = tensors_of(trainer.value()), trainer.dump_optimiser()
+    tensors = source.dump_optimiser()
+    if change == "missing":
+        del tensors["adam.bias1.exp_avg_sq"]
+    else:
+        tensors["adam.bias1.exp_avg_sq"] = tensors["adam.bias1.exp_avg_sq"][:1]
+    with pytest.raises(PoloError, match=r"the optimiser's adam\.bias1\.exp_avg_sq is missing or has another"):
+        trainer.restore(tensors, source.value())
+    assert equal(tensors_of(trainer.value()), before)
+    assert equal(trainer.dump_optimiser(), optimiser)
 
 
 def test_restoring_bare_weights_leaves_the_optimiser_fresh() -> None:

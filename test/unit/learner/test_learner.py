@@ -1,6 +1,7 @@
-"""The learner: when it learns, what it labels, that it resumes to the bit, and what it refuses."""
+"""The learner: when it learns, what it labels, resuming to the bit, and refused checkpoints."""
 
 import dataclasses
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import mujoco
 import numpy as np
 import pytest
 import torch
+from safetensors.numpy import save
 
 from polo_ros.arrays import Array
 from polo_ros.errors import ExplodedError, PoloError
@@ -18,7 +20,7 @@ from polo_ros.learner.learner import Learner
 from polo_ros.learner.origin import Origin
 from polo_ros.learner.weights import encode_value
 from polo_ros.planner import PlannerConfig
-from polo_ros.tasks import Task, make_task
+from polo_ros.tasks import Task, View, make_task
 from polo_ros.tasks.task import STATE_SPEC
 
 CONFIG = LearnerConfig(
@@ -53,7 +55,7 @@ def make_learner(task: Task, seed: int = 0, **changes: Any) -> Learner:
 
 
 def experience(task: Task, count: int, episode_steps: int = 20) -> tuple[Array, Array, Array, Array]:
-    """Visits whose rewards and episodes carry their numbers; what a learner's `add` takes."""
+    """Transitions whose rewards and episodes carry their numbers, as `Learner.add` takes them."""
     rng = np.random.default_rng(5)
     states = np.array([task.start_state(rng) for _ in range(count)])
     numbers = np.arange(count)
@@ -66,14 +68,14 @@ def experience(task: Task, count: int, episode_steps: int = 20) -> tuple[Array, 
 
 
 def fed(task: Task, seed: int = 0, **changes: Any) -> Learner:
-    """A learner that has seen 40 visits in two episodes."""
+    """A learner with 40 transitions of two episodes."""
     learner = make_learner(task, seed, **changes)
     learner.add(*experience(task, 40))
     return learner
 
 
 def contents(learner: Learner, path: Path) -> tuple[dict[str, Array], dict[str, str]]:
-    """Everything that a learner holds, as its checkpoint tells."""
+    """Arrays and metadata of a learner's checkpoint."""
     learner.save(path, epoch=7)
     return read_tensors(path, "the weights")
 
@@ -104,10 +106,10 @@ def test_update_learns_and_reports(task: Task) -> None:
 
 
 def test_targets_are_reported_in_reward_units(task: Task, tmp_path: Path) -> None:
-    # networks that say nothing leave the best candidate's rewards
+    # with networks of value zero a target is the reward of the best candidate
     learner = fed(task, prior_scale=0.0)
     with torch.no_grad():
-        for tensor in learner.ensemble.network.values():
+        for tensor in learner.ensemble.network.parameters():
             tensor.zero_()
     report = learner.update()
     best = contents(learner, tmp_path / "file")[0]["labels.rewards"].max(axis=1)
@@ -163,7 +165,7 @@ def test_what_acting_earned_is_a_candidate_of_its_label(task: Task, tmp_path: Pa
     assert 0 < known < 20
 
 
-def test_later_updates_label_ends_of_rollouts_too(task: Task, tmp_path: Path) -> None:
+def test_later_updates_label_terminal_states_of_rollouts_too(task: Task, tmp_path: Path) -> None:
     learner = fed(task, end_fraction=0.5)
     learner.update()
     ends = task.value_features(task.observe(contents(learner, tmp_path / "file")[0]["ends"]))
@@ -173,10 +175,10 @@ def test_later_updates_label_ends_of_rollouts_too(task: Task, tmp_path: Path) ->
     assert near.tolist() == [False] * 3 + [True] * 3
 
 
-def test_ends_start_from_what_the_actor_did_when_it_was_as_far(task: Task, tmp_path: Path) -> None:
+def test_plans_from_terminal_states_start_from_controls_executed_later(task: Task, tmp_path: Path) -> None:
     learner = make_learner(task, target_horizon=2)  # two knots tell two controls exactly
     states, ctrl, rewards, episodes = experience(task, 80)
-    learner.add(states, ctrl, rewards, episodes)  # the first 30 have left
+    learner.add(states, ctrl, rewards, episodes)  # the first 30 were replaced
     learner.update()
     first, _ = contents(learner, tmp_path / "file")
     visited, ends = (
@@ -259,6 +261,44 @@ def test_nothing_is_learned_where_everything_diverges(task: Task) -> None:
     np.testing.assert_array_equal(learner.value().network[0].weight, before)
 
 
+def test_features_are_computed_once_when_transitions_are_added(
+    task: Task, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    observed = []
+    observe = task.observe
+
+    def counted(states: Array, ctrl: Array | None = None) -> View:
+        observed.append(len(states))
+        return observe(states, ctrl)
+
+    monkeypatch.setattr(task, "observe", counted)
+    learner = make_learner(task)
+    states, ctrl, rewards, episodes = experience(task, 40)
+    learner.add(states[:30], ctrl[:30], rewards[:30], episodes[:30])
+    given = np.arange(10.0 * task.feature_count).reshape(10, -1)
+    learner.add(states[30:], ctrl[30:], rewards[30:], episodes[30:], given)
+    for _ in range(3):
+        learner.update()
+    assert observed == [30]
+    expected = task.value_features(observe(states[:30], ctrl[:30]))
+    np.testing.assert_array_equal(learner.buffer.column("features"), np.concatenate([expected, given]))
+
+
+def test_an_update_reads_the_labels_without_copying(task: Task, monkeypatch: pytest.MonkeyPatch) -> None:
+    learner = fed(task, label_capacity=13)
+    shared = []
+    update = learner.ensemble.update
+
+    def watched(features: Array, targets: Array, rng: np.random.Generator) -> float:
+        shared.append(np.shares_memory(features, learner.labels.column("features")))
+        return update(features, targets, rng)
+
+    monkeypatch.setattr(learner.ensemble, "update", watched)
+    for _ in range(6):  # six labels each: the buffer is full after three
+        learner.update()
+    assert shared == [True] * 6
+
+
 def test_same_seed_learns_the_same(task: Task, tmp_path: Path) -> None:
     first, second, other = (fed(task, seed, target_choice=2) for seed in (0, 0, 1))
     for learner in (first, second, other):
@@ -270,7 +310,7 @@ def test_same_seed_learns_the_same(task: Task, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("warmup", [6, 13])
-def test_loaded_learner_goes_on_to_the_bit(task: Task, tmp_path: Path, warmup: int) -> None:
+def test_loaded_learner_continues_to_the_bit(task: Task, tmp_path: Path, warmup: int) -> None:
     changes: dict[str, Any] = {"warmup_labels": warmup, "target_noise": 0.1, "input_noise": 0.1}
     source = fed(task, **changes)
     for _ in range(2):
@@ -336,6 +376,54 @@ def test_checkpoint_of_other_sizes_is_refused_and_nothing_changes(
     assert_same(learner, untouched, tmp_path)
 
 
+def changed(path: Path, change: Callable[[dict[str, Array], dict[str, str]], object]) -> Path:
+    """A copy of a checkpoint with some of its contents changed."""
+    tensors, metadata = read_tensors(path, "the weights")
+    change(tensors, metadata)
+    other = path.with_name("changed")
+    other.write_bytes(save(tensors, metadata))
+    return other
+
+
+def test_checkpoint_without_features_is_read_and_completed(task: Task, tmp_path: Path) -> None:
+    source = fed(task)
+    source.update()
+    source.save(tmp_path / "checkpoint", epoch=7)
+    old = changed(tmp_path / "checkpoint", lambda tensors, _: tensors.pop("buffer.features"))
+    resumed = make_learner(task, seed=99)
+    resumed.load(old)
+    assert_same(source, resumed, tmp_path)
+    for learner in (source, resumed):
+        learner.update()
+    assert_same(source, resumed, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("solver_rng", "lacks solver_rng; use another one"),
+        ("ends", "lacks ends; use another one"),
+        ("adam.weight1.step", "the optimiser's adam.weight1.step is missing"),
+        ("labels.rewards", "has rows of other sizes"),
+        ("buffer.ctrl", "has rows of other sizes"),
+    ],
+)
+def test_incomplete_checkpoints_are_refused_and_nothing_changes(
+    task: Task, tmp_path: Path, name: str, message: str
+) -> None:
+    source = fed(task)
+    source.update()
+    source.save(tmp_path / "checkpoint", epoch=7)
+
+    def remove(tensors: dict[str, Array], metadata: dict[str, str]) -> None:
+        del (metadata if name in metadata else tensors)[name]  # type: ignore[attr-defined]
+
+    learner, untouched = fed(task, seed=3), fed(task, seed=3)
+    with pytest.raises(PoloError, match=message):
+        learner.load(changed(tmp_path / "checkpoint", remove))
+    assert_same(learner, untouched, tmp_path)
+
+
 def test_bad_checkpoints_are_refused_and_nothing_changes(task: Task, tmp_path: Path) -> None:
     source = fed(task)
     source.update()
@@ -356,11 +444,11 @@ def test_bad_checkpoints_are_refused_and_nothing_changes(task: Task, tmp_path: P
 
 
 @pytest.mark.parametrize("size", [1e9, float("nan")])
-def test_exploded_values_are_reported_by_name(task: Task, size: float) -> None:
+def test_exploded_values_name_the_task(task: Task, size: float) -> None:
     learner = fed(task)
     learner.update()
     with torch.no_grad():
-        learner.ensemble.network["bias1"] += size
+        list(learner.ensemble.network.parameters())[-1].add_(size)
     with pytest.raises(ExplodedError, match="the value function of cartpole_swingup has exploded"):
         learner.update()
 

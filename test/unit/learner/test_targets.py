@@ -133,7 +133,9 @@ def test_given_controls_are_a_candidate(task: Task) -> None:
         np.testing.assert_allclose(
             labels.terminal_features[problem, 0], reached, rtol=TOLERANCE, atol=TOLERANCE
         )
-        np.testing.assert_allclose(labels.ends[problem, 0], visited[-1], rtol=TOLERANCE, atol=TOLERANCE)
+        np.testing.assert_allclose(
+            labels.terminal_states[problem, 0], visited[-1], rtol=TOLERANCE, atol=TOLERANCE
+        )
         here = task.value_features(task.observe(state))
         np.testing.assert_allclose(labels.features[problem], here, rtol=TOLERANCE, atol=TOLERANCE)
     assert labels.valid.all()
@@ -194,7 +196,7 @@ def test_same_seed_gives_the_same_labels(task: Task) -> None:
         for seed, threads in ((5, 1), (5, 2), (6, 1))
     )
     np.testing.assert_array_equal(first.rewards, second.rewards)
-    np.testing.assert_array_equal(first.ends, second.ends)
+    np.testing.assert_array_equal(first.terminal_states, second.terminal_states)
     assert not np.array_equal(first.rewards, other.rewards)
 
 
@@ -210,7 +212,7 @@ def test_diverged_rollouts_do_not_count() -> None:
     assert 0 < labels.valid[0].sum() < CONFIG.target_rollouts and not labels.valid[1].any()
     np.testing.assert_array_equal(np.isneginf(labels.rewards), ~labels.valid)
     assert np.isfinite(labels.terminal_features).all()
-    assert np.isfinite(labels.ends[labels.valid]).all()
+    assert np.isfinite(labels.terminal_states[labels.valid]).all()
     valid = labels.valid[:1]
     counted = bootstrap(
         labels.rewards[:1][valid][None], labels.terminal_features[:1][valid][None], value, 0.9

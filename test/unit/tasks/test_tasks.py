@@ -15,6 +15,8 @@ CARTPOLE = share_path("models", "cartpole.xml").read_text()
 
 OTHER_PACKAGE = """
 from polo_ros.tasks.cartpole_swingup import CartpoleSwingup
+from polo_ros.tasks.task import STATE_SPEC, STATE_SPEC
+from polo_ros.tasks.task import STATE_SPEC
 
 
 class Balance(CartpoleSwingup):
@@ -206,6 +208,28 @@ def test_whole_arrays_are_judged_as_single_states_are(task: Task) -> None:
         np.testing.assert_allclose(task.reward(view)[where], task.reward(alone), rtol=1e-12)
         assert task.achieved(view)[where] == task.achieved(alone)
         np.testing.assert_array_equal(task.value_features(view)[where], task.value_features(alone))
+
+
+def test_observing_equals_mj_forward_state_by_state(task: Task) -> None:
+    states = random_states(task, 20)
+    states[7, task.model.nq] = 1e12  # a state that MuJoCo would not step
+    controls = np.random.default_rng(4).uniform(task.control_low, task.control_high, (20, task.model.nu))
+    view = task.observe(states, controls)
+    for state, ctrl, readings in zip(states, controls, view.sensordata, strict=True):
+        data = mujoco.MjData(task.model)
+        mujoco.mj_setState(task.model, data, state, STATE_SPEC)
+        data.ctrl[:] = ctrl
+        mujoco.mj_forward(task.model, data)
+        np.testing.assert_array_equal(readings, data.sensordata)
+    assert task.observe(states[:0]).sensordata.shape == (0, task.model.nsensordata)
+    assert task.observe(states[0]).ctrl.tolist() == [0.0] * task.model.nu
+
+
+def test_observing_follows_changes_of_the_model(cartpole: Task) -> None:
+    state = random_states(cartpole, 1)[0]
+    before = cartpole.observe(state).sensor("tip_position")
+    cartpole.model.site_pos[:] *= 2.0
+    assert (cartpole.observe(state).sensor("tip_position") != before).any()
 
 
 def test_the_reward_is_the_weighted_sum_of_the_terms(task: Task) -> None:
