@@ -157,7 +157,9 @@ class EnsembleTrainer:
                 state[f"adam.{name}.{kind}"] = tensor.numpy().copy()
         return state
 
-    def restore(self, tensors: Mapping[str, NDArray[Any]], value: ValueEnsemble, what: str) -> None:
+    def restore(
+        self, tensors: Mapping[str, NDArray[Any]], value: ValueEnsemble, what: str = "the checkpoint"
+    ) -> None:
         """Take over a value function and, if given, the state of its optimiser.
 
         Args:
@@ -167,7 +169,7 @@ class EnsembleTrainer:
 
         Raises:
           PoloError: the value function has another architecture, or the optimiser's state is incomplete or
-            out of range. The trainer may be changed in part: restore into a new one.
+            out of range; nothing is changed.
         """
         stored = {"network": value.network, "prior": value.prior}
         own = {"network": self.network, "prior": self.prior}
@@ -179,6 +181,11 @@ class EnsembleTrainer:
                     f"the {name} in {what} has layers {shapes}, not {wanted}; "
                     f"set ensemble_size and hidden to the checkpoint's"
                 )
+        optimiser = self._optimiser_state(tensors, what)
+        if "torch_rng" in tensors:  # otherwise weights alone
+            self._generator = self._stored_generator(tensors["torch_rng"], what)
+            self._optimiser.state.clear()
+            self._optimiser.state.update(optimiser)
         with torch.no_grad():
             for name, layers in stored.items():
                 for own_layer, layer in zip(linear_layers(own[name]), layers, strict=True):
@@ -186,34 +193,41 @@ class EnsembleTrainer:
                     own_layer.bias.copy_(torch.from_numpy(layer.bias))
         self.feature_mean, self.feature_std = value.feature_mean, value.feature_std
         self.offset, self.scale, self.prior_scale = value.offset, value.scale, value.prior_scale
-        if "torch_rng" in tensors:
-            self._restore_generator(tensors["torch_rng"], what)
-        if any(name.startswith("adam.") for name in tensors):  # none before the first gradient step
-            self._restore_optimiser(tensors, what)
 
-    def _restore_generator(self, state: NDArray[Any], what: str) -> None:
-        own = self._generator.get_state().numpy()
+    def _stored_generator(self, state: NDArray[Any], what: str) -> torch.Generator:
+        generator, own = torch.Generator(), self._generator.get_state().numpy()
         try:
             if state.dtype != own.dtype or state.shape != own.shape:
                 raise RuntimeError(f"{state.dtype} of shape {state.shape}")
-            self._generator.set_state(torch.from_numpy(state.copy()))
+            generator.set_state(torch.from_numpy(state.copy()))
         except RuntimeError as error:
             reason = " ".join(str(error).split())
             raise PoloError(f"{what} have no usable state of torch's generator ({reason:.100})") from None
+        return generator
 
-    def _restore_optimiser(self, tensors: Mapping[str, NDArray[Any]], what: str) -> None:
-        """Adam's state; its fused step reads and writes beyond arrays of other sizes or types."""
+    def _optimiser_state(
+        self, tensors: Mapping[str, NDArray[Any]], what: str
+    ) -> dict[torch.Tensor, dict[str, torch.Tensor]]:
+        """Adam's state from dumped arrays; empty before the first gradient step.
+
+        Adam's fused step accesses memory beyond arrays of other sizes or types, so that both are checked.
+        """
+        state: dict[torch.Tensor, dict[str, torch.Tensor]] = {}
+        # the number of steps is stored with one dimension or, in memory, with none
+        stored = {name: np.atleast_1d(tensors[name]) for name in tensors if name.startswith("adam.")}
+        if not stored:
+            return state
         for name, parameter in parameters_of(self.network):
-            state = {}
+            state[parameter] = {}
             for kind in ("exp_avg", "exp_avg_sq", "step"):
                 key = f"adam.{name}.{kind}"
                 shape = (1,) if kind == "step" else tuple(parameter.shape)
-                array = check_array(tensors, key, shape, what, MOMENT_LIMIT)
+                array = check_array(stored, key, shape, what, MOMENT_LIMIT)
                 if kind != "exp_avg" and array.size and array.min() < 0.0:
                     raise PoloError(f"{what} have a negative entry in {key}")
                 tensor = torch.tensor(array, dtype=torch.float32)
-                state[kind] = tensor[0] if kind == "step" else tensor
-            self._optimiser.state[parameter] = state
+                state[parameter][kind] = tensor[0] if kind == "step" else tensor
+        return state
 
     def value(self) -> ValueEnsemble:
         """The ensemble for the planner: a copy, which further training does not change."""

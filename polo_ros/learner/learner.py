@@ -267,6 +267,12 @@ class Learner:
                 f"set target_horizon to the checkpoint's"
             )
         rng, labeller = self._make_labeller()
+        stored = checkpoint.tensors.get("labels.rewards")
+        if stored is not None and stored.shape[1:] != (labeller.candidates,):
+            raise PoloError(
+                f"the labels in {checkpoint.what} have candidates of shape {stored.shape[1:]}, not "
+                f"({labeller.candidates},); set target_rollouts to the checkpoint's"
+            )
         rng.bit_generator.state = checkpoint.generator("rng")
         labeller.restore(checkpoint)
         buffer, labels = self._make_buffer(), self._make_labels(labeller)

@@ -97,7 +97,7 @@ def test_training_leaves_metrics_weights_and_a_film_strip(settings: Settings, tm
     value, origin = load_value(str(weights), settings.task)
     assert origin.sequence == 6 and value.head_count == 2
     heading, rows = table(out / "metrics.csv")
-    assert heading == "# polo train cartpole_swingup steps=30 episode_steps=12 seed=3"
+    assert heading.startswith("# polo train cartpole_swingup steps=30 episode_steps=12 seed=3 version=")
     assert tuple(rows[0]) == TRAIN_COLUMNS
     assert [row["steps"] for row in rows] == ["12", "24", "30"]  # the last episode is cut short
     assert [row["episode"] for row in rows] == ["0", "1", "2"]
@@ -106,7 +106,8 @@ def test_training_leaves_metrics_weights_and_a_film_strip(settings: Settings, tm
     assert all(np.isfinite(float(cell)) for row in rows for cell in row.values())
     assert np.ptp(imread(out / "last_episode.png")) > 0.1
     assert {path.name for path in out.iterdir()} == {
-        "metrics.csv", "weights.safetensors", "checkpoint.safetensors", "last_episode.png",
+        "metrics.csv", "weights.safetensors", "checkpoint.safetensors", "checkpoint.1.safetensors",
+        "checkpoint.2.safetensors", "last_episode.png",
     }  # fmt: skip
 
 
@@ -157,7 +158,7 @@ def test_evaluation_leaves_a_row_a_seed_and_a_film_strip(settings: Settings, tmp
     value = Learner(settings.task, settings.learner).value()
     rows = evaluate(settings, value, [4, 2], 105, tmp_path)
     heading, written = table(tmp_path / "evaluation.csv")
-    assert heading.startswith("# polo evaluate cartpole_swingup steps=105 PlannerConfig(horizon=16,")
+    assert heading.startswith("# polo evaluate cartpole_swingup steps=105 value=")
     assert tuple(written[0]) == EVALUATE_COLUMNS
     assert [row["seed"] for row in written] == ["4", "2"]
     for row, line in zip(rows, written, strict=True):

@@ -19,7 +19,6 @@ from polo_ros.learner.config import LearnerConfig
 from polo_ros.learner.learner import Learner
 from polo_ros.learner.origin import Origin
 from polo_ros.learner.weights import encode_value
-from polo_ros.planner import PlannerConfig
 from polo_ros.tasks import Task, View, make_task
 from polo_ros.tasks.task import STATE_SPEC
 
@@ -36,7 +35,6 @@ CONFIG = LearnerConfig(
     buffer_capacity=50,
     label_capacity=20,
 )
-PLANNER = PlannerConfig(noise_sigma=0.5)
 
 
 @pytest.fixture(autouse=True)
@@ -317,7 +315,7 @@ def test_loaded_learner_continues_to_the_bit(task: Task, tmp_path: Path, warmup:
         source.update()
     source.save(tmp_path / "checkpoint", epoch=7, extra={"mine": "kept"})
     resumed = make_learner(task, seed=99, **changes)
-    metadata = resumed.load(tmp_path / "checkpoint")
+    metadata = resumed.load(tmp_path / "checkpoint").metadata
     assert metadata["mine"] == "kept" and metadata["epoch"] == "7"
     assert resumed.sequence == 2
     assert_same(source, resumed, tmp_path)
@@ -401,11 +399,12 @@ def test_checkpoint_without_features_is_read_and_completed(task: Task, tmp_path:
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("solver_rng", "lacks solver_rng; use another one"),
-        ("ends", "lacks ends; use another one"),
-        ("adam.weight1.step", "the optimiser's adam.weight1.step is missing"),
-        ("labels.rewards", "has rows of other sizes"),
-        ("buffer.ctrl", "has rows of other sizes"),
+        ("solver_rng", "no usable state of the random generator solver_rng"),
+        ("ends", "ends is missing"),
+        ("adam.weight1.step", "adam.weight1.step is missing"),
+        ("labels.rewards", "labels.rewards is missing"),
+        ("buffer.ctrl", "buffer.ctrl is missing"),
+        ("buffer_added", "no number buffer_added"),
     ],
 )
 def test_incomplete_checkpoints_are_refused_and_nothing_changes(

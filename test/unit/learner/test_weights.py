@@ -40,7 +40,7 @@ def value(task: Task) -> ValueEnsemble:
 
 @pytest.fixture
 def origin(task: Task) -> Origin:
-    return Origin(task.name, task.model_hash(), epoch=1_700_000_000_000_000_123, sequence=42)
+    return Origin.of(task, 0.99, epoch=1_700_000_000_000_000_123, sequence=42)
 
 
 @pytest.fixture
@@ -75,6 +75,11 @@ def test_metadata_says_what_the_weights_are(task: Task, content: bytes) -> None:
         "epoch": "1700000000000000123",
         "sequence": "42",
         "architecture": "3x(5-8-6-1)",
+        "version": polo_ros.__version__,
+        "discount": "0.99",
+        "control_period": "0.02",
+        "dynamics_hash": task.dynamics_hash(),
+        "reward_weights": json.dumps(task.weights, sort_keys=True),
     }
 
 
@@ -161,7 +166,7 @@ def test_array_of_another_size_is_refused(task: Task, content: bytes, name: str)
     def lengthen(tensors: dict[str, Array]) -> None:
         tensors[name] = np.concatenate([tensors[name]] * 2, axis=-1)
 
-    with pytest.raises(PoloError, match="the weights are incomplete"):
+    with pytest.raises(PoloError, match=r"the weights have \S+ of shape"):
         decode_value(changed(content, lengthen), task)
 
 

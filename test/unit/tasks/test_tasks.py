@@ -10,13 +10,12 @@ import pytest
 from polo_ros.errors import PoloError
 from polo_ros.files import share_path
 from polo_ros.tasks import Task, make_task, task_class, task_classes
+from polo_ros.tasks.task import STATE_SPEC
 
 CARTPOLE = share_path("models", "cartpole.xml").read_text()
 
 OTHER_PACKAGE = """
 from polo_ros.tasks.cartpole_swingup import CartpoleSwingup
-from polo_ros.tasks.task import STATE_SPEC, STATE_SPEC
-from polo_ros.tasks.task import STATE_SPEC
 
 
 class Balance(CartpoleSwingup):
