@@ -143,7 +143,8 @@ class EnsembleTrainer:
             self._optimiser.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             self._optimiser.step()
-        return float(loss.item()) / heads * scale * scale
+        mean: float = loss.item() / heads
+        return mean * scale * scale
 
     def configure(self, config: LearnerConfig) -> None:
         """Take new dynamic settings from the next update on."""

@@ -8,7 +8,7 @@ import numpy as np
 from mujoco.batch import Batch
 
 from polo_ros.arrays import Array, Mask
-from polo_ros.tasks.model import INTEGRATION_SPEC, state_entries
+from polo_ros.tasks.model import INTEGRATION_SPEC, silence_divergence_log, state_entries
 from polo_ros.tasks.task import STATE_SPEC
 
 
@@ -39,7 +39,7 @@ class Rollouts:
     """
 
     def __init__(self, model: mujoco.MjModel, threads: int = 0, substeps: int = 1) -> None:
-        _silence_divergence_log()
+        silence_divergence_log()
         self._model = model
         self._threads = threads
         self._substeps = substeps
@@ -123,13 +123,3 @@ def for_rollouts(model: mujoco.MjModel) -> mujoco.MjModel:
     if model.ntree == 1:
         fast.opt.disableflags |= int(mujoco.mjtDisableBit.mjDSBL_ISLAND)
     return fast
-
-
-def _silence_divergence_log() -> None:
-    """Stop MuJoCo from printing a line, and writing a file, for each sample that diverges.
-
-    Some random samples are expected to diverge; `Recording.valid` counts them.
-    """
-    log = mujoco.MjLogConfig.get()
-    log.logto_console = log.logto_file = False
-    log.set()

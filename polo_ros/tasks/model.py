@@ -89,5 +89,24 @@ def sensor_readings(model: mujoco.MjModel, spec: int, states: Array, ctrl: Array
     readings = batch.bind("sensordata")
     batch.state[:, state_entries(model, spec)] = states
     batch.state[:, state_entries(model, CTRL_SPEC)] = ctrl
+    silence_divergence_log()
     batch.forward()
-    return np.array(readings)
+    found = np.array(readings)
+    # the batch resets states that MuJoCo would not step, such as diverged ones, and counts a warning
+    for row in np.flatnonzero(batch.warning[:, :, 1].any(axis=1)):
+        data = mujoco.MjData(model)
+        mujoco.mj_setState(model, data, states[row], spec)
+        data.ctrl[:] = ctrl[row]
+        mujoco.mj_forward(model, data)
+        found[row] = data.sensordata
+    return found
+
+
+def silence_divergence_log() -> None:
+    """Stop MuJoCo from printing a line, and writing a file, for each simulation that diverges.
+
+    Some random samples are expected to diverge; the batch counts them.
+    """
+    log = mujoco.MjLogConfig.get()
+    log.logto_console = log.logto_file = False
+    log.set()

@@ -50,14 +50,12 @@ def replay(task: Task, state: Array, controls: Array) -> tuple[Array, list[Array
     """Rewards of the states visited and all of these, by plain `mj_step`."""
     data = mujoco.MjData(task.model)
     mujoco.mj_setState(task.model, data, state, STATE_SPEC)
-    rewards, states = [], []
+    states = []
     for ctrl in controls:
-        here = task.state_of(data)
-        states.append(here)
-        rewards.append(float(task.reward(task.observe(here, ctrl))))
+        states.append(task.state_of(data))
         data.ctrl[:] = ctrl
         mujoco.mj_step(task.model, data)
-    return np.array(rewards), [*states, task.state_of(data)]
+    return task.reward(task.observe(np.array(states), controls)), [*states, task.state_of(data)]
 
 
 def test_bootstrap_is_the_best_total_of_each_head() -> None:

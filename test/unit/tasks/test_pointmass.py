@@ -177,9 +177,8 @@ def test_it_takes_up_speed_as_damping_says() -> None:
     np.testing.assert_allclose(speeds, 2.0 * (1.0 - np.exp(-times / 0.25)), atol=0.03)
 
 
-@pytest.mark.parametrize("torque_scale", [1.0, 2.0])
-def test_walls_hold_at_full_force_from_every_cell(task: Task, torque_scale: float) -> None:
-    strong = make_task(task.name, torque_scale=torque_scale)
+def test_walls_hold_at_twice_the_force_from_every_cell(task: Task) -> None:
+    strong = make_task(task.name, torque_scale=2.0)
     grid = grid_of(strong)
     states = np.array([state_of(strong, *centre) for centre in grid.centres[grid.free]])
     compass = np.arange(8) * np.pi / 4
@@ -190,7 +189,7 @@ def test_walls_hold_at_full_force_from_every_cell(task: Task, torque_scale: floa
     recording = Rollouts(strong.model, threads=1).run(states, np.array([controls] * len(states)))
     assert recording.valid.all()
     view = strong.view(recording.sensordata, np.zeros((1, 2)))
-    assert np.abs(view.sensor("mass_velocity")).max() > 1.9 * torque_scale
+    assert np.abs(view.sensor("mass_velocity")).max() > 1.9 * 2.0
     positions = view.sensor("mass_position")[..., :2]
     cells: NDArray[np.int64] = grid.cell_of(positions)
     assert grid.free[cells[..., 0], cells[..., 1]].all()
@@ -199,7 +198,7 @@ def test_walls_hold_at_full_force_from_every_cell(task: Task, torque_scale: floa
 def test_it_hardly_sinks_into_a_wall(task: Task) -> None:
     data = mujoco.MjData(task.model)
     deepest = 0.0
-    for angle in np.arange(16) * np.pi / 8:
+    for angle in np.arange(8) * np.pi / 4 + np.pi / 8:
         mujoco.mj_resetData(task.model, data)
         for turn in (0.0, np.pi, 0.5 * np.pi, 0.0):
             push = 1.5 * np.array([np.cos(angle + turn), np.sin(angle + turn)])
