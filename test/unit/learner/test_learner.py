@@ -464,3 +464,103 @@ def test_settings_change_live(task: Task) -> None:
     assert moved[0] == pytest.approx(4e-5, rel=0.05) and moved[1] == pytest.approx(1e-2, rel=0.05)
     slow.configure(dataclasses.replace(CONFIG, target_states=9))
     assert slow.update().sequence == 2
+
+
+@pytest.mark.parametrize("kind", ["exp_avg", "exp_avg_sq", "step"])
+@pytest.mark.parametrize("how", ["longer", "shorter", "reshaped", "huge", "bytes"])
+def test_wrong_adam_moments_are_refused_and_nothing_changes(
+    task: Task, tmp_path: Path, kind: str, how: str
+) -> None:
+    """The fused optimiser writes beyond such arrays and ends the process."""
+    name = f"adam.weight1.{kind}"
+
+    def change(tensors: dict[str, Array], _: dict[str, str]) -> None:
+        array = tensors[name]
+        tensors[name] = {
+            "longer": np.concatenate([array, array]), "shorter": array[:-1], "reshaped": array[..., None],
+            "huge": np.full_like(array, 3e38), "bytes": np.ascontiguousarray(array).view(np.uint8),
+        }[how]  # fmt: skip
+
+    source = fed(task)
+    source.update()
+    source.save(tmp_path / "checkpoint", epoch=7)
+    learner, untouched = fed(task, seed=3), fed(task, seed=3)
+    with pytest.raises(PoloError, match=r"adam\.weight1"):
+        learner.load(changed(tmp_path / "checkpoint", change))
+    assert_same(learner, untouched, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"discount": 0.95}, r"are of discount 0\.95, not 0\.99"),
+        ({"target_horizon": 9}, "hold labels of 9 steps, not 8; set target_horizon to the checkpoint's"),
+    ],
+)
+def test_labels_of_another_meaning_are_refused(
+    task: Task, tmp_path: Path, changes: dict[str, Any], message: str
+) -> None:
+    source = fed(task, **changes)
+    source.update()
+    source.save(tmp_path / "checkpoint", epoch=7)
+    with pytest.raises(PoloError, match=message):
+        fed(task).load(tmp_path / "checkpoint")
+
+
+@pytest.mark.parametrize("bare", [False, True])
+def test_the_files_prior_and_scales_replace_the_settings(task: Task, tmp_path: Path, bare: bool) -> None:
+    source = fed(task, prior_scale=2.0)
+    source.update()
+    path = tmp_path / "file"
+    if bare:
+        write_atomically(path, encode_value(source.value(), Origin.of(task, 0.99, 7, 1)))
+    else:
+        source.save(path, epoch=7)
+    learner = fed(task, seed=99, prior_scale=0.01)
+    learner.load(path)
+    features = task.value_features(task.observe(experience(task, 10)[0]))
+    np.testing.assert_array_equal(learner.value().heads(features), source.value().heads(features))
+    learner.update()
+    assert learner.value().prior_scale == 2.0
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("rng", "{}"), ("rng", "[" * 9999), ("solver_rng", '{"bit_generator": "MT19937"}'),
+        ("buffer_added", "1"), ("buffer_added", "-1"), ("labels_added", "many"),
+    ],
+    ids=range(6),
+)  # fmt: skip
+def test_unusable_metadata_are_refused_and_nothing_changes(
+    task: Task, tmp_path: Path, name: str, text: str
+) -> None:
+    source = fed(task)
+    source.update()
+    source.save(tmp_path / "checkpoint", epoch=7)
+    learner, untouched = fed(task, seed=3), fed(task, seed=3)
+
+    def change(_: dict[str, Array], metadata: dict[str, str]) -> None:
+        metadata[name] = text
+
+    with pytest.raises(PoloError, match="random generator|number|ever added"):
+        learner.load(changed(tmp_path / "checkpoint", change))
+    assert_same(learner, untouched, tmp_path)
+
+
+def test_networks_that_no_reader_takes_have_exploded(task: Task) -> None:
+    learner = fed(task)
+    learner.update()
+    learner.ensemble.feature_mean = np.full(task.feature_count, 1e10)
+    with pytest.raises(ExplodedError, match=r"the values of cartpole_swingup .* in feature_mean, beyond"):
+        learner.update()
+
+
+def test_checkpoints_hold_usable_numbers_even_of_diverged_simulations(task: Task, tmp_path: Path) -> None:
+    learner = fed(task)
+    states, ctrl, rewards, episodes = experience(task, 4)
+    states[:, task.model.nq :] = 1e300
+    learner.add(states, ctrl, rewards, episodes)
+    learner.update()
+    learner.save(tmp_path / "checkpoint", epoch=7)
+    make_learner(task).load(tmp_path / "checkpoint")
