@@ -12,6 +12,13 @@ from polo_ros.errors import PoloError
 from polo_ros.tasks.task import Task
 
 SCHEMA_VERSION = 1
+# transitions in one message; the planner sends one, a bag's reader perhaps a whole episode
+TRANSITION_LIMIT = 10_000
+# of positions, velocities and rewards: far beyond those of a robot, and far below those that overflow
+VALUE_LIMIT = 1e6
+EPISODE_LIMIT = float(1 << 53)
+# controls may leave their range by rounding
+RANGE_SLACK = 1e-6
 
 
 def experience_fields(task: Task) -> list[tuple[str, int, str]]:
@@ -85,21 +92,32 @@ def unpack_experience(message: Float64MultiArray, task: Task) -> dict[str, Array
     """Transitions as columns: time (n,), episode (n,), state (n, state_size), ctrl (n, nu), reward (n,).
 
     Raises:
-      PoloError: the message's length is no multiple of a transition's, or a value is not finite.
+      PoloError: the message is too long or its length is no multiple of a transition's, a value is not finite
+        or out of range, or an episode's number is no whole one.
     """
     width = sum(size for _, size, _ in experience_fields(task))
+    count = len(message.data)
+    if count > width * TRANSITION_LIMIT:
+        raise PoloError(f"experience has {count} values, more than {TRANSITION_LIMIT} transitions")
+    if count == 0 or count % width:
+        raise PoloError(f"experience has {count} values, not a multiple of {width}")
     values = np.array(message.data)
-    if values.size == 0 or values.size % width:
-        raise PoloError(f"experience has {values.size} values, not a multiple of {width}")
     if not np.isfinite(values).all():
         raise PoloError("experience holds values that are not finite")
     rows = values.reshape(-1, width)
     state_end = 2 + task.state_size
+    if np.abs(rows[:, 2:]).max() > VALUE_LIMIT:
+        raise PoloError(f"experience holds values beyond {VALUE_LIMIT:g}; the robot's model has diverged")
+    ctrl = rows[:, state_end:-1]
+    if ((ctrl < task.control_low - RANGE_SLACK) | (ctrl > task.control_high + RANGE_SLACK)).any():
+        raise PoloError("experience holds controls out of the actuators' ranges")
+    if np.abs(rows[:, 1]).max() > EPISODE_LIMIT or (rows[:, 1] != np.floor(rows[:, 1])).any():
+        raise PoloError("experience holds numbers of episodes that are no whole numbers")
     return {
         "time": rows[:, 0],
         "episode": rows[:, 1],
         "state": rows[:, 2:state_end],
-        "ctrl": rows[:, state_end:-1],
+        "ctrl": np.clip(ctrl, task.control_low, task.control_high),
         "reward": rows[:, -1],
     }
 
