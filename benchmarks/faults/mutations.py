@@ -3,9 +3,9 @@
     python -m benchmarks.faults.mutations --count 10000
 
 Every mutation starts from a good file or message of a small cart-pole learner. Correct use means: values are
-finite and bounded on random features; a learner whose load failed is unchanged, and one whose load succeeded can
-save, and update itself or report exploded values; transitions are finite and within the ranges of the task.
-Anything else, any exception that is no PoloError above all, counts as wrong and ends the script with 1.
+finite and bounded on random features; a learner whose load failed is unchanged; one whose load succeeded can
+save, and learn or report exploded values; transitions are finite and within the ranges of the task. Anything
+else, in particular any exception that is no PoloError, counts as wrong, and the script exits with 1.
 """
 
 import argparse

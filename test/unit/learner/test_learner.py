@@ -543,7 +543,7 @@ def test_unusable_metadata_are_refused_and_nothing_changes(
     def change(_: dict[str, Array], metadata: dict[str, str]) -> None:
         metadata[name] = text
 
-    with pytest.raises(PoloError, match="random generator|number|ever added"):
+    with pytest.raises(PoloError, match=r"random generator|number|ever added"):
         learner.load(changed(tmp_path / "checkpoint", change))
     assert_same(learner, untouched, tmp_path)
 

@@ -1,12 +1,5 @@
-"""Some hundreds of the mutations of `benchmarks.faults.mutations`, which tries thousands."""
+"""Some hundreds of the mutations of which `benchmarks.faults.mutations` tries thousands."""
 
-import sys
-from pathlib import Path
-
-import pytest
-
-pytest.importorskip("std_msgs")
-sys.path.insert(0, str(Path(__file__).parents[3]))
 from benchmarks.faults.mutations import run
 
 
