@@ -9,6 +9,7 @@ from std_msgs.msg import Float64MultiArray, MultiArrayDimension, UInt8MultiArray
 
 from polo_ros.arrays import Array
 from polo_ros.errors import PoloError
+from polo_ros.learner.weights import SIZE_LIMIT
 from polo_ros.tasks.task import Task
 
 SCHEMA_VERSION = 1
@@ -16,6 +17,7 @@ SCHEMA_VERSION = 1
 TRANSITION_LIMIT = 10_000
 # of positions, velocities and rewards: far beyond those of a robot, and far below those that overflow
 VALUE_LIMIT = 1e6
+SCHEMA_LIMIT = 1 << 20  # characters
 EPISODE_LIMIT = float(1 << 53)
 # controls may leave their range by rounding
 RANGE_SLACK = 1e-6
@@ -60,16 +62,18 @@ def check_schema(content: str, task: Task) -> None:
       PoloError: it is no schema, or of another version, task, model or layout.
     """
     try:
+        if len(content) > SCHEMA_LIMIT:
+            raise ValueError(f"{len(content)} characters")
         schema = json.loads(content)
         given = [(field["name"], field["size"], field["unit"]) for field in schema["fields"]]
         found = {key: schema[key] for key in ("version", "task", "model_hash")}
-    except (ValueError, KeyError, TypeError) as error:
-        raise PoloError(f"experience/schema is not a schema ({error!r})") from None
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise PoloError(f"experience/schema is not a schema ({error!r:.200})") from None
     own = {"version": SCHEMA_VERSION, "task": task.name, "model_hash": task.model_hash()}
     for key, value in own.items():
         if found[key] != value:
             raise PoloError(
-                f"experience is of {key} {found[key]}, not {value}; start planner and learner with the "
+                f"experience is of {key} {found[key]!s:.40}, not {value}; start planner and learner with the "
                 f"same task, model and torque_scale"
             )
     if given != experience_fields(task):
@@ -131,5 +135,11 @@ def pack_bytes(content: bytes) -> UInt8MultiArray:
 
 
 def unpack_bytes(message: UInt8MultiArray) -> bytes:
-    """The inverse of `pack_bytes`."""
+    """The inverse of `pack_bytes`.
+
+    Raises:
+      PoloError: there are more than weights can have.
+    """
+    if len(message.data) > SIZE_LIMIT:
+        raise PoloError(f"the weights have {len(message.data)} bytes, more than the allowed {SIZE_LIMIT}")
     return bytes(message.data)
