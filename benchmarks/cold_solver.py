@@ -1,10 +1,10 @@
-"""What the solver's shortcuts in rollouts gain in time and lose in accuracy.
+"""Time saved and accuracy lost by the solver settings of rollouts.
 
     python -m benchmarks.cold_solver
 
-Rollouts from start states under wandering controls with the model as it is ("warm") and as rollouts simulate
-it ("cold", `for_rollouts`), in turns. Accuracy is the largest difference of a velocity, after one step from
-each of many states along them, from a solver that iterates until nothing changes any more.
+Rollouts from start states under random-walk controls with the original model ("warm") and that of rollouts
+("cold", `for_rollouts`), in turns. Accuracy is the largest difference of a velocity, after one step from each
+of many states along them, from a solver that iterates until nothing changes.
 """
 
 import argparse
@@ -23,11 +23,11 @@ from polo_ros.tasks import make_task, task_classes
 from polo_ros.tasks.task import STATE_SPEC, Task
 
 SIMULATIONS = 240
-# velocities further off than this are counted
+# differences of a velocity above this, in m/s or rad/s, are counted
 ACCURATE = 1e-9
-# states along a rollout are looked at every so many steps
+# every so many steps of a rollout a state is tested
 STRIDE = 4
-# of a control's range, from one step to the next
+# standard deviation of the change of a control from step to step, as a share of half its range
 SIGMA = 0.1
 COLUMNS = (
     "task", "time_ratio", "states", "warm_off", "cold_off", "warm_p99", "cold_p99", "warm_largest",
@@ -60,7 +60,7 @@ def main() -> None:
             print(dict(zip(COLUMNS, map(str, row), strict=True)), flush=True)
 
 
-def wandering(task: Task, steps: int) -> tuple[Array, Array]:
+def random_walk_problem(task: Task, steps: int) -> tuple[Array, Array]:
     """Integration states of starts, (SIMULATIONS, size), and controls, (SIMULATIONS, steps, nu)."""
     rng = np.random.default_rng(0)
     whole = int(mujoco.mjtState.mjSTATE_INTEGRATION)
@@ -76,7 +76,7 @@ def wandering(task: Task, steps: int) -> tuple[Array, Array]:
 
 def time_ratio(task: Task, steps: int, pairs: int) -> float:
     """The median of cold over warm times."""
-    rows, controls = wandering(task, steps)
+    rows, controls = random_walk_problem(task, steps)
     batches = [Batch(model, SIMULATIONS) for model in (task.model, for_rollouts(task.model))]
 
     def spent(batch: Batch) -> float:
@@ -90,8 +90,8 @@ def time_ratio(task: Task, steps: int, pairs: int) -> float:
 
 
 def one_step_errors(task: Task, steps: int) -> Array:
-    """How far warm and cold are off after one step from each state along warm rollouts, (2, states)."""
-    rows, controls = wandering(task, steps)
+    """Errors of warm and cold after one step from each state along warm rollouts, (2, states)."""
+    rows, controls = random_walk_problem(task, steps)
     whole = int(mujoco.mjtState.mjSTATE_INTEGRATION)
     along = Batch(task.model, SIMULATIONS)
     along.state[:] = rows
@@ -102,12 +102,12 @@ def one_step_errors(task: Task, steps: int) -> Array:
     exact = for_rollouts(task.model)
     exact.opt.tolerance, exact.opt.iterations = 0.0, 500
     exact.opt.ls_tolerance, exact.opt.ls_iterations = 1e-6, 200
-    ends = []
+    reached = []
     for model in (task.model, for_rollouts(task.model), exact):
         batch = Batch(model, len(states))
         batch.state[:] = states
-        ends.append(batch.rollout(1, following, record=("qvel",))["qvel"][:, 0])
-    errors: Array = np.abs(np.array(ends[:2]) - ends[2]).max(axis=2)
+        reached.append(batch.rollout(1, following, record=("qvel",))["qvel"][:, 0])
+    errors: Array = np.abs(np.array(reached[:2]) - reached[2]).max(axis=2)
     return errors[:, np.isfinite(errors).all(axis=0)]
 
 

@@ -1,4 +1,4 @@
-"""Plans and learner updates of a given size, as work that can be timed again and again."""
+"""Plans and learner updates of given sizes, as functions that can be timed repeatedly."""
 
 import math
 import time
@@ -18,7 +18,7 @@ from polo_ros.planner import Planner, PlannerConfig
 LEARNER_TASK = "cartpole_swingup"
 # value features of the humanoid, and labelled states to learn from
 INPUTS, LABELS = 34, 2000
-# states that the labels are made of at a time
+# states labelled by one update
 LABELLING = 250
 
 Case = Callable[[], float]
@@ -26,7 +26,7 @@ Case = Callable[[], float]
 
 
 def plan_case(task_name: str, rollouts: int, horizon: int, threads: int) -> Case:
-    """A plan from a start state of a task, each time without a warm start: the work stays the same."""
+    """A plan from a start state of a task without a warm start, so that every call does the same work."""
     settings = settings_for(task_name)
     config = PlannerConfig(rollouts=rollouts, horizon=horizon)
     config.check()
@@ -54,19 +54,19 @@ def regression_case(**changes: Any) -> Case:
 
 
 def buffer_case(visits: int) -> Case:
-    """A whole update from so many visited states.
+    """An update with so many transitions in the replay buffer.
 
-    Everything but the buffer is small, so that what depends on the buffer would show.
+    All other sizes are small, so that any dependence on the buffer is visible.
     """
     learner = small_learner(buffer_capacity=visits, target_states=4, label_capacity=4, target_rollouts=4)
-    remember(learner, visits)
+    fill_buffer(learner, visits)
     return timed(learner.update)
 
 
 def label_case(labels: int) -> Case:
-    """A whole update from so many labelled states, of which four are new."""
+    """An update with so many labelled states, of which four are new."""
     learner = small_learner(buffer_capacity=1000, target_states=LABELLING, label_capacity=labels)
-    remember(learner, 1000)
+    fill_buffer(learner, 1000)
     for _ in range(math.ceil(labels / LABELLING)):
         learner.update()
     learner.configure(replace(learner.config, target_states=4))
@@ -79,7 +79,7 @@ def small_learner(**changes: Any) -> Learner:
     return Learner(settings_for(LEARNER_TASK).task, replace(config, **changes), threads=1)
 
 
-def remember(learner: Learner, visits: int) -> None:
+def fill_buffer(learner: Learner, visits: int) -> None:
     """Fill the buffer with states around the start, in episodes of 200."""
     task, rng = learner.task, np.random.default_rng(0)
     states = task.start_state(rng) + 0.1 * rng.normal(size=(visits, task.state_size))

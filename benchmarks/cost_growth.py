@@ -1,11 +1,11 @@
-"""How the time of a plan and of a learner's update grows with everything that can be made larger.
+"""How the times of a plan and of a learner's update grow with each of their sizes.
 
     python -m benchmarks.cost_growth
 
-One panel a quantity; within a panel all sizes take turns, round after round, so that whatever else the
-machine does falls on all of them alike. Slopes are those of a straight line through the logarithms of size
-and median time: 1 is linear, 0 is flat. Besides the slope over all sizes there is that over the largest
-three, where fixed costs weigh least.
+One panel for each quantity. Within a panel all sizes are timed in turns, so that other load on the machine
+affects all of them alike. Slopes are those of a straight line through the logarithms of size and median time:
+1 is linear, 0 is flat. Besides the slope over all sizes there is that over the largest three, where fixed
+costs matter least.
 """
 
 import argparse
@@ -28,7 +28,7 @@ from polo_ros.parameters.settings import settings_for
 
 HUMANOID = "humanoid_getup"
 TASKS = ("cartpole_swingup", "pointmass_box", "humanoid_getup", "hand_cube", "humanoid_box")
-# simulated per rollout in every task: their control periods have different numbers of physics steps
+# physics steps of a rollout, equal for all tasks, whose control periods have different numbers of them
 PHYSICS_STEPS = 40
 DOUBLING = tuple(2**power for power in range(3, 11))
 WARM_UP = 2
@@ -151,7 +151,7 @@ def draw(panel: Panel, axes: Axes, sizes: Array, quartiles: Array, slopes: tuple
     axes.text(
         0.03, 0.97, f"{said}\nexpected: {panel.expected}", transform=axes.transAxes, va="top", fontsize=8
     )
-    # room for the words above and, where the slope is slight, a scale that shows that it is
+    # room for the text above; at least a decade, so that a small slope looks small
     axes.set_ylim(0.5 * low.min(), max(4.0 * high.max(), 10.0 * low.min()))
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_formatter(FormatStrFormatter("%g"))

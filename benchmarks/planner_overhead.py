@@ -1,11 +1,11 @@
-"""Time of a whole plan over that of the bare rollouts inside it, interleaved in one run.
+"""The ratio of the time of a plan to that of its rollouts alone, interleaved in one run.
 
     python -m benchmarks.planner_overhead
 
-The bare call is `mujoco.batch.Batch.rollout` with the same K, H, threads, state and controls, and records the
-same sensors into a buffer that is there already. It is taken with H substeps and with the H + 1 that the
-planner takes so that it knows the terminal state, both by the planner's own copy of the model
-(`polo_ros.planner.rollouts.for_rollouts`), and with H substeps of the model as it is.
+The rollouts alone are a call of `mujoco.batch.Batch.rollout` with the same K, H, threads, state and controls,
+which records the same sensors into an existing buffer. It is timed with H physics steps and with H + 1, which
+the planner needs for the terminal state, both of the planner's copy of the model
+(`polo_ros.planner.rollouts.for_rollouts`), and with H steps of the original model.
 """
 
 import argparse
@@ -32,7 +32,7 @@ BARE = (("planner's", 0), ("planner's", 1), ("as it is", 0))
 
 
 class BareRollouts:
-    """The simulation alone: K copies of one state under given controls."""
+    """Simulations alone: K copies of one state under given controls."""
 
     def __init__(self, model: mujoco.MjModel, rollouts: int, horizon: int, threads: int) -> None:
         self._model = model
@@ -54,7 +54,7 @@ class BareRollouts:
 
 
 def measure(rollouts: int, horizon: int, pairs: int, threads: int) -> list[tuple[float, ...]]:
-    """Times in s of a plan and of each of `BARE`, taken in turns while rising."""
+    """Times in s of a plan and of each of `BARE`, in turns, along a getup."""
     settings = settings_for("humanoid_getup")
     task = settings.task
     config = replace(settings.planner, rollouts=rollouts, horizon=horizon)

@@ -1,9 +1,9 @@
-"""What a second thread is worth: the same plan with one and with two, interleaved in one run.
+"""The speed-up by a second thread: the same plan with one and with two, interleaved in one run.
 
     python -m benchmarks.threads
 
-"plan" is a whole plan of the humanoid's getup; "bare rollouts" are `mujoco.batch.Batch.rollout` alone on the
-plan's own controls, which says how much of what is missing from 2 is the machine's and MuJoCo's.
+"plan" is a plan of humanoid_getup; "bare rollouts" are a call of `mujoco.batch.Batch.rollout` with the
+controls of the plan: their speed-up is the most that MuJoCo and the machine allow.
 """
 
 import argparse
@@ -31,7 +31,7 @@ COLUMNS = (
 
 
 def measure(rollouts: int, horizon: int, pairs: int) -> dict[str, list[tuple[float, float]]]:
-    """Times in s with one and two threads, by what was timed, from the states of one getup."""
+    """Times in s with one and two threads of each quantity, along one getup."""
     settings = settings_for(TASK)
     task = settings.task
     config = replace(settings.planner, rollouts=rollouts, horizon=horizon)
@@ -43,9 +43,9 @@ def measure(rollouts: int, horizon: int, pairs: int) -> dict[str, list[tuple[flo
     times: dict[str, list[tuple[float, float]]] = {"plan": [], "bare rollouts": []}
     for pair in range(-WARM_UP, pairs):
         state = world.state
-        # who goes first changes, so that neither always finds the caches warm
+        # the order alternates, so that neither always runs with warm caches
         order = THREADS[:: 1 if pair % 2 else -1]
-        # equal seeds and states give equal plans, whatever the threads: both do the same work
+        # equal seeds and states give equal plans at any number of threads: both do the same work
         reports = {threads: planners[threads - 1].plan(state, world.data.time) for threads in order}
         controls = np.ascontiguousarray(planners[0].last_controls())
         bare = {threads: bares[threads - 1].run(state, controls) for threads in order}

@@ -1,4 +1,4 @@
-"""Cart-pole swing-up from hanging: small enough that a test can solve it."""
+"""Cart-pole swing-up: a small task that tests can solve."""
 
 from typing import ClassVar
 
@@ -59,7 +59,7 @@ class CartpoleSwingup(Task):
         return angle
 
     def start(self, data: mujoco.MjData, rng: np.random.Generator) -> None:
-        """Hanging at rest, up to 0.1 rad and 0.1 m off."""
+        """Hanging at rest, up to 0.1 rad from vertical and 0.1 m from the middle."""
         mujoco.mj_resetData(self.model, data)
         data.qpos[:] = rng.uniform(-0.1, 0.1, 2)
         data.qpos[1] += np.pi

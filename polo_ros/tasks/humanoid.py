@@ -1,4 +1,4 @@
-"""What the humanoid tasks share: the paper's 34 value features and its control cost (appendix A)."""
+"""The common part of the humanoid tasks: 34 value features and the control cost (appendix A)."""
 
 from abc import ABC
 from pathlib import Path
@@ -13,13 +13,13 @@ from polo_ros.tasks.view import View
 
 # contact force at which a touch feature reads one half, in N: about an eighth of the body's weight
 TOUCH_HALF_FORCE = 50.0
-# root heights between which a humanoid counts as standing, in m: straight standing is 1.285, and with
-# the paper's gears it can leap and stay above 1 m for two seconds without ever standing
+# root heights between which a humanoid counts as standing, in m. Upright standing is 1.285; with the paper's
+# gears it can jump and stay above 1 m for two seconds without standing
 STANDING_HEIGHT = 1.0
 LEAPING_HEIGHT = 1.45
-# joint angles of the start are drawn this far around the keyframe, in rad
+# largest deviation of each joint angle of a start state from the keyframe, in rad
 START_NOISE = 0.02
-# cosine of the torso's lean up to which it counts as upright
+# least cosine of the torso's angle from vertical at which it counts as upright
 UPRIGHT_COSINE = 0.7
 
 CONTROL_COST = RewardTerm(
@@ -30,18 +30,18 @@ CONTROL_COST = RewardTerm(
     "Motor torques weighted by the inverse mass matrix; 1 is every motor at its full torque.",
 )
 
-# A.2 and A.3 ask for a root height of 1.1 m before anything else.
+# Below a root height of 1.1 m the rewards of A.2 and A.3 consist of the height alone.
 TARGET_HEIGHT = 1.1
 HEIGHT_DEFICIT = RewardTerm("height", 1.0, 0.0, 10.0, "-(1.1 m - root height) below 1.1 m, else 0.")
 
-# Not in the paper, whose reward pays a leap as much as standing still; zero unless a configuration asks.
+# Not in the paper, whose reward is the same for a jump as for standing still; the default weight is zero.
 UPRIGHT = RewardTerm("upright", 0.0, 0.0, 1.0, "Height of the tip of the torso's unit up axis.")
 MOTION = RewardTerm("motion", 0.0, -0.5, 0.0, "Square of the root's velocity, in m²/s², at most 10.")
 MOST_MOTION = 10.0
 
 
 class Humanoid(Task, ABC):
-    """The 27-dof humanoid of `models/humanoid.xml`, seen through the paper's 34 numbers."""
+    """The 27-dof humanoid of `models/humanoid.xml` with the paper's 34 value features."""
 
     model_file: ClassVar[str] = "humanoid.xml"
     trace_sensor: ClassVar[str] = "torso_position"
@@ -60,7 +60,7 @@ class Humanoid(Task, ABC):
     )
 
     def __init__(self, model_path: str | Path = "", torque_scale: float = 1.0) -> None:
-        # the terms are asked for while the base class probes the model, so this comes first
+        # set first: the base class computes the reward terms to check the model
         self._control_metric: Array | None = None
         super().__init__(model_path, torque_scale)
 
@@ -109,7 +109,7 @@ class Humanoid(Task, ABC):
         return view.sensor("torso_position")[..., 2]
 
     def above_target(self, view: View) -> Mask:
-        """Whether the root is above 1.1 m, (...): below, A.2 and A.3 pay for height alone."""
+        """Whether the root is above 1.1 m, (...); below, the reward of A.2 and A.3 is the height alone."""
         above: Mask = self.root_height(view) > TARGET_HEIGHT
         return above
 
@@ -119,7 +119,7 @@ class Humanoid(Task, ABC):
         return deficit
 
     def start_from(self, keyframe: str, data: mujoco.MjData, rng: np.random.Generator) -> None:
-        """A keyframe at rest, with every joint of the robot up to 0.02 rad off."""
+        """Put `data` into a keyframe at rest, each joint angle changed at random by up to 0.02 rad."""
         mujoco.mj_resetDataKeyframe(self.model, data, self.model.key(keyframe).id)
         hinges = self.model.jnt_qposadr[self.model.jnt_type == int(mujoco.mjtJoint.mjJNT_HINGE)]
         data.qpos[hinges] += rng.uniform(-START_NOISE, START_NOISE, len(hinges))
@@ -129,8 +129,8 @@ class Humanoid(Task, ABC):
         return self.root_height(view)
 
     def posture_terms(self, view: View) -> dict[str, Array]:
-        """How upright the torso is and how fast it moves, each (...)."""
-        # added by hand: NumPy's sum over an axis of three takes several times as long
+        """The vertical part of the torso's up axis, and its squared speed, each (...)."""
+        # a sum of three terms: NumPy's sum over an axis of length three takes several times as long
         squares = view.sensor("torso_linear_velocity") ** 2
         speed = squares[..., 0] + squares[..., 1] + squares[..., 2]
         return {
@@ -141,8 +141,8 @@ class Humanoid(Task, ABC):
     def control_cost(self, view: View) -> Array:
         """uᵀ B M⁻¹ Bᵀ u over its trace, (...): the paper's torque cost scaled by the inverse mass matrix.
 
-        M is taken once, in the model's reference pose: a matrix per step would cost a factorisation per
-        step for a term that only keeps the arms quiet.
+        M is computed once, in the model's reference pose: a matrix for each step would need a factorisation
+        in each, for a term that only calms the arms.
         """
         if self._control_metric is None:
             self._control_metric = control_metric(self.model)
@@ -151,7 +151,7 @@ class Humanoid(Task, ABC):
         return cost
 
     def achieved(self, view: View) -> Mask:
-        """Whether it stands: upright, the root above 1 m, and not in a leap."""
+        """Whether it stands: upright, with the root between 1 m and 1.45 m."""
         height = self.root_height(view)
         upright = view.sensor("torso_up")[..., 2] > UPRIGHT_COSINE
         standing: Mask = (height > STANDING_HEIGHT) & (height < LEAPING_HEIGHT) & upright

@@ -16,14 +16,14 @@ from polo_ros.tasks.humanoid import (
 from polo_ros.tasks.task import Feature, Measure, RewardTerm
 from polo_ros.tasks.view import View
 
-# horizontal distance between root and cube's centre below which the goal counts, in m
+# horizontal distance between root and box centre below which the distance to the goal is rewarded, in m
 REACH = 0.8
-# horizontal distance from the goal up to which the cube has arrived, in m
+# horizontal distance between box and goal below which the task is achieved, in m
 ARRIVED = 0.3
 
 
 class HumanoidBox(Humanoid):
-    """Stand up to the cube, then move it to the goal; on a floor this smooth, one push too many is lost."""
+    """Walk to the box, then push it to the goal; the floor is smooth, so that it slides far."""
 
     name: ClassVar[str] = "humanoid_box"
     summary: ClassVar[str] = "A humanoid pushes a sliding box to a goal."
@@ -47,7 +47,7 @@ class HumanoidBox(Humanoid):
     )
 
     def reward_terms(self, view: View) -> dict[str, Array]:
-        """The paper's R(s) in its parts, and what the humanoid tasks share, each (...)."""
+        """The terms of the paper's R(s), and those of all humanoid tasks, each (...)."""
         box = view.sensor("box_position")[..., :2]
         apart: Array = np.linalg.norm(box - view.sensor("torso_position")[..., :2], axis=-1)
         standing, near = self.above_target(view), apart <= REACH

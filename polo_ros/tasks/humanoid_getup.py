@@ -23,7 +23,7 @@ def getup_terms(height: float, sparse: float) -> tuple[RewardTerm, ...]:
 
 
 class HumanoidGetup(Humanoid):
-    """Stand up from supine; the dense reward asks for height, the sparse one for having arrived."""
+    """Stand up from supine, rewarded for height (dense) or for a height above 1.1 m (sparse)."""
 
     name: ClassVar[str] = "humanoid_getup"
     summary: ClassVar[str] = "A humanoid stands up from lying on its back."
@@ -40,7 +40,7 @@ class HumanoidGetup(Humanoid):
         }
 
     def start(self, data: mujoco.MjData, rng: np.random.Generator) -> None:
-        """Supine, at rest, with every joint up to 0.02 rad off the settled pose."""
+        """Supine, at rest, each joint angle changed at random by up to 0.02 rad."""
         self.start_from("supine", data, rng)
 
 

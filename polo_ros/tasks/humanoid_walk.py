@@ -17,18 +17,18 @@ from polo_ros.tasks.task import Feature, Measure, RewardTerm
 from polo_ros.tasks.view import View
 
 TARGET_SPEED = 1.0
-# of a linear inverted pendulum of the root's height, sqrt(1.1 m / g), in s
+# sqrt(1.1 m / g), the time constant of a linear inverted pendulum as high as the root, in s
 CAPTURE_TIME = 0.33
 # speed along x from which a standing humanoid counts as walking, in m/s
 WALKING_SPEED = 0.5
 
 
 class HumanoidWalk(Humanoid):
-    """Below a root height of 1.1 m only height counts; above it speed and straightness do.
+    """Below a root height of 1.1 m the reward is the height; above it, speed and a straight line.
 
-    The paper's text asks for a small distance from the x-axis, which is |y|; its formula prints |Root_x|,
-    which would punish walking itself. The text is the default; `reward.line` 0 and `reward.printed_line`
-    -1 give the formula as printed.
+    The text of the paper describes a small distance from the x-axis, |y|; its formula has |Root_x|, which
+    would punish walking itself. The default follows the text; `reward.line` 0 and `reward.printed_line` -1
+    give the formula as printed.
     """
 
     name: ClassVar[str] = "humanoid_walk"
@@ -51,7 +51,7 @@ class HumanoidWalk(Humanoid):
     )
 
     def reward_terms(self, view: View) -> dict[str, Array]:
-        """The paper's R(s) in its parts, and what the humanoid tasks share, each (...)."""
+        """The terms of the paper's R(s), and those of all humanoid tasks, each (...)."""
         position, velocity = view.sensor("torso_position"), self.velocity(view)
         standing = self.above_target(view).astype(float)
         return {
@@ -73,10 +73,10 @@ class HumanoidWalk(Humanoid):
         return velocity
 
     def imbalance(self, view: View, velocity: Array) -> Array:
-        """How far from between the feet the root would come to rest in the target's frame, (...), in m.
+        """The distance of the capture point from the middle of the feet, (...), in m.
 
-        The capture point of the linear inverted pendulum (Pratt et al. 2006), seen from a frame that
-        walks at the target speed, less the middle of the feet.
+        The capture point of the linear inverted pendulum (Pratt et al. 2006), in a frame that moves at the
+        target speed.
         """
         root = view.sensor("torso_position")[..., :2]
         feet = (view.sensor("right_foot_position") + view.sensor("left_foot_position"))[..., :2] / 2
@@ -95,10 +95,10 @@ class HumanoidWalk(Humanoid):
         self.start_from("standing", data, rng)
 
     def measured(self, view: View) -> Array:
-        """How far along x it is."""
+        """The position of the root along x."""
         return view.sensor("torso_position")[..., 0]
 
     def achieved(self, view: View) -> Mask:
-        """Whether it stands and moves along x at half the target speed or more."""
+        """Whether it stands and moves along x at more than half the target speed."""
         walking: Mask = super().achieved(view) & (self.velocity(view)[..., 0] > WALKING_SPEED)
         return walking

@@ -1,4 +1,4 @@
-"""The point mass (paper, section 3.1): worlds without any reward, to be explored for their own sake."""
+"""The point mass (paper, section 3.1): exploration of worlds without a reward."""
 
 from typing import ClassVar
 
@@ -9,22 +9,21 @@ from polo_ros.arrays import Array, Mask
 from polo_ros.tasks.task import Feature, Measure, RewardTerm, Task
 from polo_ros.tasks.view import View
 
-# the start is drawn this far around the middle of the world in x and in y, in m: a third of the room that
-# the mass has between the walls of a corridor
+# largest distance of a start from the middle of the world in x and in y, in m: a third of the free space of
+# the mass between the walls of a corridor
 START_NOISE = 0.02
-# Through Gaussian bumps on a grid the value function sees where it is. What is learned about a place then
-# reaches about as far as a bump is wide, and the randomised priors differ from one corridor to the next; on
-# bare coordinates a tanh network is too smooth for both. The grid covers the worlds and their outer walls.
+# The value features are Gaussian bumps on a grid. What is learned about one place then generalises about as
+# far as a bump is wide, and the randomised priors differ from one corridor to the next; a tanh network of the
+# coordinates is too smooth for both. The grid covers the worlds and their outer walls.
 BUMP_SPACING = 0.25  # m, one cell of the occupancy grid
 BUMP_WIDTH = 1.5 * BUMP_SPACING
 BUMPS = BUMP_SPACING * np.arange(-7, 8)
 
 
 class PointmassBox(Task):
-    """A ball of 1 kg that two motors push over an empty floor between walls, and no reward at all.
+    """A ball of 1 kg that two motors push over an empty floor between walls, without a reward.
 
-    What moves it is the value function's optimism about states that it has not seen;
-    `experiments.occupancy.OccupancyGrid` measures how much of the world it has been to.
+    It is driven by the optimism of the value function about states not yet seen.
     """
 
     name: ClassVar[str] = "pointmass_box"
@@ -48,8 +47,8 @@ class PointmassBox(Task):
     def value_features(self, view: View) -> Array:
         """Bumps exp(-d²/2w²) of the position, x slowest, and the velocity, (..., 227).
 
-        The velocity counts as the way that it covers in a control period, at most 0.1 m an axis, which the
-        standardiser leaves small: places are to be explored, not speeds.
+        The velocity is given as the distance covered in a control period, at most 0.1 m for each axis, which
+        the standardisation leaves small: positions are to be explored, not velocities.
         """
         position = view.sensor("mass_position")[..., :2]
         along = np.exp(-0.5 * ((position[..., None] - BUMPS) / BUMP_WIDTH) ** 2)
@@ -58,7 +57,7 @@ class PointmassBox(Task):
         return np.concatenate([bumps.reshape(*position.shape[:-1], -1), way], axis=-1)
 
     def measured(self, view: View) -> Array:
-        """How far the mass is from the middle of the world, around which it starts."""
+        """The distance of the mass from the middle of the world, where it starts."""
         distance: Array = np.linalg.norm(view.sensor("mass_position")[..., :2], axis=-1)
         return distance
 
@@ -68,7 +67,7 @@ class PointmassBox(Task):
         data.qpos[:] = rng.uniform(-START_NOISE, START_NOISE, 2)
 
     def achieved(self, view: View) -> Mask:
-        """Never: there is nothing to arrive at."""
+        """Never: the task has no goal."""
         return np.zeros(view.sensordata.shape[:-1], dtype=bool)
 
 

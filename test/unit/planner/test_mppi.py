@@ -186,11 +186,11 @@ def test_returns_by_plain_steps_and_scalar_sums(cartpole: Task, blend: float) ->
     for row, column in np.ndindex(2, 10):
         controls = solution.view.ctrl[row, column]
         visited = stepped(cartpole, states[row], controls[:horizon])
+        observed = cartpole.reward(cartpole.observe(np.array(visited[:horizon]), controls[:horizon]))
+        reached = cartpole.value_features(cartpole.observe(np.array(visited[1 : horizon + 1])))
         rewards, blended, left = 0.0, 0.0, 1.0
-        for step in range(horizon):
-            reward = cartpole.reward(cartpole.observe(visited[step], controls[step]))
+        for step, (reward, features) in enumerate(zip(observed, reached, strict=True)):
             rewards += 0.9**step * float(reward)
-            features = cartpole.value_features(cartpole.observe(visited[step + 1]))
             worth = 0.7 * 0.9 ** (step + 1) * float(optimistic(value.heads(features), kappa))
             weight = left * (1.0 - blend) if step < horizon - 1 else left
             left -= weight
