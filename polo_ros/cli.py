@@ -131,11 +131,14 @@ def run_train(options: argparse.Namespace) -> int:
 def run_evaluate(options: argparse.Namespace) -> int:
     """Act on each seed and print how many solved the task."""
     from polo_ros.agent.evaluation import evaluate
-    from polo_ros.learner.weights import load_value
+    from polo_ros.learner.received_weights import ReceivedWeights
 
     settings = settings_of(options)
     file = settings.planner_node.weights_file if options.weights is None else options.weights
-    value = load_value(file, settings.task)[0] if file and not options.no_value else None
+    received = ReceivedWeights(settings.task, settings.planner.discount)
+    value = received.load(file) if file and not options.no_value else None
+    if received.warning:
+        print(f"polo: {received.warning}", file=sys.stderr)
     seeds = range(options.first_seed, options.first_seed + options.seeds)
     out = options.out or Path("runs") / f"{options.task}-evaluation"
     rows = evaluate(settings, value, seeds, options.steps, out, options.animation)

@@ -2,7 +2,10 @@
 
 import contextlib
 import os
+import shutil
 import sys
+from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 
 from polo_ros.errors import PoloError
@@ -53,8 +56,13 @@ def config_path(task: str) -> Path:
     raise PoloError(f"task {task} has no parameter file; config/ holds none of {', '.join(names)}")
 
 
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file so that readers find the old or the new contents, also after a crash or a full disk.
+def write_atomically(path: Path, content: bytes, previous: Sequence[Path] = ()) -> None:
+    """Write a file so that a reader, a crash or a full disk finds the old one or the new one whole.
+
+    Args:
+      path: of the file.
+      content: all of it.
+      previous: where the old file and those before it are kept, the newest first; the oldest is lost.
 
     Raises:
       PoloError: the file could not be written; the old one is untouched.
@@ -66,6 +74,7 @@ def write_atomically(path: Path, content: bytes) -> None:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
+        _shift(path, previous)
         os.replace(temporary, path)
     except OSError as error:
         with contextlib.suppress(OSError):
@@ -73,3 +82,15 @@ def write_atomically(path: Path, content: bytes) -> None:
         raise PoloError(
             f"{path} could not be written ({error.strerror}); the previous file is untouched"
         ) from None
+
+
+def _shift(path: Path, previous: Sequence[Path]) -> None:
+    """Move each previous file one place on; the file itself stays, with a copy in the first place."""
+    for newer, older in reversed(list(pairwise(previous))):
+        if newer.exists():
+            os.replace(newer, older)
+    if previous and path.exists():
+        try:
+            os.link(path, previous[0])
+        except OSError:  # a file system without links
+            shutil.copyfile(path, previous[0])

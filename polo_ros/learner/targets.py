@@ -102,15 +102,15 @@ class TargetSolver:
         )
 
 
-def target_settings(config: LearnerConfig, planner: PlannerConfig) -> PlannerConfig:
-    """The settings of the plans behind targets; the temperature is that of the planner."""
+def target_settings(config: LearnerConfig) -> PlannerConfig:
+    """The settings of the plans behind targets."""
     horizon = config.target_horizon
     knots = min(max(2, round((horizon - 1) / KNOT_SPACING) + 1), horizon)
     return PlannerConfig(
         horizon=horizon,
         rollouts=config.target_rollouts,
-        temperature=planner.temperature,
-        temperature_mode=planner.temperature_mode,
+        temperature=config.target_temperature,
+        temperature_mode=config.target_temperature_mode,
         noise="knots" if horizon > 1 else "white",
         noise_sigma=config.target_sigma,
         noise_knots=knots,

@@ -31,6 +31,7 @@ class LearnerNode(PoloNode):
             BackgroundOutputs(
                 publish=lambda content: self._weights.publish(pack_bytes(content)),
                 info=self.get_logger().info,
+                warn=self.get_logger().warning,
                 error=self.get_logger().error,
             ),
             self.seed,
@@ -70,13 +71,12 @@ class LearnerNode(PoloNode):
 
     def check(self) -> None:
         """End the node where the learner could not be started or its thread has ended."""
-        if self._learner.failure is not None:
-            raise self._learner.failure
+        self._learner.check()
 
     # ---- messages in
 
     def _on_schema(self, message: String) -> None:
-        """Without a schema nobody knows which model the experience is of."""
+        """Experience is accepted once its schema says that it is of this task and model."""
         try:
             check_schema(message.data, self.task)
         except PoloError as error:
@@ -111,7 +111,7 @@ class LearnerNode(PoloNode):
         return response
 
     def close(self) -> None:
-        """Finish the update at hand and keep what was learned."""
+        """Finish the current update and save."""
         self._learner.close()
 
 

@@ -44,9 +44,11 @@ class PlannerNode(PoloNode):
         self._joints = JointMapping(self.task.model, node.joints)
         self.task.weights.update(settings.reward_weights)
         self._planner = Planner(self.task, settings.planner, self.seed, node.rollout_threads)
-        self._weights = ReceivedWeights(self.task)
+        self._weights = ReceivedWeights(self.task, settings.planner.discount)
+        self._weights_warning = ""
         if node.weights_file:
             self._planner.value = self._weights.load(node.weights_file)
+            self._warn_of_weights()
         self._sole = SoleSource(self, self._joints.command_topic, lambda why: self._controller.block(why))
         self._commanded = False
         self._commands = self.create_publisher(Float64MultiArray, self._joints.command_topic, RELIABLE)
@@ -147,8 +149,15 @@ class PlannerNode(PoloNode):
         """Take over newer weights for the next plan, or refuse them by name."""
         try:
             self._controller.use_value(self._weights.receive(unpack_bytes(message)))
+            self._warn_of_weights()
         except PoloError as error:
             self.report_fault(str(error))
+
+    def _warn_of_weights(self) -> None:
+        """Log once how the reward of the value function differs from the planner's."""
+        if self._weights.warning and self._weights.warning != self._weights_warning:
+            self.get_logger().warning(self._weights.warning)
+        self._weights_warning = self._weights.warning
 
     def _on_enable(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
         response.success, response.message = self._controller.enable(request.data)

@@ -27,6 +27,7 @@ class Settings:
       task: with the file's reward weights.
       planner, learner: their settings.
       planner_node, learner_node: the nodes' own; the agent uses threads and weights_file of them.
+      learner_reward_weights: those of the learner node, by name; `task` has the planner node's.
     """
 
     task: Task
@@ -34,6 +35,7 @@ class Settings:
     learner: LearnerConfig
     planner_node: PlannerNodeConfig
     learner_node: LearnerNodeConfig
+    learner_reward_weights: Mapping[str, float]
 
 
 def settings_for(
@@ -68,16 +70,24 @@ def settings_for(
             raise PoloError(f"{file.path}: {node} has no parameter {', '.join(unknown)}")
     planner_node = _pick(PlannerNodeConfig, values["planner_node"])
     task = make_task(task_name, planner_node.model_path, planner_node.torque_scale)
-    for spec in reward_parameters(cls):
-        weight: Any = spec.convert(values["planner_node"].get(spec.name, spec.default))
-        task.weights[spec.name.removeprefix("reward.")] = float(weight)
+    task.weights.update(_reward_weights(cls, values["planner_node"]))
     return Settings(
         task=task,
         planner=_pick(PlannerConfig, values["planner_node"]),
         learner=_pick(LearnerConfig, values["learner_node"]),
         planner_node=planner_node,
         learner_node=_pick(LearnerNodeConfig, values["learner_node"]),
+        learner_reward_weights=_reward_weights(cls, values["learner_node"]),
     )
+
+
+def _reward_weights(task: type[Task], values: Mapping[str, Any]) -> dict[str, float]:
+    """The weight of each reward term from a node's parameters."""
+    found = {}
+    for spec in reward_parameters(task):
+        weight: Any = spec.convert(values.get(spec.name, spec.default))
+        found[spec.name.removeprefix("reward.")] = float(weight)
+    return found
 
 
 def _pick(config: type[Any], values: Mapping[str, Any]) -> Any:

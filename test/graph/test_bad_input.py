@@ -13,7 +13,8 @@ from std_msgs.msg import Float64MultiArray, MultiArrayDimension, UInt8MultiArray
 
 from polo_ros.learner.config import LearnerConfig
 from polo_ros.learner.learner import Learner
-from polo_ros.learner.weights import Origin, encode_value
+from polo_ros.learner.origin import Origin
+from polo_ros.learner.weights import encode_value
 from polo_ros.nodes.messages import pack_bytes, pack_command
 from polo_ros.planner.value import Layer, ValueEnsemble
 from polo_ros.tasks import make_task
@@ -140,15 +141,19 @@ BAD_WEIGHTS: list[tuple[Callable[[Origin], bytes], str]] = [
     ),
     (
         lambda origin: encode_value(replace(make_value(), feature_mean=np.zeros(3)), origin),
-        "the weights are incomplete",
+        "the weights have feature_mean of shape (3,), not (5)",
     ),
     (
         lambda origin: encode_value(make_value(), replace(origin, sequence=4)),
-        "weights 4 of epoch 1000 are older than the present 5 of epoch 1000",
+        "weights 4 of epoch 1000 are older than the present 5 of that epoch",
     ),
     (
-        lambda origin: encode_value(make_value(), replace(origin, epoch=999, sequence=99)),
-        "weights 99 of epoch 999 are older than the present 5 of epoch 1000",
+        lambda origin: encode_value(make_value(), replace(origin, discount=0.9)),
+        "the weights are of discount 0.9, not 0.99",
+    ),
+    (
+        lambda origin: encode_value(make_value(), origin).replace(b'"F32"', b'"I32"'),
+        "network.bias0 has type I32, not one of F32, F64, U8",
     ),
 ]
 

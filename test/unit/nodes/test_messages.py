@@ -181,7 +181,8 @@ def test_a_command_need_not_say_what_it_answers() -> None:
 
 def test_experience_returns_as_it_was(humanoid_getup: Task) -> None:
     rng = np.random.default_rng(0)
-    state, ctrl = rng.normal(size=humanoid_getup.state_size), rng.normal(size=humanoid_getup.model.nu)
+    state = rng.normal(size=humanoid_getup.state_size)
+    ctrl = rng.uniform(-0.4, 0.4, size=humanoid_getup.model.nu)
     first = messages.pack_experience(1.5, 2, state, ctrl, -0.25)
     second = messages.pack_experience(1.508, 2, 2.0 * state, -ctrl, 0.5)
     first.data.extend(second.data)
@@ -201,6 +202,26 @@ def test_experience_of_a_wrong_size_or_not_finite_is_refused(cartpole: Task) -> 
     for data in (list[float](), list(message.data[:-1])):
         with pytest.raises(PoloError, match=f"experience has {len(data)} values, not a multiple of 8"):
             messages.unpack_experience(Float64MultiArray(data=data), cartpole)
+
+
+@pytest.mark.parametrize(
+    ("entry", "number", "message"),
+    [
+        (1, 0.5, "episodes that are no whole numbers"), (1, 1e300, "episodes that are no whole numbers"),
+        (3, 1e7, "beyond 1e"), (6, 1.5, "controls out of the actuators' ranges"), (7, -1e200, "beyond 1e"),
+    ],
+)  # fmt: skip
+def test_experience_out_of_range_is_refused(cartpole: Task, entry: int, number: float, message: str) -> None:
+    packed = messages.pack_experience(0.0, 0, np.zeros(4), np.zeros(1), 0.0)
+    packed.data[entry] = number
+    with pytest.raises(PoloError, match=message):
+        messages.unpack_experience(packed, cartpole)
+
+
+def test_size_of_an_experience_message_is_bounded(cartpole: Task) -> None:
+    message = Float64MultiArray(data=[0.0] * (8 * 10_001))
+    with pytest.raises(PoloError, match="more than 10000 transitions"):
+        messages.unpack_experience(message, cartpole)
 
 
 def test_the_schema_tells_a_reader_the_fields(cartpole: Task) -> None:
