@@ -1,5 +1,10 @@
 """The planner node: state in, plan, commands out at the control rate; publishes experience."""
 
+from polo_ros.nodes.start import planner_node
+
+if __name__ == "__main__":  # before the imports that take seconds
+    planner_node()
+
 import time
 from dataclasses import replace
 
@@ -24,7 +29,6 @@ from polo_ros.learner.received_weights import ReceivedWeights
 from polo_ros.nodes.messages import experience_schema, pack_command, pack_experience, unpack_bytes
 from polo_ros.nodes.node import PoloNode
 from polo_ros.nodes.qos import LATCHED, RELIABLE, SENSOR
-from polo_ros.nodes.run import exit_with
 from polo_ros.nodes.state_receiver import StateReceiver
 from polo_ros.nodes.telemetry import Telemetry
 from polo_ros.planner import Planner, PlannerConfig
@@ -35,6 +39,9 @@ FINAL_COMMAND_WAIT_S = 0.2
 
 class PlannerNode(PoloNode):
     """Messages in, to a controller, and its commands, experience and reports out as messages."""
+
+    counted = ("plans", "plans")
+    summarised = ("plan_time", "effective_sample_size", "episode", "weights_sequence")
 
     def __init__(self) -> None:
         super().__init__("planner_node")
@@ -167,12 +174,3 @@ class PlannerNode(PoloNode):
             # a subscriber loses what it has not taken when the publisher goes
             self._commands.wait_for_all_acked(Duration(seconds=1.0))
             time.sleep(FINAL_COMMAND_WAIT_S)
-
-
-def main() -> None:
-    """Run the node."""
-    exit_with(PlannerNode)
-
-
-if __name__ == "__main__":
-    main()
