@@ -21,11 +21,13 @@ NAME = Path(__file__).name.removesuffix(".launch.py")
 
 # Topics that a bag needs to replay a run: those in the robot's namespace, and those outside any namespace.
 RECORDED = (
-    "joint_states|odom|objects/[^/]+/odom|goal|(effort|position)_controller/commands|hardware/e_stop"
+    "clock|joint_states|odom|objects/[^/]+/odom|goal|(effort|position)_controller/commands|hardware/e_stop"
     "|experience|experience/schema|value_function/weights"
     "|planner_node/(plan|candidate_trajectories|reward|value|value_std|plan_time)"
 )
-RECORDED_GLOBALLY = "/(clock|diagnostics|tf)"
+RECORDED_GLOBALLY = "/(diagnostics|tf)"
+# robots that share a clock would turn back each other's time; without a namespace, this changes nothing
+OWN_CLOCK = ("/clock", "clock")
 
 
 def argument(name: str, default: object, description: str) -> DeclareLaunchArgument:
@@ -47,7 +49,7 @@ def arguments() -> list[DeclareLaunchArgument]:
     return [
         DeclareLaunchArgument("task", description="Name of the task, as `polo tasks` lists it.", **fixed),
         switch("use_sim", "true", "Start the simulator; false where a robot's drivers take its place."),
-        switch("use_sim_time", use_sim, "Take time from /clock."),
+        switch("use_sim_time", use_sim, "Take time from /clock, or from clock in the namespace."),
         switch(
             "lockstep", use_sim,
             "The simulation waits for each command, so that a seeded run repeats to the bit; false runs in "
@@ -95,6 +97,7 @@ def nodes(context: LaunchContext) -> list[Node]:
             executable=name,
             name=name,
             namespace=LaunchConfiguration("namespace"),
+            remappings=[OWN_CLOCK],
             parameters=[params_file, {**common, **parameters}],
             ros_arguments=["--log-level", LaunchConfiguration("log_level")],
             output="screen",
@@ -127,6 +130,7 @@ def generate_launch_description() -> LaunchDescription:
         package="rviz2",
         executable="rviz2",
         namespace=namespace,
+        remappings=[OWN_CLOCK],
         arguments=["-d", PathJoinSubstitution([FindPackageShare("polo_ros"), "config", "polo.rviz"])],
         parameters=[{"use_sim_time": ParameterValue(LaunchConfiguration("use_sim_time"), value_type=bool)}],
         condition=IfCondition(LaunchConfiguration("rviz")),

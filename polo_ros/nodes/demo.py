@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 # how long a node has to end by itself, in s of wall time
 STOP_TIMEOUT_S = 10.0
+# lets the clock follow a node's namespace
+CLOCK_REMAPPING = "/clock:=clock"
 
 
 def ros_arguments(files: Sequence[Path], single: Mapping[str, object]) -> list[str]:
@@ -39,16 +41,20 @@ class Processes:
 
     Args:
       logs: folder for one log file a node.
+      namespace: of the nodes and of all their topics, the clock included, such as /robot1; empty for none.
     """
 
-    def __init__(self, logs: Path) -> None:
+    def __init__(self, logs: Path, namespace: str = "") -> None:
         self._logs = logs
+        self._namespace = namespace
         self._running: dict[str, subprocess.Popen[bytes]] = {}
         logs.mkdir(parents=True, exist_ok=True)
 
     def start(self, node: str, files: Sequence[Path], single: Mapping[str, object]) -> None:
         """Start a node of this package with parameter files and single parameters on top."""
         command = [sys.executable, "-m", f"polo_ros.nodes.{node}", *ros_arguments(files, single)]
+        if self._namespace:
+            command += ["-r", f"__ns:={self._namespace}", "-r", CLOCK_REMAPPING]
         # the node unblocks them once it can handle them: Python alone would print a traceback
         signal.pthread_sigmask(signal.SIG_BLOCK, ENDINGS)
         try:
@@ -93,9 +99,7 @@ def parser() -> argparse.ArgumentParser:
     arguments.add_argument(
         "--overrides", metavar="YAML", help="file or text like {horizon: 20} over the parameter file"
     )
-    arguments.add_argument(
-        "--seed", type=int, help="of the start state and of everything random (default: 0)"
-    )
+    arguments.add_argument("--seed", type=int, help="of everything random (default: 0)")
     arguments.add_argument("--bound", type=float, default=300.0, help="wall time to succeed in, in s")
     arguments.add_argument("--no-learn", action="store_true", help="leave the learner out")
     arguments.add_argument("--no-value", action="store_true", help="plan without value function or learner")
@@ -103,6 +107,7 @@ def parser() -> argparse.ArgumentParser:
         "-p", dest="single", action="append", default=[], metavar="NAME:=VALUE",
         help="a parameter in place of the file's, for every node that has it",
     )  # fmt: skip
+    arguments.add_argument("--namespace", default="", help="of all nodes and topics, such as /robot1")
     arguments.add_argument("--viewer", action="store_true", help="show the robot in a browser")
     arguments.add_argument("--port", type=int, help="port of the browser's page (default: 8080)")
     arguments.add_argument("--out", type=Path, default=Path("runs/demo"), help="folder for logs and picture")
@@ -142,11 +147,12 @@ def run(options: argparse.Namespace) -> int:
     single = {"task": options.task, **seed, **parse_overrides(options.single)}
     overrides = ParameterFile.parse_overrides(options.overrides) if options.overrides else None
     settings = settings_for(options.task, file, single, [overrides] if overrides else [])
-    processes = Processes(options.out)
+    namespace = options.namespace and f"/{options.namespace.strip('/')}"
+    processes = Processes(options.out, namespace)
     files = [file]
     if overrides:
         files.append(overrides.write(options.out / "overrides.yaml"))
-    monitor = StatusMonitor(settings.task)
+    monitor = StatusMonitor(settings.task, namespace=namespace)
     interrupted: list[int] = []
     for ending in ENDINGS:
         signal.signal(ending, lambda number, _: interrupted.append(number))

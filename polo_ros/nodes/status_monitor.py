@@ -38,6 +38,7 @@ class StatusMonitor:
     Args:
       task: judges the states.
       numbers: of the planner's that the status shows; the planner computes them for subscribers only.
+      namespace: of the robot; empty for none.
 
     Attributes:
       held: how long the task has been held up to the newest state, in s of simulated time.
@@ -45,7 +46,7 @@ class StatusMonitor:
       frames: (time, state) of the states received.
     """
 
-    def __init__(self, task: Task, numbers: Sequence[str] = NUMBERS) -> None:
+    def __init__(self, task: Task, numbers: Sequence[str] = NUMBERS, namespace: str = "") -> None:
         self._task = task
         self._joints = JointMapping(task.model)
         self._states = StateAssembler(task, self._joints, lockstep=True)
@@ -61,7 +62,8 @@ class StatusMonitor:
         self.frames: list[tuple[float, Array]] = []
         self._curves: list[tuple[float, float]] = []  # the newest reward and value at each frame
         rclpy.init(args=[], signal_handler_options=SignalHandlerOptions.NO)
-        self._node = LightweightNode("monitor")
+        self._node = LightweightNode("monitor", namespace=namespace or None)
+        self._planner_name = f"{self._node.get_namespace()}/planner_node".lstrip("/")
         receiver = StateReceiver(
             self._joints, self._states, lambda _: self._judge(), partial(print, file=sys.stderr)
         )
@@ -110,7 +112,7 @@ class StatusMonitor:
 
     def _on_diagnostics(self, message: DiagnosticArray) -> None:
         for status in message.status:
-            if status.name.endswith("planner_node"):
+            if status.name == self._planner_name:
                 self._planner = {pair.key: pair.value for pair in status.values}
             if status.name.endswith("viewer_node") and not self._viewer_url:
                 self._viewer_url = {pair.key: pair.value for pair in status.values}.get("url", "")

@@ -18,6 +18,7 @@ from rcl_interfaces.srv import GetParameters
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.parameter import parameter_value_to_python
+from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import JointState
 from workspace import LAUNCH_ARGUMENTS, SOURCE
 
@@ -26,7 +27,7 @@ from polo_ros.tasks import task_classes
 
 SHARED = SOURCE / "launch" / "polo.launch.py"
 RECORDED = (
-    "joint_states", "odom", "objects/box/odom", "goal", "effort_controller/commands",
+    "clock", "joint_states", "odom", "objects/box/odom", "goal", "effort_controller/commands",
     "position_controller/commands", "experience", "experience/schema", "value_function/weights",
     "hardware/e_stop", "planner_node/plan", "planner_node/candidate_trajectories", "planner_node/reward",
     "planner_node/value", "planner_node/value_std", "planner_node/plan_time",
@@ -194,8 +195,14 @@ def test_a_bag_holds_the_robots_topics_and_no_other_robots(namespace: str, prefi
     assert recorder[:4] == ["ros2", "bag", "record", "--regex"]
     pattern = re.compile(recorder[4])
     assert all(pattern.search(prefix + topic) for topic in RECORDED)
-    assert all(pattern.search(topic) for topic in ("/clock", "/diagnostics", "/tf"))
-    others = ("/robot2/joint_states", "/parameter_events", "/rosout", f"{prefix}camera/image_raw")
+    assert all(pattern.search(topic) for topic in ("/diagnostics", "/tf"))
+    others = (
+        "/robot2/joint_states",
+        "/robot2/clock",
+        "/parameter_events",
+        "/rosout",
+        f"{prefix}camera/image_raw",
+    )
     assert not any(pattern.search(topic) for topic in others)
 
 
@@ -334,6 +341,20 @@ def test_hardware_starts_disabled_and_arguments_beat_the_parameter_file(
         output = interrupt(launch)
     assert nodes == {"planner_node"}
     assert launch.returncode == 0, output
+
+
+@needs_ros2
+def test_the_clock_follows_the_namespace(
+    environment: dict[str, str], listener: Listener, tmp_path: Path
+) -> None:
+    times: list[int] = []
+    listener.node.create_subscription(Clock, "/robot1/clock", lambda m: times.append(m.clock.nanosec), 10)
+    with launched(environment, tmp_path, "namespace:=robot1", "learn:=false", "lockstep:=false") as launch:
+        listener.wait(lambda: len(times) > 10, launch)
+        assert not listener.node.count_publishers("/clock")
+        readers = listener.node.get_subscriptions_info_by_topic("/robot1/clock")
+        assert {"listener", "planner_node"} <= {reader.node_name for reader in readers}
+        interrupt(launch)
 
 
 @needs_ros2
