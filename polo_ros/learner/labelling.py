@@ -12,6 +12,7 @@ from polo_ros.learner.config import LearnerConfig
 from polo_ros.learner.targets import Labels, TargetSolver, target_settings
 from polo_ros.planner.config import PlannerConfig
 from polo_ros.planner.value import ValueEnsemble
+from polo_ros.seeding import Stream, seed_of
 from polo_ros.tasks.task import Task
 
 
@@ -42,7 +43,9 @@ class Labeller:
         self._task = task
         self._config = config
         self._rng = rng
-        self._solver = TargetSolver(task, target_settings(config, planner), seed, threads)
+        self._solver = TargetSolver(
+            task, target_settings(config, planner), seed_of(seed, Stream.LABELS), threads
+        )
         # terminal states of rollouts from visited states, and for each the number of the transition (counted
         # from the first one ever) at which the planner itself had come as far from the same state
         self._terminal_states = np.empty((0, task.state_size))

@@ -18,6 +18,7 @@ from polo_ros.learner.targets import bootstrap
 from polo_ros.learner.weights import Origin
 from polo_ros.planner.config import PlannerConfig
 from polo_ros.planner.value import ValueEnsemble
+from polo_ros.seeding import Stream, seed_of
 from polo_ros.tasks.task import Task
 
 # a target this many times the largest possible discounted sum of the rewards seen means divergence
@@ -71,7 +72,7 @@ class Learner:
         self.buffer = ReplayBuffer(
             config.buffer_capacity, task.state_size, task.feature_count, task.model.nu, task.goal_size
         )
-        self._rng = np.random.default_rng(seed)
+        self._rng = np.random.default_rng(seed_of(seed, Stream.LEARNER))
         self._labeller = Labeller(task, config, planner or PlannerConfig(), self._rng, seed, threads)
         candidates = self._labeller.candidates
         self.labels = RingBuffer(

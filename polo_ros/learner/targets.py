@@ -71,7 +71,9 @@ class TargetSolver:
       threads: of the rollouts.
     """
 
-    def __init__(self, task: Task, settings: PlannerConfig, seed: int, threads: int) -> None:
+    def __init__(
+        self, task: Task, settings: PlannerConfig, seed: int | np.random.SeedSequence, threads: int
+    ) -> None:
         settings.check()
         self.mppi = MPPI(task, settings, seed, threads)
         steps = np.arange(settings.horizon) / self.mppi.knot_spacing
