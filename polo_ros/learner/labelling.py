@@ -60,8 +60,15 @@ class Labeller:
         """Take new dynamic settings from the next labels on."""
         self._config = config
 
-    def label(self, buffer: ReplayBuffer, value: ValueEnsemble) -> Labels:
+    def label(
+        self, buffer: ReplayBuffer, value: ValueEnsemble, between: Callable[[], None] | None = None
+    ) -> Labels:
         """Optimise from visited states and from terminal states of earlier rollouts.
+
+        Args:
+          buffer: of the visited states.
+          value: the terminal value of the search.
+          between: called before each sampling round; may raise to give up.
 
         Returns:
           As many labels as configured, less those of states whose rollouts all diverged.
@@ -75,7 +82,7 @@ class Labeller:
             from_terminal, len(held), lambda rows: task.value_features(task.observe(held[rows])), value
         )
         states = np.concatenate([buffer.rows("state", visited), held[chosen]])
-        solved = self._solver.solve(states, self._initial_controls(buffer, visited, chosen), value)
+        solved = self._solver.solve(states, self._initial_controls(buffer, visited, chosen), value, between)
         rewards, terminal = self._executed(buffer, visited)
         rewards = np.concatenate([rewards, np.full(from_terminal, -np.inf)])
         terminal = np.concatenate([terminal, np.zeros((from_terminal, task.feature_count))])

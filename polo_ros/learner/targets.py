@@ -1,5 +1,6 @@
 """N-step targets of the paper's eq. (7) by trajectory optimisation."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -84,15 +85,22 @@ class TargetSolver:
         """The knots closest to sequences of controls, (P, N, nu) -> (P, knots, nu)."""
         return self._fit @ executed
 
-    def solve(self, states: Array, executed: Array, value: ValueEnsemble) -> PlanLabels:
+    def solve(
+        self,
+        states: Array,
+        executed: Array,
+        value: ValueEnsemble,
+        between: Callable[[], None] | None = None,
+    ) -> PlanLabels:
         """Optimise from each state.
 
         Args:
           states: (P, state_size).
           executed: (P, N, nu), the controls that the plans start from.
           value: its heads' mean is the terminal value of the search.
+          between: called before each sampling round; may raise to give up.
         """
-        solution = self.mppi.optimise(states, self.fit(executed), None, value)
+        solution = self.mppi.optimise(states, self.fit(executed), None, value, between)
         here = self.mppi.task.view(solution.view.sensordata[:, 0, 0], solution.view.ctrl[:, 0, 0])
         reached = self.mppi.rollouts.final_states()
         return PlanLabels(

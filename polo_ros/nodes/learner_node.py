@@ -118,5 +118,5 @@ class LearnerNode(PoloNode):
         return response
 
     def close(self) -> None:
-        """Finish the update at hand and keep what was learned."""
+        """Give up the update at hand and keep what was learned."""
         self._learner.close()

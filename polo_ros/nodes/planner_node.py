@@ -84,8 +84,13 @@ class PlannerNode(PoloNode):
 
     def _subscribe(self, node: PlannerNodeConfig) -> None:
         """Subscriptions and services."""
-        receiver = StateReceiver(
-            self._joints, self._controller, self._on_part, self.report_fault, node.odom_twist_frame
+        self._receiver = receiver = StateReceiver(
+            self._joints,
+            self._controller,
+            self._on_part,
+            self.report_fault,
+            node.odom_twist_frame,
+            self.get_logger().info,
         )
         overrides = QoSOverridingOptions.with_default_policies()
         for kind, topic, callback in receiver.state_topics():
@@ -118,8 +123,10 @@ class PlannerNode(PoloNode):
         """Whether commands flow and why not, how planning goes, and bad input."""
         status = self._controller.status()
         status = replace(status, values=status.values | self._weights.values())
-        if status.level is Level.OK and self.fault:
-            return replace(status, level=Level.WARN, text=self.fault)
+        if self.fault and status.level is not Level.ERROR:
+            # why a state is missing or old is more than that it is
+            text = self.fault if status.level is Level.OK else f"{status.text}; {self.fault}"
+            return replace(status, level=Level.WARN, text=text)
         return status
 
     def check(self) -> None:
@@ -144,7 +151,7 @@ class PlannerNode(PoloNode):
     # ---- messages in
 
     def _on_part(self, whole: bool) -> None:
-        if whole:
+        if whole and not self._receiver.faults:
             self.clear_fault()
 
     def _on_e_stop(self, message: Bool) -> None:

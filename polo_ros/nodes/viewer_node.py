@@ -37,7 +37,9 @@ class ViewerNode(PoloNode):
         if port != settings.port:
             self.get_logger().warning(f"port {settings.port} is taken, so that the page is on port {port}")
         self._viewer = BrowserViewer(self.task.model, port, base.name if base else None)
-        receiver = StateReceiver(joints, self._states, lambda _: None, self._on_fault)
+        receiver = StateReceiver(
+            joints, self._states, lambda _: None, self._on_fault, on_further=self.get_logger().info
+        )
         for kind, topic, callback in receiver.state_topics():
             self.create_subscription(kind, topic, callback, SENSOR)
         self.create_subscription(PoseStamped, GOAL, receiver.on_goal, LATCHED)

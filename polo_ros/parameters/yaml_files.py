@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import shorten
 from typing import Any
 
 import yaml
@@ -74,7 +75,7 @@ class ParameterFile:
           PoloError: a missing file, no YAML, or no mapping.
         """
         inline = "{" in text or "\n" in text or re.search(r":\s", text)
-        source: Path | str = f"overrides '{text}'" if inline else Path(text)
+        source: Path | str = f"overrides '{shorten(text, 60)}'" if inline else Path(text)
         content = _parse(text if isinstance(source, str) else _read(source), source)
         if not isinstance(content, dict):
             raise PoloError(f"{source} must map parameters to values, such as {{horizon: 20}}")
