@@ -1,6 +1,5 @@
 """MPPI (Williams et al. 2016) over the knots of a control curve."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -95,7 +94,6 @@ class MPPI:
         knots: Array,
         elites: Array | None = None,
         value: ValueEnsemble | None = None,
-        between: Callable[[], None] | None = None,
     ) -> Solution:
         """Run the configured number of iterations.
 
@@ -104,12 +102,9 @@ class MPPI:
           knots: (P, knots, nu), the warm start.
           elites: (P, any, knots, nu), further curves that the first iteration tries without noise.
           value: the value function of eq. (6); none by default.
-          between: called before each iteration; may raise to give up.
         """
         tried = np.empty((len(states), 0, *knots.shape[1:])) if elites is None else elites
         for iteration in range(self.config.iterations):
-            if between is not None:
-                between()
             solution = self.iterate(states, knots, tried, value)
             solution.iterations = iteration + 1
             knots, tried = solution.knots, solution.elites

@@ -35,10 +35,12 @@ REFUSED_STARTS: dict[str, tuple[str, dict[str, Any], str]] = {
         "planner_node has no parameter safety.max_effort_scal; did you mean safety.max_effort_scale?",
     ),
     "parameter of another node": (
-        "simulator_node", {"horizon": 8}, "simulator_node has no parameter horizon; it belongs to planner_node"
+        "simulator_node", {"horizon": 8},
+        "simulator_node has no parameter horizon; it belongs to planner_node",
     ),
     "too many labels": (
-        "learner_node", {"warmup_labels": 64, "label_capacity": 32}, "warmup_labels 64 exceeds label_capacity 32"
+        "learner_node", {"warmup_labels": 64, "label_capacity": 32},
+        "warmup_labels 64 exceeds label_capacity 32",
     ),
     "choice": ("planner_node", {"noise": "pink"}, "noise must be one of white, filtered, knots, not 'pink'"),
     "too few rollouts": ("planner_node", {"rollouts": 3}, "rollouts 3 are too few for 4 knots; use at least"),

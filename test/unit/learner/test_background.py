@@ -205,6 +205,9 @@ def test_a_checkpoint_of_other_sizes_ends_the_thread_and_is_not_overwritten(
     other.save(path, epoch=1)
     before = path.read_bytes()
     learner, published = make(path)
+    until = time.monotonic() + DEADLINE
+    while learner.failure is None and time.monotonic() < until:
+        time.sleep(0.01)
     learner.close()
     assert isinstance(learner.failure, PoloError)
     assert "has rows of other sizes" in str(learner.failure)

@@ -61,7 +61,7 @@ def test_a_summary_follows_every_ten_seconds(log: Log) -> None:
     for second in range(1, 31):
         log.tell(Level.OK, "planning", plans=50 * second)
     assert log.lines[-1] == "INFO planning, 50.0 plans/s"
-    assert len(log.lines) == 5  # at the start, with the first plans, and three summaries
+    assert len(log.lines) == 4  # at the start, with the first plans, and two summaries
 
 
 def test_a_status_that_flickers_is_logged_now_and_then_and_never_lost(log: Log) -> None:
