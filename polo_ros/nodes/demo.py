@@ -1,5 +1,10 @@
 """`make demo`: the nodes of a launch file without `ros2 launch`, a live status, and a picture at the end."""
 
+from polo_ros.nodes.start import ENDINGS, demo
+
+if __name__ == "__main__":  # before the imports that take long
+    demo()
+
 import argparse
 import json
 import os
@@ -9,11 +14,9 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import FrameType
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 from polo_ros.errors import PoloError
-from polo_ros.nodes.start import ENDINGS
 
 if TYPE_CHECKING:
     from polo_ros.nodes.status_monitor import StatusMonitor
@@ -21,6 +24,7 @@ if TYPE_CHECKING:
 
 # how long a node has to end by itself, in s of wall time
 STOP_TIMEOUT_S = 10.0
+INTERRUPTED = "interrupted"
 # lets the clock follow a node's namespace
 CLOCK_REMAPPING = "/clock:=clock"
 
@@ -114,16 +118,8 @@ def parser() -> argparse.ArgumentParser:
     return arguments
 
 
-def interrupted_early(_: int, __: FrameType | None) -> NoReturn:
-    """The handler of signals until there are nodes to stop."""
-    os.write(2, b"demo: interrupted\n")
-    os._exit(1)
-
-
 def main(arguments: list[str] | None = None) -> int:
     """Run the demo; 0 once the task is held for its hold time, 1 otherwise."""
-    for ending in ENDINGS:
-        signal.signal(ending, interrupted_early)
     options = parser().parse_args(arguments)
     if "ROS_AUTOMATIC_DISCOVERY_RANGE" not in os.environ:
         os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"  # a simulated robot stays on this machine
@@ -192,7 +188,7 @@ def outcome_of(
     """Why the demo ends now; empty while it goes on."""
     dead = processes.dead()
     if interrupted:
-        return "interrupted"
+        return INTERRUPTED
     if dead:
         return f"{dead} has ended, so everything stops: {processes.last_words(dead)}"
     if monitor.solved_at is not None:
@@ -217,10 +213,6 @@ def report(
         )
     )  # fmt: skip
     print(f"{options.task}, seed {seed}: {outcome}; {monitor.summary()}, {wall:.0f} s of wall time")
-    if monitor.frames:
+    if monitor.frames and outcome != INTERRUPTED:  # whoever interrupts does not want to wait for a picture
         picture = options.out / "demo.png"
         print(f"picture ({monitor.draw(picture, seed)}): {picture}")
-
-
-if __name__ == "__main__":
-    sys.exit(main())

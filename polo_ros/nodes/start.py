@@ -7,6 +7,7 @@ import importlib
 import os
 import signal
 import sys
+from collections.abc import Callable
 from types import FrameType
 from typing import NoReturn
 
@@ -30,6 +31,20 @@ def start(module: str, node: str) -> NoReturn:
 def end_at_once(number: int, _: FrameType | None) -> None:
     """The handler of signals until there is a node."""
     os._exit(0)
+
+
+def demo() -> NoReturn:
+    """Run the demo, `python -m polo_ros.nodes.demo`; until it starts nodes, a signal ends it at once."""
+    for ending in ENDINGS:
+        signal.signal(ending, end_demo_at_once)
+    main: Callable[[], int] = importlib.import_module("polo_ros.nodes.demo").main
+    sys.exit(main())
+
+
+def end_demo_at_once(number: int, _: FrameType | None) -> None:
+    """The handler of signals until the demo has nodes to stop."""
+    os.write(2, b"demo: interrupted\n")
+    os._exit(1)
 
 
 def planner_node() -> NoReturn:

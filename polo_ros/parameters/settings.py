@@ -66,10 +66,11 @@ def settings_for(
     check_names("-p", overrides or {}, cls)
     everything = [file, *layers, overrides_layer(overrides or {})]
     names = {node: name_without_ros(everything, node) for node in NODES}
-    for name in names.values():
-        given = str(given_values(everything, name).get("task", task_name))
-        if given != task_name:  # checked first: another task has other reward terms
-            raise PoloError(f"{file.path} is for task {given}, not {task_name}")
+    for layer in everything:
+        for name in names.values():
+            given = layer.values(name).get("task", task_name)
+            if given != task_name:  # checked first: another task has other reward terms
+                raise PoloError(f"{layer.path} is for task {given}, not {task_name}")
     for node, name in names.items():
         check_layers(everything, name, node, task_name)
     values = {}
