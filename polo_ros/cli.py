@@ -37,8 +37,11 @@ def parser() -> argparse.ArgumentParser:
     acting.add_argument("task", help="name of the task, as in `polo tasks`")
     acting.add_argument("--config", type=Path, help="ROS 2 parameter file (default: the task's own)")
     acting.add_argument(
-        "-p", dest="overrides", action="append", default=[], metavar="NAME:=VALUE",
-        help="a parameter in place of the file's; may be given several times",
+        "--overrides", metavar="YAML", help="file or text like '{horizon: 20}' over the parameter file"
+    )
+    acting.add_argument(
+        "-p", dest="single", action="append", default=[], metavar="NAME:=VALUE",
+        help="a parameter in place of all others; may be given several times",
     )  # fmt: skip
 
     training = commands.add_parser("train", parents=[acting], help="run Algorithm 1 and keep the weights")
@@ -152,10 +155,15 @@ def run_evaluate(options: argparse.Namespace) -> int:
 
 def settings_of(options: argparse.Namespace) -> "Settings":
     """The settings that `polo train` and `polo evaluate` are given."""
-    from polo_ros.parameters.settings import settings_for
-    from polo_ros.parameters.yaml_files import parse_overrides
+    from polo_ros.parameters.layers import check_names
+    from polo_ros.parameters.settings import AGENT_NODES, settings_for
+    from polo_ros.parameters.yaml_files import ParameterFile, parse_overrides
+    from polo_ros.tasks import task_class
 
-    return settings_for(options.task, options.config, parse_overrides(options.overrides))
+    single = parse_overrides(options.single)
+    check_names("-p", single, task_class(options.task), AGENT_NODES)
+    layers = [ParameterFile.parse_overrides(options.overrides)] if options.overrides else []
+    return settings_for(options.task, options.config, single, layers)
 
 
 def run_reproduce(options: argparse.Namespace) -> int:

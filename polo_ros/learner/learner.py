@@ -1,7 +1,7 @@
 """The learner: everything of Algorithm 1 but acting."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from polo_ros.learner.origin import Origin
 from polo_ros.learner.targets import bootstrap
 from polo_ros.learner.weights import FEATURE_LIMIT, check_values, value_from_tensors, value_tensors
 from polo_ros.planner.value import ValueEnsemble
+from polo_ros.seeding import Stream, seed_of
 from polo_ros.tasks.task import Task
 
 # a target this many times the largest possible discounted sum of the rewards seen means divergence
@@ -73,7 +74,7 @@ class Learner:
 
     def _make_labeller(self) -> tuple[np.random.Generator, Labeller]:
         """A new generator and the labeller that draws from it, too."""
-        rng = np.random.default_rng(self._seed)
+        rng = np.random.default_rng(seed_of(self._seed, Stream.LEARNER))
         return rng, Labeller(self.task, self.config, rng, self._seed, self._threads)
 
     def _make_buffer(self) -> ReplayBuffer:
@@ -123,8 +124,12 @@ class Learner:
         """The ensemble for the planner: a copy, which further updates do not change."""
         return self.ensemble.value()
 
-    def update(self) -> UpdateReport:
+    def update(self, between: Callable[[], None] | None = None) -> UpdateReport:
         """Label states from the buffer and take the gradient steps.
+
+        Args:
+          between: called before each sampling round of the labels, the part that takes seconds; where it
+            raises, the learner is as before the update but for its random numbers.
 
         Raises:
           PoloError: the buffer is empty.
@@ -133,7 +138,7 @@ class Learner:
         if not len(self.buffer):
             raise PoloError("the replay buffer is empty; act before learning")
         value = self.value()
-        self._label(value)
+        self._label(value, between)
         self.sequence += 1
         if len(self.labels) < self.config.warmup_labels:
             return UpdateReport(self.sequence, 0.0, 0.0, 0.0)
@@ -145,9 +150,9 @@ class Learner:
         self._check_result()
         return UpdateReport(self.sequence, loss, float(targets.mean()), float(targets.std()))
 
-    def _label(self, value: ValueEnsemble) -> None:
+    def _label(self, value: ValueEnsemble, between: Callable[[], None] | None) -> None:
         """Label states and store the labels."""
-        labels = self._labeller.label(self.buffer, value)
+        labels = self._labeller.label(self.buffer, value, between)
         self.labels.append(
             {
                 "features": bounded(labels.features),
