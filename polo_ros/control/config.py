@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from polo_ros.parameters.schema import parameter
 
 SAFE_ACTIONS = ("zero", "damping", "hold")
+DISABLED_ACTIONS = ("silent", "hold_measured")
 
 
 @dataclass(frozen=True)
@@ -15,16 +16,26 @@ class SafetyParameters:
     Attributes:
       state_timeout: age at which a state is stale in real time, in s.
       max_effort_scale: share of each actuator's range that efforts may use.
-      ramp_time: time over which efforts grow to full size after enabling, in s.
-      safe_action: what is commanded when not planning, one of `SAFE_ACTIONS`.
+      ramp_time: time over which efforts grow to full size, and servos pass from where they are to the
+        plan, after the safe action, in s.
+      max_rate: how fast the commands of servos may move, in rad/s or m/s; 0 for no limit.
+      safe_action: what efforts do when no plan is followed, one of `SAFE_ACTIONS`; "hold" damps them.
       damping: gain of the damping safe action, in N·m·s/rad.
+      silence_timeout: wall time without a message of the state at which it is stale, in s.
+      neutral_rate: how fast enabled servos go to the task's neutral pose when no plan is followed, in
+        rad/s or m/s; 0 for staying.
+      disabled_action: what is commanded before the first enabling, one of `DISABLED_ACTIONS`.
     """
 
     state_timeout: float = 0.1
     max_effort_scale: float = 1.0
     ramp_time: float = 0.0
+    max_rate: float = 0.0
     safe_action: str = "zero"
     damping: float = 5.0
+    silence_timeout: float = 1.0
+    neutral_rate: float = 0.0
+    disabled_action: str = "silent"
 
 
 @dataclass(frozen=True)
@@ -75,20 +86,41 @@ class PlannerNodeConfig(CommonConfig):
         0.1, "Age at which a state is stale in real time, in s.", low=0.01, high=2.0,
         name="safety.state_timeout",
     )  # fmt: skip
+    silence_timeout: float = parameter(
+        1.0, "Time by a monotonic clock without a state message at which the state is stale, in s.",
+        low=0.1, high=60.0, name="safety.silence_timeout",
+    )  # fmt: skip
     max_effort_scale: float = parameter(
-        1.0, "Share of each actuator's range that commands may use.", low=0.0, high=1.0,
+        1.0, "Share of each effort's range that commands may use.", low=0.0, high=1.0,
         name="safety.max_effort_scale",
     )  # fmt: skip
     ramp_time: float = parameter(
-        0.0, "Time over which commands grow to full size after enabling, in s.", low=0.0, high=10.0,
-        name="safety.ramp_time",
+        0.0, "Time in s, after the safe action, over which efforts grow to full size and servos pass from "
+        "where they are to the plan.",
+        low=0.0, high=10.0, name="safety.ramp_time",
+    )  # fmt: skip
+    max_rate: float = parameter(
+        0.0, "How fast commands of servos may move, in rad/s or m/s; 0 for no limit.", low=0.0, high=20.0,
+        name="safety.max_rate",
     )  # fmt: skip
     safe_action: str = parameter(
-        "zero", "What to command when not planning.", choices=SAFE_ACTIONS, name="safety.action"
-    )
+        "zero", "What efforts do when no plan is followed: zero, or damping against their joint's velocity; "
+        "hold damps them, too, since a held effort pushes for ever. Servos hold their position with each.",
+        choices=SAFE_ACTIONS, name="safety.action",
+    )  # fmt: skip
     damping: float = parameter(
         5.0, "Gain of the damping safe action, in N·m·s/rad.", low=0.0, high=100.0,
         name="safety.damping",
+    )  # fmt: skip
+    neutral_rate: float = parameter(
+        0.0, "How fast servos go to the task's neutral pose while enabled without a plan to follow, in rad/s "
+        "or m/s; 0 for staying where they are.",
+        low=0.0, high=2.0, name="safety.neutral_rate",
+    )  # fmt: skip
+    disabled_action: str = parameter(
+        "silent", "What is commanded before the first ~/enable: nothing (silent), or measured positions for "
+        "servos and zero efforts (hold_measured).",
+        choices=DISABLED_ACTIONS, name="safety.disabled_action",
     )  # fmt: skip
 
     @property
@@ -105,8 +137,12 @@ class PlannerNodeConfig(CommonConfig):
             state_timeout=self.state_timeout,
             max_effort_scale=self.max_effort_scale,
             ramp_time=self.ramp_time,
+            max_rate=self.max_rate,
             safe_action=self.safe_action,
             damping=self.damping,
+            silence_timeout=self.silence_timeout,
+            neutral_rate=self.neutral_rate,
+            disabled_action=self.disabled_action,
         )
 
 
@@ -128,8 +164,9 @@ class SimulatorNodeConfig(CommonConfig):
         low=0.01, high=5.0,
     )  # fmt: skip
     safe_action: str = parameter(
-        "zero", "What acts when commands stop.", choices=SAFE_ACTIONS, name="safe_action"
-    )
+        "zero", "What efforts do when commands stop; as safety.action of the planner.",
+        choices=SAFE_ACTIONS, name="safe_action",
+    )  # fmt: skip
     damping: float = parameter(5.0, "Gain of the damping safe action, in N·m·s/rad.", low=0.0, high=100.0)
     latency: float = parameter(0.0, "Delay of commands without lockstep, in simulated s.", low=0.0, high=0.5)
     noise: float = parameter(

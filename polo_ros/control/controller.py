@@ -1,16 +1,19 @@
 """The planner's side of control without a middleware: parts of the state in, commands out."""
 
 import threading
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+
+import numpy as np
 
 from polo_ros.arrays import Array
 from polo_ros.control import NANOSECONDS
 from polo_ros.control.command_history import Transition
 from polo_ros.control.config import PlannerNodeConfig
 from polo_ros.control.joints import JointMapping
-from polo_ros.control.safety import SafetyGate
+from polo_ros.control.safety import Measured, SafetyGate, about_hold
 from polo_ros.control.state import Snapshot, StateAssembler
 from polo_ros.control.status import Level, Status
 from polo_ros.control.worker import Worker
@@ -22,6 +25,7 @@ from polo_ros.planner.value import ValueEnsemble
 EPISODE_GAP_PERIODS = 20
 # … or, with slow control, longer than this, in s, as long as it is more than one period
 LONGEST_EPISODE_GAP_S = 0.5
+FOUND_NOTHING = "every rollout diverged"
 
 
 @dataclass(frozen=True)
@@ -94,10 +98,14 @@ class Controller(ABC):
         self._pending: ControllerSettings | None = None
         self._clock = clock
         self._outputs = outputs
+        self._joints = joints
+        self._about_hold = ""
         self._period = round(NANOSECONDS / node.control_rate)
         self._states = StateAssembler(task, joints, node.lockstep)
         self._gate = SafetyGate(task, joints, node.autostart, node.safety)
         self._latest: Snapshot | None = None
+        # when the last message of a whole state came, by the monotonic clock, in ns
+        self._received: int | None = None
         self._last_sent: tuple[Array, int] | None = None
         self._episode = 0
         self._latency = 0
@@ -108,6 +116,7 @@ class Controller(ABC):
         self._reset_wanted = False
         self._newest: PlanReport | None = None
         self._worker: Worker[tuple[Snapshot, int]] = Worker(self._work, "planning")
+        self._say_what_hold_means(node)
 
     # ---- the state
 
@@ -135,6 +144,7 @@ class Controller(ABC):
         stamp = self._states.stamp
         if stamp is None:
             return False
+        self._received = time.monotonic_ns()
         previous = self._latest.stamp if self._latest is not None else None
         if stamp == previous:
             self._on_repeated_state()
@@ -155,6 +165,9 @@ class Controller(ABC):
             self._outputs.warn("time jumped back: plan and experience start afresh")
         if step < 0 or step > gap * NANOSECONDS:
             self._forget_plans()
+            # the driver may have been away, and the servos without power
+            with self._lock:
+                self._gate.forget_command()
 
     @abstractmethod
     def _on_state(self, snapshot: Snapshot) -> None:
@@ -168,17 +181,19 @@ class Controller(ABC):
 
     def enable(self, on: bool) -> tuple[bool, str]:
         """Answer a request to enable or disable commands with success and a sentence."""
-        before = self._gate.enabled
-        answer = self._gate.enable(on)
-        if self._gate.enabled and not before and self._counts["plans"]:
-            self._forget_plans()  # the last one was made for another moment
+        with self._lock:
+            before = self._gate.enabled
+            answer = self._gate.enable(on)
+            if self._gate.enabled and not before and self._counts["plans"]:
+                self._forget_plans()  # the last one was made for another moment
         return answer
 
     def e_stop(self, pressed: bool) -> None:
         """Follow the e-stop."""
         if pressed != self._gate.e_stopped:  # drivers repeat it
             self._outputs.warn("e-stop pressed" if pressed else "e-stop released; enable to move")
-        self._gate.e_stop(pressed)
+        with self._lock:  # no plan's command follows, even of the plan that is being made
+            self._gate.e_stop(pressed)
 
     def reset(self) -> None:
         """Let the next plan start from neutral controls, as a new episode."""
@@ -186,7 +201,12 @@ class Controller(ABC):
             self._reset_wanted = True
 
     def configure(self, settings: ControllerSettings) -> None:
-        """Take new parameters over before the next plan."""
+        """Take over new parameters: those of safety at once, all others before the next plan.
+
+        What keeps plans from being made must be changeable while none is made.
+        """
+        self._gate.parameters = settings.node.safety
+        self._say_what_hold_means(settings.node)
         with self._lock:
             self._pending = settings
 
@@ -206,17 +226,44 @@ class Controller(ABC):
             values["effective_sample_size"] = f"{report.effective_sample_size:.1f}"
             values["valid_rollouts"] = report.valid_rollouts
             values["plan_time"] = f"{report.compute_time:.4f}"
-            if report.valid_rollouts == 0:
-                text = "every rollout diverged; following the last good plan"
-                return Status(Level.ERROR, text, values)
-        reason = self._why_safe()
+        reason = self._why_gated(self._clock())
         if reason:
             return Status(Level.WARN, f"safe action: {reason}", values)
+        unfollowed = self._why_unfollowed()
+        if report is not None and not found_something(report):
+            followed = f"safe action: {unfollowed}" if unfollowed else "following the last good plan"
+            return Status(Level.ERROR, f"{FOUND_NOTHING}; {followed}", values)
+        if unfollowed:
+            return Status(Level.WARN, f"safe action: {unfollowed}", values)
+        silence = self._silence()
+        if silence:
+            return Status(Level.WARN, silence, values)
         return Status(Level.OK, "planning", values)
 
+    def _why_gated(self, now: int) -> str:
+        """Why the gate lets no plan through at a time in ns; empty where it does."""
+        return self._gate.reason(self._why_stale(now), self._states.missing())
+
+    def _silence(self) -> str:
+        """That no state has come for long by the monotonic clock; empty where one has.
+
+        Stamps do not tell where the clock that they are compared with stands still: with the simulator,
+        simulated time is gone, too.
+        """
+        if self._received is None:
+            return ""
+        parameters = self._gate.parameters
+        silent = (time.monotonic_ns() - self._received) / NANOSECONDS
+        limit = max(parameters.silence_timeout, parameters.state_timeout)
+        return f"no state has come for {silent:.1f} s" if silent > limit else ""
+
     @abstractmethod
-    def _why_safe(self) -> str:
-        """Why the safe action is commanded now; empty where plans are followed."""
+    def _why_stale(self, now: int) -> str:
+        """Why the newest state is too old to act on at a time in ns; empty where it is not."""
+
+    @abstractmethod
+    def _why_unfollowed(self) -> str:
+        """Why there is no plan to follow; empty where there is."""
 
     def check(self) -> None:
         """Raise what ended the planning thread, if anything did."""
@@ -224,11 +271,14 @@ class Controller(ABC):
             raise self._worker.failure
 
     def close(self) -> bool:
-        """Let the last plan finish and leave the robot with its safe action; whether that was sent."""
+        """Let the last plan finish; release efforts and hold servos; whether anything was sent."""
         self._worker.close()
         if self._latest is None:
             return False
-        self._send_safe_action(self._latest)
+        ctrl = self._gate.final_command(self._measure(self._why_stale(self._clock())))
+        if ctrl is None:
+            return False
+        self._send(ctrl, self._latest.stamp)
         return True
 
     # ---- planning, on its own thread
@@ -248,7 +298,6 @@ class Controller(ABC):
             settings, self._pending = self._pending, None
         if settings is not None:
             self._settings = settings
-            self._gate.parameters = settings.node.safety
             self._planner.configure(settings.planner)
             self._task.weights.update(settings.reward_weights)
         with self._lock:
@@ -262,7 +311,7 @@ class Controller(ABC):
 
     def _count(self, report: PlanReport) -> None:
         self._counts["plans"] += 1
-        self._counts["diverged_plans"] += report.valid_rollouts == 0
+        self._counts["diverged_plans"] += not found_something(report)
 
     # ---- commands
 
@@ -272,9 +321,22 @@ class Controller(ABC):
             self._reset_wanted = True
             self._newest = None
 
-    def _send_safe_action(self, snapshot: Snapshot) -> None:
-        self._send(self._gate.safe_ctrl(self._states.velocities()), snapshot.stamp)
+    def _measure(self, stale: str) -> Measured:
+        """What the gate's safe action and ramp begin from; `stale` as `_why_stale` says."""
+        return Measured(*self._states.newest(), fresh=not stale)
 
     def _send(self, ctrl: Array, stamp: int) -> None:
         self._last_sent = ctrl, stamp
         self._outputs.send(ctrl, stamp)
+
+    def _say_what_hold_means(self, node: PlannerNodeConfig) -> None:
+        """Warn of an action that does not do what it says, once until it changes."""
+        about = about_hold(self._joints, node.safe_action, "safety.action")
+        if about and about != self._about_hold:
+            self._outputs.warn(about)
+        self._about_hold = about
+
+
+def found_something(report: PlanReport) -> bool:
+    """Whether a plan may be followed: without a valid rollout it is an old one, continued for ever."""
+    return report.valid_rollouts > 0 and bool(np.isfinite(report.plan.knots).all())

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import mujoco
 import numpy as np
 
-from polo_ros.arrays import Array
+from polo_ros.arrays import Array, Mask
 from polo_ros.errors import PoloError
 
 FREE = int(mujoco.mjtJoint.mjJNT_FREE)
@@ -29,6 +29,9 @@ class JointMapping:
     Args:
       model: whose actuators each drive one hinge or slide joint.
       joints: order of the joints in commands; empty for the actuators' own.
+
+    Attributes:
+      servo: whether each actuator's control is a position, (nu,).
 
     Raises:
       PoloError: an actuator that drives no such joint, a ball joint, or a wrong joint name.
@@ -66,11 +69,14 @@ class JointMapping:
         order = np.array([actuated.index(name) for name in self.command_joints], dtype=int)
         self._actuator_of_command = order
         self._gear = model.actuator_gear[:, 0].copy()
-        # an affine bias makes a servo of an actuator: its control is a position
-        servo = model.actuator_biastype == int(mujoco.mjtBias.mjBIAS_AFFINE)
-        self.position_controlled = bool(servo.all())
+        # an affine bias makes a servo of an actuator: its control is a position or, where the bias does
+        # not depend on the position, a velocity
+        feedback = model.actuator_biastype == int(mujoco.mjtBias.mjBIAS_AFFINE)
+        self.position_controlled = bool(feedback.all())
+        self.servo: Mask = feedback & (model.actuator_biasprm[:, 1] != 0)
+        self._motor = ~feedback
         gain = model.actuator_gainprm[:, 0]
-        self._unit: Array = np.where(servo, 1.0 / self._gear, self._gear * gain)
+        self._unit: Array = np.where(feedback, 1.0 / self._gear, self._gear * gain)
 
     @property
     def command_topic(self) -> str:
@@ -109,12 +115,21 @@ class JointMapping:
         return ctrl / self._unit
 
     def damping_ctrl(self, qvel: Array, gain: float) -> Array:
-        """Controls that brake every actuated joint: -gain · velocity, in N·m; zero for servos."""
-        if self.position_controlled:
-            return np.zeros(self.model.nu)
+        """Controls (nu,) that brake every joint with a motor: -gain · velocity, in N·m; zero for servos."""
         dofs = self.model.jnt_dofadr[self.model.actuator_trnid[:, 0]]
-        torque: Array = -gain * qvel[dofs]
+        torque: Array = np.where(self._motor, -gain * qvel[dofs], 0.0)
         return torque / self._unit
+
+    def measured_ctrl(self, qpos: Array) -> Array:
+        """Controls (nu,) that keep servos where positions (nq,) say they are; zero for other actuators."""
+        addresses = self.model.jnt_qposadr[self.model.actuator_trnid[:, 0]]
+        positions: Array = np.where(self.servo, qpos[addresses], 0.0)
+        return positions / self._unit
+
+    def servo_ctrl(self, distance: float) -> Array:
+        """How far a distance in rad or m is in each servo's control, (nu,); zero for other actuators."""
+        span: Array = np.where(self.servo, distance, 0.0)
+        return span / np.abs(self._unit)
 
 
 def check_names(given: list[str], known: list[str], what: str) -> None:

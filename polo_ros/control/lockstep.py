@@ -7,12 +7,23 @@ import numpy as np
 from polo_ros.arrays import Array
 from polo_ros.control import NANOSECONDS
 from polo_ros.control.command_history import Transition
-from polo_ros.control.controller import Controller
+from polo_ros.control.controller import Controller, found_something
+from polo_ros.control.safety import GatedCommand
+from polo_ros.control.schedule import Scheduled, why_unfollowed
 from polo_ros.control.state import Snapshot
+from polo_ros.planner import PlanReport
 
 
 class LockstepController(Controller):
-    """Answers each state with a command; the answer is sent again where the state comes again."""
+    """Answers each state with a command; the answer is sent again where the state comes again.
+
+    A planner that has not been enabled yet is silent here, too, and the world stands still, unless
+    `safety.disabled_action` says otherwise.
+    """
+
+    # the last plan that found something, and the stamp of the newest state that a plan is made for
+    _good: Scheduled | None = None
+    _planned_for: int | None = None
 
     def add_goal(self, position: Array, quaternion: Array, stamp: int) -> bool:
         """Take a goal, which is a part of the state here; whether the state is whole now."""
@@ -20,32 +31,72 @@ class LockstepController(Controller):
         return self._on_part()
 
     def _on_state(self, snapshot: Snapshot) -> None:
-        if self._why_safe():
-            self._send_safe_action(snapshot)
-        else:
-            self._worker.submit((snapshot, time.monotonic_ns()))
+        with self._lock:
+            if self._why_gated(snapshot.stamp):
+                self._answer(snapshot, None)
+            else:
+                self._submit(snapshot)
 
     def _on_repeated_state(self) -> None:
-        """The simulator asks again, since the answer may be lost."""
-        if self._last_sent is not None:
-            self._outputs.send(*self._last_sent)
+        """The simulator asks again: the answer may be lost, or nothing was answered before enabling."""
+        assert self._latest is not None
+        with self._lock:
+            if self._why_gated(self._latest.stamp):
+                self._answer(self._latest, None)
+            elif self._last_sent is not None and self._last_sent[1] == self._latest.stamp:
+                self._outputs.send(*self._last_sent)
+            elif self._planned_for != self._latest.stamp:
+                self._submit(self._latest)
 
-    def _why_safe(self) -> str:
-        return self._gate.reason(None, self._states.missing())
+    def _submit(self, snapshot: Snapshot) -> None:
+        self._planned_for = snapshot.stamp
+        self._worker.submit((snapshot, time.monotonic_ns()))
+
+    def _why_stale(self, now: int) -> str:
+        return ""
+
+    def _why_unfollowed(self) -> str:
+        if self._newest is None or self._latest is None:
+            return ""  # the first plan is being made
+        return why_unfollowed(self._good, self._latest.stamp / NANOSECONDS)
 
     def _plan(self, snapshot: Snapshot, received: int) -> None:
         now = snapshot.stamp / NANOSECONDS
         report = self._planner.plan(snapshot.state, now)
         self._count(report)
-        with self._lock:
-            if not self._reset_wanted:
+        answer = None
+        with self._lock:  # an e-stop waits until the command is out, or comes before it is chosen
+            if self._reset_wanted:  # the plan belongs to what has been forgotten meanwhile
+                assert self._latest is not None
+                self._submit(self._latest)
+            else:
                 self._newest = report
-        if self._why_safe():  # stopped or disabled while this was planned
-            self._send_safe_action(snapshot)
-        else:
-            ctrl = self._gate.limit(self._planner.control(report.plan, now), now)
-            self._send(ctrl, snapshot.stamp)
-            # the reward is that of the control really sent: the gate may have limited the plan's
-            view = report.view if np.array_equal(ctrl, report.view.ctrl) else None
-            self._outputs.record([Transition(snapshot, self._episode, ctrl, view)])
+                if found_something(report):
+                    self._good = Scheduled(report.plan, snapshot.stamp)
+                elif why_unfollowed(self._good, now):
+                    self._planner.reset()  # what is left of the old plan may be why nothing is found
+                answer = self._answer(snapshot, self._good)
+        if answer is not None and answer.planned:
+            self._outputs.record([self._transition(snapshot, answer.ctrl, report)])
         self._outputs.show(report)
+
+    def _answer(self, snapshot: Snapshot, good: Scheduled | None) -> GatedCommand | None:
+        """Send what the gate makes of a plan, or of the safe action where there is none to follow."""
+        now = snapshot.stamp / NANOSECONDS
+        gated = self._why_gated(snapshot.stamp)
+        followed = good is not None and not gated and not why_unfollowed(good, now)
+        wanted = self._planner.control(good.plan, now) if good and followed else None
+        command = self._gate.command(wanted, now, self._measure(stale=""))
+        if command is not None:
+            self._send(command.ctrl, snapshot.stamp)
+        return command
+
+    def _transition(self, snapshot: Snapshot, ctrl: Array, report: PlanReport) -> Transition:
+        """What is experienced in a state; the reward is that of the control really sent."""
+        view = report.view if np.array_equal(ctrl, report.view.ctrl) else None
+        return Transition(snapshot, self._episode, ctrl, view)
+
+    def _forget_plans(self) -> None:
+        with self._lock:
+            super()._forget_plans()
+            self._good = None

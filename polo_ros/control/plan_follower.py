@@ -1,13 +1,12 @@
 """Following plans by the clock: what is commanded when, and where that leads."""
 
-from collections.abc import Callable
 from copy import copy
 
 from polo_ros.arrays import Array
 from polo_ros.control import NANOSECONDS
 from polo_ros.control.command_history import CommandHistory
 from polo_ros.control.prediction import Predictor
-from polo_ros.control.safety import SafetyGate
+from polo_ros.control.safety import GatedCommand, Measured, SafetyGate
 from polo_ros.control.schedule import Schedule, why_unfollowed
 from polo_ros.control.state import Snapshot
 from polo_ros.planner import Plan, Planner
@@ -19,7 +18,6 @@ class PlanFollower:
     Args:
       planner: whose plans they are.
       gate: limits the plans' controls, and gives the safe action where no plan acts.
-      velocities: gives the robot's newest velocities, (nv,).
       period: of control, in ns.
 
     Attributes:
@@ -27,21 +25,20 @@ class PlanFollower:
       history: the commands that were sent.
     """
 
-    def __init__(
-        self, planner: Planner, gate: SafetyGate, velocities: Callable[[], Array], period: int
-    ) -> None:
+    def __init__(self, planner: Planner, gate: SafetyGate, period: int) -> None:
         self.schedule = Schedule()
         self.history = CommandHistory(period)
         self._planner = planner
         self._gate = gate
-        self._velocities = velocities
         self._predictor = Predictor(planner.task)
+        self._neutral = planner.task.neutral
 
-    def command(self, plan: Plan | None, time: float) -> Array:
-        """The control (nu,) to send at a time in s: a plan's or, without one, the safe action's."""
-        return self._through(self._gate, plan, time)
+    def command(self, plan: Plan | None, time: float, measured: Measured) -> GatedCommand | None:
+        """What the gate makes of a plan, or of None for the safe action, at a time in s."""
+        wanted = None if plan is None else self._planner.control(plan, time)
+        return self._gate.command(wanted, time, measured)
 
-    def predict(self, snapshot: Snapshot, periods: int) -> Array:
+    def predict(self, snapshot: Snapshot, periods: int, measured: Measured) -> Array:
         """The state (state_size,) some control periods later, under commands sent and then planned."""
         gate = copy(self._gate)  # the ramp of the gate itself must not begin with a prediction
 
@@ -50,11 +47,9 @@ class PlanFollower:
             if sent is not None:
                 return sent
             acting = self.schedule.at(time)
-            plan = acting.plan if acting and not why_unfollowed(acting, time) else None
-            return self._through(gate, plan, time)
+            followed = acting is not None and not why_unfollowed(acting, time)
+            wanted = self._planner.control(acting.plan, time) if acting and followed else None
+            command = gate.command(wanted, time, measured)
+            return self._neutral if command is None else command.ctrl
 
         return self._predictor.predict(snapshot.state, snapshot.stamp / NANOSECONDS, periods, control)
-
-    def _through(self, gate: SafetyGate, plan: Plan | None, time: float) -> Array:
-        wanted = None if plan is None else self._planner.control(plan, time)
-        return gate.command(wanted, time, self._velocities())

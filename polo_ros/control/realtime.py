@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from polo_ros.control import NANOSECONDS
 from polo_ros.control.command_history import Command
-from polo_ros.control.controller import Controller, ControllerOutputs, ControllerSettings
+from polo_ros.control.controller import Controller, ControllerOutputs, ControllerSettings, found_something
 from polo_ros.control.joints import JointMapping
 from polo_ros.control.latency import LatencyEstimate
 from polo_ros.control.plan_follower import PlanFollower
@@ -14,7 +14,7 @@ from polo_ros.control.schedule import RUN_OUT, why_unfollowed
 from polo_ros.control.state import Snapshot
 from polo_ros.control.status import Level, Status
 from polo_ros.control.timing import Timing
-from polo_ros.planner import Planner
+from polo_ros.planner import Planner, PlanReport
 
 
 class RealTimeController(Controller):
@@ -35,7 +35,7 @@ class RealTimeController(Controller):
         clock_resolution: int = 0,
     ) -> None:
         super().__init__(planner, joints, settings, clock, outputs)
-        self._follower = PlanFollower(planner, self._gate, self._states.velocities, self._period)
+        self._follower = PlanFollower(planner, self._gate, self._period)
         self._look_ahead = LatencyEstimate(self._period, clock_resolution)
         self._timing = Timing(self._period)
         self._held_back = ""
@@ -45,7 +45,9 @@ class RealTimeController(Controller):
         """Command from the plan that acts now, or the safe action; to be called once a control period."""
         now = self._clock()
         acting = self._follower.schedule.at(now / NANOSECONDS)
-        reason = self._why_gated(now) or why_unfollowed(acting, now / NANOSECONDS)
+        stale = self._why_stale(now)
+        reason = self._gate.reason(stale, self._states.missing())
+        reason = reason or why_unfollowed(acting, now / NANOSECONDS)
         self._counts["missed_plans"] += reason == RUN_OUT != self._held_back
         self._held_back = reason
         acting = None if reason else acting
@@ -53,21 +55,25 @@ class RealTimeController(Controller):
         self._timing.tick(now, state, acting.stamp if acting else None)
         if state is None:
             return
-        ctrl = self._follower.command(acting.plan if acting else None, now / NANOSECONDS)
-        self._send(ctrl, state)
-        self._follower.history.add_command(Command(now, ctrl, planned=acting is not None))
+        plan = acting.plan if acting else None
+        command = self._follower.command(plan, now / NANOSECONDS, self._measure(stale))
+        if command is not None:
+            self._send(command.ctrl, state)
+            self._follower.history.add_command(Command(now, command.ctrl, command.planned))
 
     def status(self) -> Status:
         """Whether commands flow and why not, how planning goes, and how time is kept."""
         status = super().status()
-        timing = self._timing.report(self._clock(), self._counts["plans"])
-        status = replace(status, values=status.values | timing)
-        missed = self._counts["missed_plans"]
-        if status.level is Level.OK and missed > self._missed_reported:
+        now, plans, missed = self._clock(), self._counts["plans"], self._counts["missed_plans"]
+        late = self._timing.late(now, plans, self._counts["late_plans"])
+        status = replace(status, values=status.values | self._timing.report(now, plans))
+        if status.level is not Level.OK:
+            return status
+        if missed > self._missed_reported:
+            ran_out = "the plan ran out before the next one came"
+            late = f"{ran_out}; {late}" if late else ran_out
             self._missed_reported = missed
-            text = "planning was late: the plan ran out before the next one came"
-            return replace(status, level=Level.WARN, text=text)
-        return status
+        return replace(status, level=Level.WARN, text=f"planning is late: {late}") if late else status
 
     def close(self) -> bool:
         """Let the last plan finish and leave the robot with its safe action; whether that was sent."""
@@ -92,13 +98,14 @@ class RealTimeController(Controller):
             self._follower.history.clear()
         super()._check_gap(step)
 
-    def _why_safe(self) -> str:
-        return self._why_gated(self._clock()) or self._held_back
+    def _why_stale(self, now: int) -> str:
+        apart = self._states.apart()  # makes no new state, and so is the cause of its age
+        if apart or self._latest is None:
+            return apart
+        return self._gate.why_stale((now - self._latest.stamp) / NANOSECONDS) or self._silence()
 
-    def _why_gated(self, now: int) -> str:
-        """Why the gate lets no plan through at a time in ns; empty where it does."""
-        age = (now - self._latest.stamp) / NANOSECONDS if self._latest is not None else None
-        return self._gate.reason(age, self._states.missing())
+    def _why_unfollowed(self) -> str:
+        return self._held_back
 
     # ---- planning, on its own thread
 
@@ -109,7 +116,9 @@ class RealTimeController(Controller):
         compensates = self._settings.node.latency_compensation
         if compensates:
             periods = self._look_ahead.periods(now - start, wall - received)
-            state, start = self._follower.predict(snapshot, periods), start + periods * self._period
+            measured = self._measure(self._why_stale(now))
+            state = self._follower.predict(snapshot, periods, measured)
+            start += periods * self._period
         report = self._planner.plan(state, start / NANOSECONDS)
         self._look_ahead.end(time.monotonic_ns())
         self._count(report)
@@ -117,12 +126,20 @@ class RealTimeController(Controller):
         with self._lock:
             if not self._reset_wanted:
                 self._newest = report
-                self._follower.schedule.add(report.plan, snapshot.stamp, now / NANOSECONDS)
+                self._schedule(report, snapshot.stamp, now / NANOSECONDS)
         self._latency = start - snapshot.stamp
         self._counts["late_plans"] += compensates and now >= start
         # judging transitions takes time that the control timer does not have
         self._outputs.record(self._follower.history.pop_transitions())
         self._outputs.show(report)
+
+    def _schedule(self, report: PlanReport, stamp: int, now: float) -> None:
+        """Let a plan act from its start on; one that found nothing leaves the last good one in force."""
+        schedule = self._follower.schedule
+        if found_something(report):
+            schedule.add(report.plan, stamp, now)
+        elif why_unfollowed(schedule.at(now), now):
+            self._planner.reset()  # what is left of the old plan may be why nothing is found
 
     def _start_episode(self) -> None:
         super()._start_episode()

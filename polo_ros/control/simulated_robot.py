@@ -10,7 +10,7 @@ from polo_ros.arrays import Array
 from polo_ros.control import NANOSECONDS
 from polo_ros.control.config import SimulatorNodeConfig
 from polo_ros.control.joints import JointMapping
-from polo_ros.control.safety import safe_action
+from polo_ros.control.safety import safe_efforts
 from polo_ros.errors import PoloError
 from polo_ros.tasks.task import Task
 
@@ -75,11 +75,11 @@ class SimulatedRobot:
         self.period = round(NANOSECONDS / config.control_rate)
         self.time = 0
         self._world = world
-        self._task = task
+        self._low, self._high = task.control_low, task.control_high
         self._joints = joints
         self._noise_rng = np.random.default_rng([seed, 1])
         self._delayed: deque[DelayedCommand] = deque()
-        self._ctrl = np.array(task.neutral)
+        self._ctrl = self._resting_ctrl()
         self._last_command: int | None = None
 
     def add_command(self, ctrl: Array) -> None:
@@ -94,14 +94,9 @@ class SimulatedRobot:
             self._ctrl = self._delayed.popleft().ctrl
         if self.commands_stopped:
             self._delayed.clear()
-            self._ctrl = safe_action(
-                self._task,
-                self._joints,
-                self.config.safe_action,
-                self.config.damping,
-                self._world.data.qvel,
-                self._ctrl,
-            )
+            config = self.config
+            efforts = safe_efforts(self._joints, config.safe_action, config.damping, self._world.data.qvel)
+            self._ctrl = np.where(self._joints.servo, self._ctrl, efforts).clip(self._low, self._high)
         return self.advance()
 
     def advance(self, ctrl: Array | None = None) -> bool:
@@ -121,9 +116,13 @@ class SimulatedRobot:
     def restart(self) -> None:
         """Begin again from a start state, without the commands on their way."""
         self._world.reset()
-        self._ctrl = np.array(self._task.neutral)
+        self._ctrl = self._resting_ctrl()
         self._delayed.clear()
         self.time += round(RESET_GAP_S * NANOSECONDS)
+
+    def _resting_ctrl(self) -> Array:
+        """What acts before the first command, (nu,): servos stay where they are, efforts are zero."""
+        return self._joints.measured_ctrl(self._world.data.qpos).clip(self._low, self._high)
 
     @property
     def commands_stopped(self) -> bool:

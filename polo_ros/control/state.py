@@ -1,14 +1,19 @@
 """Assembling the robot's flat state from parts that arrive one by one."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import mujoco
+import numpy as np
+from numpy.typing import NDArray
 
 from polo_ros.arrays import Array
+from polo_ros.control import NANOSECONDS
 from polo_ros.control.joints import JointMapping
+from polo_ros.control.samples import KEPT_SPAN_NS, KEPT_SPAN_S, RecentSamples, Sample
 from polo_ros.errors import PoloError
 from polo_ros.tasks.task import Task
 
+Addresses = NDArray[np.int_]
 JOINTS = "joint_states"
 ODOM = "odom"
 GOAL = "goal"
@@ -21,61 +26,80 @@ def object_topic(body: str) -> str:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """A whole flat state (state_size,) and the stamp of its oldest part, in ns."""
+    """A whole flat state (state_size,) and the moment that it describes, in ns."""
 
     state: Array
     stamp: int
 
 
+@dataclass(frozen=True)
+class Part:
+    """A part of the state: which entries of `qpos` and of `qvel` it fills, and its recent samples."""
+
+    qpos: Addresses
+    qvel: Addresses
+    samples: RecentSamples = field(default_factory=RecentSamples)
+
+
 class StateAssembler:
-    """Writes each part of a state to its place in one flat state and says which parts are missing.
+    """Combines the parts of a state at one moment and says which parts are missing.
+
+    The moment is the newest one that every part has reached, so that a part which arrives late, such as
+    odometry behind joint states, does not mix two moments into a state that the robot was never in. A part
+    without a sample of that moment is interpolated between the two samples around it.
 
     Args:
       task: whose model's state is assembled.
       joints: names and addresses.
-      lockstep: whether all parts must carry the same stamp; otherwise the newest of each is taken. The
-        goal is one of these parts in lockstep only: a robot may have none but the model's own.
+      lockstep: whether the newest samples of all parts must carry the same stamp. The goal is one of these
+        parts in lockstep only: a robot may have none but the model's own.
     """
 
     def __init__(self, task: Task, joints: JointMapping, lockstep: bool) -> None:
         model = task.model
         self._task = task
+        self._model = model
         self._lockstep = lockstep
-        self._state = task.state_of(mujoco.MjData(model))
         # a flat state is qpos, qvel, act, mocap positions, mocap quaternions (`STATE_SPEC`)
-        self._qvel = slice(model.nq, model.nq + model.nv)
-        self._joint_qpos = joints.qpos
-        self._joint_qvel = model.nq + joints.qvel
-        self._bodies = {object_topic(body.name): body for body in joints.objects}
-        if joints.base:
-            self._bodies = {ODOM: joints.base, **self._bodies}
+        self._rest = task.state_of(mujoco.MjData(model))
         goal = task.state_size - task.goal_size
         self._goal_position = slice(goal, goal + 3)
         self._goal_quaternion = slice(goal + 3 * model.nmocap, goal + 3 * model.nmocap + 4)
-        parts = [JOINTS, *self._bodies, *([GOAL] if lockstep and model.nmocap else [])]
-        self._stamps: dict[str, int | None] = dict.fromkeys(parts)
+        bodies = {object_topic(body.name): body for body in joints.objects}
+        if joints.base:
+            bodies = {ODOM: joints.base, **bodies}
+        self._parts = {JOINTS: Part(joints.qpos, joints.qvel)}
+        for topic, body in bodies.items():
+            self._parts[topic] = Part(body.qpos + np.arange(7), body.qvel + np.arange(6))
+        self._waits_for_goal = lockstep and model.nmocap > 0
+        self._goal_stamp: int | None = None
 
     def odometry_topics(self) -> list[str]:
         """The odometry that a state of this model needs, derived from its free joints."""
-        return list(self._bodies)
+        return [topic for topic in self._parts if topic != JOINTS]
 
     def missing(self) -> list[str]:
         """The topics without a message so far."""
-        return [topic for topic, stamp in self._stamps.items() if stamp is None]
+        return [topic for topic, stamp in self._stamps().items() if stamp is None]
+
+    def apart(self) -> str:
+        """Which part is too far behind another one to make a state with it; empty where none is."""
+        stamps = {topic: stamp for topic, stamp in self._stamps().items() if stamp is not None}
+        if self._lockstep or not stamps:
+            return ""
+        first, last = min(stamps, key=stamps.__getitem__), max(stamps, key=stamps.__getitem__)
+        behind = stamps[last] - stamps[first]
+        if behind <= KEPT_SPAN_NS:
+            return ""
+        return f"{first} is {behind / NANOSECONDS:.3f} s behind {last}, more than {KEPT_SPAN_S:g} s"
 
     def add_joints(self, positions: Array, velocities: Array, stamp: int) -> None:
         """Take joint positions and velocities in the order of `JointMapping.joint_names`."""
-        self._state[self._joint_qpos] = positions
-        self._state[self._joint_qvel] = velocities
-        self._stamps[JOINTS] = stamp
+        self._parts[JOINTS].samples.add(Sample(positions, velocities, stamp))
 
     def add_odometry(self, topic: str, qpos: Array, qvel: Array, stamp: int) -> None:
         """Take the pose (7,) and velocity (6,) of the base or an object, as MuJoCo keeps them."""
-        body = self._bodies[topic]
-        first_velocity = self._qvel.start + body.qvel
-        self._state[body.qpos : body.qpos + 7] = qpos
-        self._state[first_velocity : first_velocity + 6] = qvel
-        self._stamps[topic] = stamp
+        self._parts[topic].samples.add(Sample(qpos, qvel, stamp))
 
     def add_goal(self, position: Array, quaternion: Array, stamp: int) -> None:
         """Move the goal: the model's first mocap body.
@@ -83,29 +107,66 @@ class StateAssembler:
         Raises:
           PoloError: the model has no mocap body.
         """
-        if not self._task.model.nmocap:
+        if not self._model.nmocap:
             raise PoloError(f"task {self._task.name} has no goal to set: its model has no mocap body")
-        self._state[self._goal_position] = position
-        self._state[self._goal_quaternion] = quaternion
-        if GOAL in self._stamps:
-            self._stamps[GOAL] = stamp
+        self._rest[self._goal_position] = position
+        self._rest[self._goal_quaternion] = quaternion
+        self._goal_stamp = stamp
 
     @property
     def stamp(self) -> int | None:
-        """The stamp of the oldest part, in ns; None while the state is not whole.
+        """The moment of the state, in ns; None while the state is not whole.
 
-        A state is whole when no part is missing and, in lockstep, all are of one moment.
+        A state is whole when no part is missing and all are of one moment in lockstep, or otherwise no
+        further apart than samples are kept.
         """
-        stamps = [stamp for stamp in self._stamps.values() if stamp is not None]
-        if len(stamps) < len(self._stamps) or (self._lockstep and len(set(stamps)) > 1):
+        newest = self._stamps().values()
+        stamps = [stamp for stamp in newest if stamp is not None]
+        if len(stamps) < len(newest):
             return None
-        return min(stamps)
+        spread = max(stamps) - min(stamps)
+        return None if spread > (0 if self._lockstep else KEPT_SPAN_NS) else min(stamps)
 
     def snapshot(self) -> Snapshot | None:
-        """A copy of the state; None while it is not whole."""
+        """The state at `stamp`; None while it is not whole."""
         stamp = self.stamp
-        return None if stamp is None else Snapshot(self._state.copy(), stamp)
+        return None if stamp is None else Snapshot(self._at(stamp), stamp)
 
-    def velocities(self) -> Array:
-        """All generalised velocities as received last, (nv,)."""
-        return self._state[self._qvel].copy()
+    def newest(self) -> tuple[Array, Array]:
+        """All positions (nq,) and generalised velocities (nv,) as received last, of whatever moments."""
+        nq, nv = self._model.nq, self._model.nv
+        qpos, qvel = self._rest[:nq].copy(), self._rest[nq : nq + nv].copy()
+        for part in self._parts.values():
+            newest = part.samples.newest
+            if newest is not None:
+                qpos[part.qpos], qvel[part.qvel] = newest.qpos, newest.qvel
+        return qpos, qvel
+
+    def _stamps(self) -> dict[str, int | None]:
+        """The newest stamp of every part that a state needs, by topic."""
+        newest = {topic: part.samples.newest for topic, part in self._parts.items()}
+        stamps = {topic: sample.stamp if sample else None for topic, sample in newest.items()}
+        return stamps | {GOAL: self._goal_stamp} if self._waits_for_goal else stamps
+
+    def _at(self, moment: int) -> Array:
+        """The flat state at a moment in ns, (state_size,)."""
+        model, state = self._model, self._rest.copy()
+        qpos, qvel = state[: model.nq], state[model.nq : model.nq + model.nv]
+        later = qpos.copy()
+        # of each degree of freedom: the share of the way to the later sample, and the time from the only one
+        share, rolled = np.zeros(model.nv), np.zeros(model.nv)
+        for part in self._parts.values():
+            before, after = part.samples.around(moment)
+            qpos[part.qpos], later[part.qpos] = before.qpos, after.qpos
+            qvel[part.qvel] = before.qvel
+            if before.stamp == after.stamp:
+                rolled[part.qvel] = (moment - before.stamp) / NANOSECONDS
+            else:
+                weight = (moment - before.stamp) / (after.stamp - before.stamp)
+                share[part.qvel] = weight
+                qvel[part.qvel] += weight * (after.qvel - before.qvel)
+        if share.any() or rolled.any():
+            way = np.empty(model.nv)
+            mujoco.mj_differentiatePos(model, way, 1.0, qpos, later)
+            mujoco.mj_integratePos(model, qpos, share * way + rolled * qvel, 1.0)
+        return state

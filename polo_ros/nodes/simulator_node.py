@@ -23,6 +23,7 @@ from polo_ros.agent.world import World
 from polo_ros.control import NANOSECONDS
 from polo_ros.control.config import SimulatorNodeConfig
 from polo_ros.control.joints import FreeBody, JointMapping
+from polo_ros.control.safety import about_hold
 from polo_ros.control.simulated_clock import SimulatedClock
 from polo_ros.control.simulated_robot import SimulatedRobot
 from polo_ros.control.state import GOAL, JOINTS, ODOM, object_topic
@@ -66,6 +67,7 @@ class SimulatorNode(PoloNode):
         self._world = World(self.task, np.random.default_rng(self.seed))
         self._robot = SimulatedRobot(self._world, self.task, self._joints, settings, self.seed)
         self._paused = False
+        self._say_what_hold_means()
         self._look_for_others()
         self._create_publishers()
         self._subscribe()
@@ -116,6 +118,12 @@ class SimulatorNode(PoloNode):
     def on_parameters_changed(self) -> None:
         """Act on the new parameters from the next control period on."""
         self._robot.config = self.config(SimulatorNodeConfig)
+        self._say_what_hold_means()
+
+    def _say_what_hold_means(self) -> None:
+        about = about_hold(self._joints, self._robot.config.safe_action, "safe_action")
+        if about:
+            self.get_logger().warning(about, once=True)
 
     def status(self) -> Status:
         """Whether commands arrive, and what else went wrong."""

@@ -114,6 +114,7 @@ def test_an_interrupted_planner_ends_with_its_safe_action(loop: Loop) -> None:
 
 def test_a_simulator_that_starts_again_turns_back_time_and_the_planner_says_so(loop: Loop) -> None:
     loop.graph.kill("simulator_node")
+    loop.graph.wait_says("planner_node", "safe action: no state has come for")  # its clock stands still, too
     loop.restore()
     assert "time jumped back" in loop.graph.log("planner_node")
 

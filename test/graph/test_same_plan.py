@@ -55,15 +55,23 @@ def test_one_state_gives_one_plan(graph: Graph, task_name: str, monkeypatch: pyt
             goal.publish(pack_goal(world.mocap_pos[0], world.mocap_quat[0], stamp))
         joints.publish(pack_joint_state(robot, qpos, qvel, stamp))
 
-    # the planner has found the probe's subscriptions once it answers, with its safe action
-    graph.start("planner_node", config=config, seed=7, weights_file="")
+    # the planner has found the probe's subscriptions once it answers, with the measured pose
+    graph.start(
+        "planner_node", config=config, seed=7, weights_file="", safety__disabled_action="hold_measured"
+    )
 
     def answered_safely() -> bool:
         publish(0)
         return bool(commands)
 
-    graph.wait(answered_safely, "safe action")
+    graph.wait(answered_safely, "measured pose")
     assert not plans
+    if robot.position_controlled:
+        low, high = task.control_low, task.control_high
+        held = robot.command(robot.measured_ctrl(qpos).clip(low, high))
+    else:
+        held = np.zeros(task.model.nu)
+    np.testing.assert_allclose(commands[-1].data, held, rtol=0, atol=1e-9)
     assert graph.enable(True).success
     publish(round(task.timestep * 1e9))
     graph.wait(lambda: plans and unpack_command(commands[-1])[1] != 0, "plan and command")

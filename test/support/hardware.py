@@ -1,6 +1,7 @@
 """A planner as on hardware, with the probe as the robot's driver."""
 
 from harness import EVERYTHING, Graph
+from rclpy.duration import Duration
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Float64MultiArray
 
@@ -16,6 +17,7 @@ class Driver:
     Attributes:
       names, positions, velocities: what is published.
       running: whether it is.
+      age: how old what is published is already, in s.
     """
 
     def __init__(self, graph: Graph) -> None:
@@ -23,6 +25,7 @@ class Driver:
         self.positions = [0.0, 3.0]
         self.velocities = [0.0, 0.0]
         self.running = True
+        self.age = 0.0
         self._clock = graph.node.get_clock()
         self._publisher = graph.node.create_publisher(JointState, "joint_states", EVERYTHING)
         graph.node.create_timer(0.02, self._publish)
@@ -30,7 +33,7 @@ class Driver:
     def _publish(self) -> None:
         if self.running:
             message = JointState(name=self.names, position=self.positions, velocity=self.velocities)
-            message.header.stamp = self._clock.now().to_msg()
+            message.header.stamp = (self._clock.now() - Duration(seconds=self.age)).to_msg()
             self._publisher.publish(message)
 
 
@@ -48,7 +51,10 @@ class Hardware:
         self.commands = graph.record(Float64MultiArray, "effort_controller/commands")
         # long enough for a busy machine
         graph.start("planner_node", lockstep=False, autostart=autostart, safety__state_timeout=1.0)
-        graph.wait(lambda: self.commands, "command")
+        if autostart:
+            graph.wait(lambda: self.commands, "command")
+        else:  # a planner that was never enabled is silent
+            graph.wait_says("planner_node", "safe action: not enabled; call ~/enable")
 
     def forces(self, count: int = 10) -> list[float]:
         """Forces in N that answer states published from now on, and so follow what was done before."""

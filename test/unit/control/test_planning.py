@@ -13,7 +13,7 @@ from polo_ros.control.joints import JointMapping
 from polo_ros.control.latency import LatencyEstimate
 from polo_ros.control.plan_follower import PlanFollower
 from polo_ros.control.prediction import Predictor
-from polo_ros.control.safety import SafetyGate
+from polo_ros.control.safety import Measured, SafetyGate
 from polo_ros.control.schedule import NO_PLAN, RUN_OUT, Schedule, why_unfollowed
 from polo_ros.control.simulated_clock import MAX_CATCH_UP_PERIODS, MAX_WAIT_NS, SimulatedClock
 from polo_ros.control.state import Snapshot
@@ -236,8 +236,17 @@ def follower(task: Task, **safety: float) -> tuple[PlanFollower, SafetyGate]:
     parameters = SafetyParameters(**safety)  # type: ignore[arg-type]
     gate = SafetyGate(task, JointMapping(task.model), True, parameters)
     planner = Planner(task, PlannerConfig(), threads=1)
-    velocities = np.zeros(task.model.nv)
-    return PlanFollower(planner, gate, lambda: velocities, PERIOD), gate
+    return PlanFollower(planner, gate, PERIOD), gate
+
+
+def at_rest(task: Task) -> Measured:
+    return Measured(np.zeros(task.model.nq), np.zeros(task.model.nv), fresh=True)
+
+
+def commanded(following: PlanFollower, task: Task, followed: Plan, time: float) -> float:
+    command = following.command(followed, time, at_rest(task))
+    assert command is not None and command.planned
+    return float(command.ctrl[0])
 
 
 def test_a_prediction_takes_each_control_at_its_time(cartpole: Task) -> None:
@@ -262,7 +271,7 @@ def test_prediction_uses_sent_commands_and_then_planned_ones_within_the_gates_li
     following.schedule.add(plan(0.06, 0.9), 0, now=0.0)
     for time, ctrl in ((0, -0.2), (20 * MS, -0.4)):
         send(following.history, time, ctrl)
-    found = following.predict(Snapshot(state, 0), 5)
+    found = following.predict(Snapshot(state, 0), 5, at_rest(cartpole))
     expected = acted(cartpole, state, [-0.2, -0.4, 0.3, 0.5, 0.5])
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-12)
 
@@ -272,18 +281,18 @@ def test_prediction_includes_the_ramp_and_does_not_change_the_gate(cartpole: Tas
     state = cartpole.start_state(np.random.default_rng(0))
     following.schedule.add(plan(0.0, 1.0), 0, now=0.0)
     before = dict(vars(gate))
-    found = following.predict(Snapshot(state, 0), 4)
+    found = following.predict(Snapshot(state, 0), 4, at_rest(cartpole))
     np.testing.assert_allclose(found, acted(cartpole, state, [0.0, 0.25, 0.5, 0.75]), rtol=0, atol=1e-12)
     assert vars(gate) == before
-    assert following.command(plan(0.0, 1.0), 0.0) == 0.0
-    assert following.command(plan(0.0, 1.0), 0.04) == pytest.approx(0.5)
+    assert commanded(following, cartpole, plan(0.0, 1.0), 0.0) == 0.0
+    assert commanded(following, cartpole, plan(0.0, 1.0), 0.04) == pytest.approx(0.5)
 
 
 def test_prediction_uses_the_safe_action_where_no_plan_acts(cartpole: Task) -> None:
     following, _ = follower(cartpole)
     state = cartpole.start_state(np.random.default_rng(0))
     following.schedule.add(plan(0.04, 0.6), 0, now=0.0)
-    found = following.predict(Snapshot(state, 0), 9)
+    found = following.predict(Snapshot(state, 0), 9, at_rest(cartpole))
     expected = acted(cartpole, state, [0.0, 0.0, *[0.6] * 6, 0.0])
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-12)
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from benchmarks.faults.robots import make_arm
 from polo_ros.agent.world import World
 from polo_ros.control import NANOSECONDS
 from polo_ros.control.config import SimulatorNodeConfig
@@ -41,6 +42,21 @@ def test_the_safe_action_may_brake(cartpole: Task) -> None:
     world.data.qvel[0] = 1.0
     simulated.advance_by_clock()
     assert world.data.ctrl[0] == pytest.approx(-0.4)  # N·s/m over the motor's gear of 10
+
+
+@pytest.mark.parametrize("action", ["zero", "damping", "hold"])
+def test_no_effort_is_held_and_servos_stay(action: str) -> None:
+    simulated, world = robot(make_arm("motor"), replace(CONFIG, safe_action=action))
+    begun = 2.0 * world.data.qpos[0]  # at a gear of 2
+    for expected in (begun, 0.4):
+        for _ in range(12):
+            speed = world.data.qvel[1]
+            simulated.advance_by_clock()
+        shoulder, elbow = world.data.ctrl
+        assert shoulder == expected
+        assert elbow == pytest.approx(0.0 if action == "zero" else -speed)  # 5 N·m·s/rad over a gear of 5
+        world.data.qvel[1] = 0.5
+        simulated.add_command(np.array([0.4, 0.9]))
 
 
 def test_without_a_new_control_the_last_one_acts(cartpole: Task) -> None:

@@ -1,0 +1,1 @@
+"""Faults on purpose, bounded and seeded; each module prints a summary and writes its figures to results/."""
