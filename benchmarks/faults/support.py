@@ -32,14 +32,14 @@ class Attempt:
     Attributes:
       case: what was done.
       survived: whether everything that was to go on went on, and the rest recovered.
-      lost: what was lost, in a few words; empty for nothing.
+      lost: updates of the learner that were lost; None where none could be.
       safe_s: wall time from the fault to the safe action, in s; None where no motion was to be stopped.
       said: what the nodes said of it.
     """
 
     case: str
     survived: bool
-    lost: str = ""
+    lost: int | None = None
     safe_s: float | None = None
     said: str = ""
 
@@ -98,7 +98,9 @@ def repeat(fault: str, options: argparse.Namespace, attempt: Callable[[int], Att
     """
     rows = Rows(options.out, COLUMNS)
     done = {
-        int(row["attempt"]) for row in rows.known if row["fault"] == fault and int(row["seed"]) == options.seed
+        int(row["attempt"])
+        for row in rows.known
+        if row["fault"] == fault and int(row["seed"]) == options.seed
     }
     for number in range(options.count):
         if number in done:
@@ -110,7 +112,7 @@ def repeat(fault: str, options: argparse.Namespace, attempt: Callable[[int], Att
         safe = "" if outcome.safe_s is None else f"{outcome.safe_s:.3f}"
         row: dict[str, Any] = {
             "fault": fault, "case": outcome.case, "seed": options.seed, "attempt": number,
-            "survived": int(outcome.survived), "lost": outcome.lost, "safe_s": safe, "said": outcome.said,
+            "survived": int(outcome.survived), "lost": "" if outcome.lost is None else outcome.lost, "safe_s": safe, "said": outcome.said,
         }  # fmt: skip
         rows.append(**row)
         print(*(f"{key}={value}" for key, value in row.items() if value != ""), flush=True)
@@ -123,13 +125,16 @@ def summarise(path: Path) -> int:
     for key in sorted({(row["fault"], row["case"]) for row in rows}):
         chosen = [row for row in rows if (row["fault"], row["case"]) == key]
         survived = sum(int(row["survived"]) for row in chosen)
-        lost = sum(bool(row["lost"]) for row in chosen)
+        lost = [int(row["lost"]) for row in chosen if row["lost"]]
         times = [float(row["safe_s"]) for row in chosen if row["safe_s"]]
         safe = "-"
         if times:
             p50, p99 = np.percentile(times, (50, 99))
             safe = f"p50 {p50:.3f} s, p99 {p99:.3f} s, max {max(times):.3f} s of {len(times)}"
-        print(f"{key[0]}: {key[1]}: {len(chosen)} tries, {survived} survived, {lost} lost; safe after {safe}")
+        print(
+            f"{key[0]}: {key[1]}: {len(chosen)} tries, {survived} survived; safe after {safe}"
+            + (f"; updates lost: median {np.median(lost):g}, at most {max(lost)}" if lost else "")
+        )
     return int(not all(int(row["survived"]) for row in rows))
 
 
@@ -145,9 +150,7 @@ class ProcessFigures:
 def process_figures(pid: int) -> ProcessFigures:
     """Read from /proc."""
     folder = Path("/proc") / str(pid)
-    status = dict(
-        line.split(":", 1) for line in (folder / "status").read_text().splitlines() if ":" in line
-    )
+    status = dict(line.split(":", 1) for line in (folder / "status").read_text().splitlines() if ":" in line)
     return ProcessFigures(
         int(status["VmRSS"].split()[0]) / 1024.0,
         int(status["Threads"]),
