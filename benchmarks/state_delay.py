@@ -24,7 +24,7 @@ from polo_ros.control.command_history import Command
 from polo_ros.control.config import SafetyParameters
 from polo_ros.control.joints import JointMapping
 from polo_ros.control.plan_follower import PlanFollower
-from polo_ros.control.safety import SafetyGate
+from polo_ros.control.safety import Measured, SafetyGate
 from polo_ros.control.state import ODOM, Snapshot, StateAssembler
 from polo_ros.errors import PoloError
 from polo_ros.files import share_path
@@ -102,7 +102,7 @@ def run(job: Job, steps: int) -> tuple[int, float]:
     planner.value = ReceivedWeights(task).load(settings.planner_node.weights_file)
     states = COMBINED[combined](task, joints, lockstep=False)
     gate = SafetyGate(task, joints, True, SafetyParameters())
-    follower = PlanFollower(planner, gate, states.velocities, period)
+    follower = PlanFollower(planner, gate, period)
     base = joints.base
     assert base is not None
     odometry: list[tuple[Array, Array, int]] = []
@@ -113,18 +113,19 @@ def run(job: Job, steps: int) -> tuple[int, float]:
         odometry.append((qpos[base.qpos : base.qpos + 7], qvel[base.qvel : base.qvel + 6], now))
         states.add_joints(qpos[joints.qpos], qvel[joints.qvel], now)
         states.add_odometry(ODOM, *odometry[max(index - late, 0)])
-        acting = follower.schedule.at(now / NANOSECONDS)
-        ctrl = follower.command(acting.plan if acting else None, now / NANOSECONDS)
-        follower.history.add_command(Command(now, ctrl, planned=acting is not None))
-        snapshot = states.snapshot()
+        snapshot, measured = states.snapshot(), Measured(*states.newest(), fresh=True)
         assert snapshot is not None
+        acting = follower.schedule.at(now / NANOSECONDS)
+        command = follower.command(acting.plan if acting else None, now / NANOSECONDS, measured)
+        assert command is not None
+        follower.history.add_command(Command(now, command.ctrl, command.planned))
         start = now + PLANNING_PERIODS * period
-        predicted = follower.predict(snapshot, (start - snapshot.stamp) // period)
+        predicted = follower.predict(snapshot, (start - snapshot.stamp) // period, measured)
         report = planner.plan(predicted, start / NANOSECONDS)
         follower.schedule.add(report.plan, snapshot.stamp, now / NANOSECONDS)
         visited.append(world.state)
-        controls.append(ctrl)
-        world.step(ctrl)
+        controls.append(command.ctrl)
+        world.step(command.ctrl)
     view = task.observe(np.array(visited), np.array(controls))
     return int(task.achieved(view).sum()), float(task.reward(view).mean())
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -88,7 +89,7 @@ class Loop:
     def pushed_until(self, since: float) -> float:
         """Wall time in s from a moment to the last state that a force led to; 0 for none."""
         states = [(arrived, state) for arrived, state in self.states if arrived > since]
-        pairs = zip(states, states[1:], strict=False)
+        pairs = pairwise(states)
         times = [arrived for (_, before), (arrived, after) in pairs if not self._free(before, after)]
         return max(times, default=since) - since
 

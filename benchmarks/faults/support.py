@@ -112,7 +112,8 @@ def repeat(fault: str, options: argparse.Namespace, attempt: Callable[[int], Att
         safe = "" if outcome.safe_s is None else f"{outcome.safe_s:.3f}"
         row: dict[str, Any] = {
             "fault": fault, "case": outcome.case, "seed": options.seed, "attempt": number,
-            "survived": int(outcome.survived), "lost": "" if outcome.lost is None else outcome.lost, "safe_s": safe, "said": outcome.said,
+            "survived": int(outcome.survived), "lost": "" if outcome.lost is None else outcome.lost,
+            "safe_s": safe, "said": outcome.said,
         }  # fmt: skip
         rows.append(**row)
         print(*(f"{key}={value}" for key, value in row.items() if value != ""), flush=True)

@@ -182,6 +182,8 @@ class Controller(ABC):
     def enable(self, on: bool) -> tuple[bool, str]:
         """Answer a request to enable or disable commands with success and a sentence."""
         with self._lock:
+            if on and self._gate.blocked:
+                return False, self._gate.blocked
             before = self._gate.enabled
             answer = self._gate.enable(on)
             if self._gate.enabled and not before and self._counts["plans"]:
@@ -194,6 +196,13 @@ class Controller(ABC):
             self._outputs.warn("e-stop pressed" if pressed else "e-stop released; enable to move")
         with self._lock:  # no plan's command follows, even of the plan that is being made
             self._gate.e_stop(pressed)
+
+    def block(self, reason: str) -> None:
+        """Send nothing, not even the safe action, as long as there is a reason: another node commands."""
+        with self._lock:  # no plan's command follows
+            if reason and reason != self._gate.blocked:
+                self._outputs.warn(f"no commands: {reason}")
+            self._gate.blocked = reason
 
     def reset(self) -> None:
         """Let the next plan start from neutral controls, as a new episode."""
@@ -226,6 +235,8 @@ class Controller(ABC):
             values["effective_sample_size"] = f"{report.effective_sample_size:.1f}"
             values["valid_rollouts"] = report.valid_rollouts
             values["plan_time"] = f"{report.compute_time:.4f}"
+        if self._gate.blocked:
+            return Status(Level.ERROR, f"no commands: {self._gate.blocked}", values)
         reason = self._why_gated(self._clock())
         if reason:
             return Status(Level.WARN, f"safe action: {reason}", values)

@@ -73,11 +73,13 @@ class SafetyGate:
     Attributes:
       state: changed by `enable` and `e_stop` alone.
       parameters: may be replaced by any thread at any time, and act from the next command on.
+      blocked: why nothing may be sent at all, not even the safe action; empty where nothing is in the way.
     """
 
     def __init__(self, task: Task, joints: JointMapping, enabled: bool, parameters: SafetyParameters) -> None:
         self.state = GateState.ENABLED if enabled else GateState.NEVER_ENABLED
         self.parameters = parameters
+        self.blocked = ""
         self._joints = joints
         self._was_enabled = enabled
         self._low, self._high = task.control_low, task.control_high
@@ -125,6 +127,10 @@ class SafetyGate:
         """Follow on from the measured positions: the last command may no longer act."""
         self._motion = None
 
+    def _silent(self, parameters: SafetyParameters) -> bool:
+        never_enabled = not self._was_enabled and parameters.disabled_action == "silent"
+        return bool(self.blocked) or never_enabled
+
     def _not_enabled(self) -> GateState:
         return GateState.DISABLED if self._was_enabled else GateState.NEVER_ENABLED
 
@@ -148,6 +154,8 @@ class SafetyGate:
           stale: why the state is too old; empty where it is not.
           missing: topics without a message so far.
         """
+        if self.blocked:
+            return self.blocked
         if self.e_stopped:
             return "e-stop pressed"
         if not self.enabled:
@@ -161,8 +169,8 @@ class SafetyGate:
     def command(self, wanted: Array | None, time: float, measured: Measured) -> GatedCommand | None:
         """What to send; None where nothing must be sent.
 
-        That is so before the first enabling, unless `disabled_action` says otherwise, and where a servo
-        has neither a last command nor a recent measured position.
+        That is so while `blocked`, before the first enabling, unless `disabled_action` says otherwise, and
+        where a servo has neither a last command nor a recent measured position.
 
         Args:
           wanted: the plan's control, (nu,), followed only where all permits it; None for the safe action.
@@ -170,7 +178,7 @@ class SafetyGate:
           measured: what the safe action and the ramp begin from.
         """
         parameters = self.parameters  # once: they may be replaced meanwhile
-        if not self._was_enabled and parameters.disabled_action == "silent":
+        if self._silent(parameters):
             self._motion = None
             return None
         planned = wanted is not None and self.enabled and measured.fresh and bool(np.isfinite(wanted).all())
@@ -191,7 +199,7 @@ class SafetyGate:
         Servos keep their position. Efforts are released, whatever the safe action is: the driver may hold
         the last command for ever, and a brake of one moment pushes in the next.
         """
-        if not self._was_enabled and self.parameters.disabled_action == "silent":
+        if self._silent(self.parameters):
             return None
         ctrl = np.where(self._joints.servo, self._position(measured), self._released)
         return ctrl if np.isfinite(ctrl).all() else None

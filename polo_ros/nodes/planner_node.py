@@ -25,6 +25,7 @@ from polo_ros.nodes.messages import experience_schema, pack_command, pack_experi
 from polo_ros.nodes.node import PoloNode
 from polo_ros.nodes.qos import LATCHED, RELIABLE, SENSOR
 from polo_ros.nodes.run import exit_with
+from polo_ros.nodes.sole_source import SoleSource
 from polo_ros.nodes.state_receiver import StateReceiver
 from polo_ros.nodes.telemetry import Telemetry
 from polo_ros.planner import Planner, PlannerConfig
@@ -46,6 +47,8 @@ class PlannerNode(PoloNode):
         self._weights = ReceivedWeights(self.task)
         if node.weights_file:
             self._planner.value = self._weights.load(node.weights_file)
+        self._sole = SoleSource(self, self._joints.command_topic, lambda why: self._controller.block(why))
+        self._commanded = False
         self._commands = self.create_publisher(Float64MultiArray, self._joints.command_topic, RELIABLE)
         self._experience = self.create_publisher(Float64MultiArray, "experience", 100)
         self._schema = self.create_publisher(String, "experience/schema", LATCHED)
@@ -113,8 +116,20 @@ class PlannerNode(PoloNode):
         return status
 
     def check(self) -> None:
-        """End the node where planning failed: a silent planner is worse than a stopped one."""
+        """End the node where planning failed or another planner commands; be silent beside other nodes."""
         self._controller.check()
+        self._sole.yield_to_elder()
+        self._controller.block(self._why_blocked())
+
+    def _why_blocked(self) -> str:
+        """Which other node commands this robot, or may do so; empty where none does."""
+        strangers = self._sole.strangers()
+        if strangers:
+            self._controller.enable(False)  # its end must not set the robot in motion
+            return f"{self._sole.topic} has another publisher; stop it, then call ~/enable ({strangers})"
+        if not self._commanded and self._sole.unsettled():
+            return f"another publisher of {self._sole.topic} is listed, which may be an earlier planner"
+        return ""
 
     def _now(self) -> int:
         return int(self.get_clock().now().nanoseconds)
@@ -147,6 +162,12 @@ class PlannerNode(PoloNode):
     # ---- messages out
 
     def _send(self, ctrl: Array, answered: int) -> None:
+        if not self._commanded:
+            blocked = self._why_blocked()
+            if blocked:
+                self._controller.block(blocked)
+                return
+            self._commanded = True
         self._commands.publish(pack_command(self._joints.command(ctrl), answered))
 
     def _publish_experience(self, transitions: list[Transition]) -> None:

@@ -40,11 +40,14 @@ from polo_ros.nodes.messages import (
 from polo_ros.nodes.node import PoloNode
 from polo_ros.nodes.qos import LATCHED, RELIABLE
 from polo_ros.nodes.run import exit_with
+from polo_ros.nodes.sole_source import SoleSource
 
-# how long another simulator is looked for before the first state is published, in s of wall time
+# how long another source of the state is looked for before the first state is published, in s of wall time
 DISCOVERY_S = 1.0
-# discovery may take seconds: this long after it, this node ends itself where it finds another one; later,
-# the other one is the newcomer
+# a publisher's name and claim follow it within this time, in s
+NAMING_S = 0.3
+# discovery may take seconds: up to this time after its start, this node ends itself where it finds a driver;
+# later, the driver is the newcomer
 LATE_DISCOVERY_S = 5.0
 # how often the state is repeated while lockstep waits for a command, in s of wall time: the state may have
 # been published before its reader was there
@@ -67,7 +70,12 @@ class SimulatorNode(PoloNode):
         self._world = World(self.task, np.random.default_rng(self.seed))
         self._robot = SimulatedRobot(self._world, self.task, self._joints, settings, self.seed)
         self._paused = False
+<<<<<<< HEAD
         self._say_what_hold_means()
+=======
+        self._sole = SoleSource(self, JOINTS)
+        self._strangers = ""
+>>>>>>> h-graph13
         self._look_for_others()
         self._create_publishers()
         self._subscribe()
@@ -134,6 +142,9 @@ class SimulatorNode(PoloNode):
         }
         if self.fault:
             return Status(Level.WARN, self.fault, values)
+        others = self._others_at_work()
+        if others:
+            return Status(Level.WARN, others, values)
         if self._paused:
             return Status(Level.OK, "paused", values)
         if self._lockstep and time.monotonic() - self._waiting_since > WAITING_S:
@@ -146,23 +157,34 @@ class SimulatorNode(PoloNode):
     # ---- other simulators
 
     def check(self) -> None:
-        """End this node where it was not the first, once that is known."""
-        if time.monotonic() - self._started < LATE_DISCOVERY_S:
-            self._refuse_others(own=1)
+        """End this node where it is not the first source of this robot's state, once that is known."""
+        self._sole.yield_to_elder()
+        self._strangers = self._sole.strangers()
+        if self._strangers and time.monotonic() - self._started < LATE_DISCOVERY_S:
+            raise PoloError(self._sole.already_published(self._strangers))
 
     def _look_for_others(self) -> None:
+        """Before the first state is published.
+
+        Raises:
+          PoloError: there is an earlier source.
+        """
         while time.monotonic() - self._started < DISCOVERY_S:
-            self._refuse_others(own=0)
+            self._sole.take()
+            self._sole.yield_to_elder()
+            strangers = self._sole.strangers(settle=NAMING_S)
+            if strangers:
+                raise PoloError(self._sole.already_published(strangers))
             time.sleep(0.02)
 
-    def _refuse_others(self, own: int) -> None:
-        """Raises PoloError where more than this node's `own` publishers publish this robot's state."""
-        topic = self.resolve_topic_name(JOINTS)
-        if self.count_publishers(topic) > own:
-            raise PoloError(
-                f"another node publishes {topic} already; stop it, or give one of the two a namespace or "
-                f"a ROS_DOMAIN_ID of its own"
-            )
+    def _others_at_work(self) -> str:
+        """Which other node publishes this robot's state or its clock, and is not told to end; or nothing."""
+        if self._strangers:
+            return f"{self._sole.topic} has another publisher; stop it ({self._strangers})"
+        clock = self._clock_publisher.topic_name
+        if self.count_publishers(clock) > 1:
+            return f"another node publishes {clock}, too; remap /clock to clock in a namespace, or stop it"
+        return ""
 
     # ---- commands and time
 

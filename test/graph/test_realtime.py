@@ -101,6 +101,7 @@ def test_a_killed_planner_leaves_the_robot_safe_and_its_successor_goes_on(loop: 
     loop.graph.wait_says("simulator_node", "no command for 0.1 s: safe action")
     assert len(loop.commands) == seen
     loop.restore()
+    assert "another publisher" not in loop.graph.log("planner_node")  # the killed one does not count
 
 
 def test_an_interrupted_planner_ends_with_its_safe_action(loop: Loop) -> None:

@@ -379,6 +379,7 @@ def test_a_plan_that_found_nothing_is_not_scheduled(make: Make, results: Results
     add_state(controller, results.now)
     assert results.wait("show", 21)[-1].valid_rollouts > 0
     assert tick(controller, results, results.now).any()
+    # the old plan was followed for long and ran out, which is said, too
     assert controller.status().text.startswith("planning is late: the plan ran out before the next one came")
 
 
