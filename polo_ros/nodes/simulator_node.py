@@ -70,12 +70,9 @@ class SimulatorNode(PoloNode):
         self._world = World(self.task, np.random.default_rng(self.seed))
         self._robot = SimulatedRobot(self._world, self.task, self._joints, settings, self.seed)
         self._paused = False
-<<<<<<< HEAD
         self._say_what_hold_means()
-=======
         self._sole = SoleSource(self, JOINTS)
         self._strangers = ""
->>>>>>> h-graph13
         self._look_for_others()
         self._create_publishers()
         self._subscribe()
