@@ -116,7 +116,8 @@ def repeat(fault: str, options: argparse.Namespace, attempt: Callable[[int], Att
             "safe_s": safe, "said": outcome.said,
         }  # fmt: skip
         rows.append(**row)
-        print(*(f"{key}={value}" for key, value in row.items() if value != ""), flush=True)
+        if not (outcome.survived and getattr(options, "quiet", False)):
+            print(*(f"{key}={value}" for key, value in row.items() if value != ""), flush=True)
     return summarise(options.out)
 
 
