@@ -109,8 +109,9 @@ class PlannerNodeConfig(CommonConfig):
         choices=SAFE_ACTIONS, name="safety.action",
     )  # fmt: skip
     damping: float = parameter(
-        5.0, "Gain of the damping safe action, in N·m·s/rad.", low=0.0, high=100.0,
-        name="safety.damping",
+        5.0, "Gain of the damping safe action, in N·m·s/rad; less for a joint that it would reverse within a "
+        "control period.",
+        low=0.0, high=100.0, name="safety.damping",
     )  # fmt: skip
     neutral_rate: float = parameter(
         0.0, "How fast servos go to the task's neutral pose while enabled without a plan to follow, in rad/s "
@@ -167,7 +168,10 @@ class SimulatorNodeConfig(CommonConfig):
         "zero", "What efforts do when commands stop; as safety.action of the planner.",
         choices=SAFE_ACTIONS, name="safe_action",
     )  # fmt: skip
-    damping: float = parameter(5.0, "Gain of the damping safe action, in N·m·s/rad.", low=0.0, high=100.0)
+    damping: float = parameter(
+        5.0, "Gain of the damping safe action, in N·m·s/rad; as safety.damping of the planner.",
+        low=0.0, high=100.0,
+    )  # fmt: skip
     latency: float = parameter(0.0, "Delay of commands without lockstep, in simulated s.", low=0.0, high=0.5)
     noise: float = parameter(
         0.0, "Standard deviation of noise on measured positions (rad, m) and velocities.",

@@ -114,10 +114,15 @@ class JointMapping:
         ctrl[self._actuator_of_command] = command
         return ctrl / self._unit
 
-    def damping_ctrl(self, qvel: Array, gain: float) -> Array:
-        """Controls (nu,) that brake every joint with a motor: -gain · velocity, in N·m; zero for servos."""
+    def damping_ctrl(self, qvel: Array, gain: float, period: float) -> Array:
+        """Controls (nu,) that brake every joint with a motor: -gain · velocity, in N·m; zero for servos.
+
+        A brake that is held for a control period must not reverse a light joint meanwhile, or both grow
+        from period to period: no joint's gain is more than what stops it in one period, in s.
+        """
         dofs = self.model.jnt_dofadr[self.model.actuator_trnid[:, 0]]
-        torque: Array = np.where(self._motor, -gain * qvel[dofs], 0.0)
+        stopping = 1.0 / np.maximum(self.model.dof_invweight0[dofs] * period, 1e-12)
+        torque: Array = np.where(self._motor, -np.minimum(gain, stopping) * qvel[dofs], 0.0)
         return torque / self._unit
 
     def measured_ctrl(self, qpos: Array) -> Array:

@@ -227,7 +227,11 @@ class SafetyGate:
             held = self._approach(self._neutral, held, time, parameters.neutral_rate)
         brakes = measured.fresh and self._was_enabled
         efforts = safe_efforts(
-            self._joints, parameters.safe_action, parameters.damping, measured.qvel if brakes else None
+            self._joints,
+            parameters.safe_action,
+            parameters.damping,
+            self._period,
+            measured.qvel if brakes else None,
         )
         efforts = self._limit_efforts(efforts, parameters.max_effort_scale)
         ctrl: Array = np.where(self._joints.servo, held, efforts)
@@ -259,18 +263,21 @@ class SafetyGate:
         return efforts.clip(low, high)
 
 
-def safe_efforts(joints: JointMapping, action: str, damping: float, qvel: Array | None) -> Array:
+def safe_efforts(
+    joints: JointMapping, action: str, damping: float, period: float, qvel: Array | None
+) -> Array:
     """The controls of a safe action, (nu,), for efforts: zero or a brake; "hold" brakes, too.
 
     Args:
       joints: gives the units.
       action: "zero", "damping" or "hold".
       damping: gain of the brake, in N·m·s/rad.
+      period: how long it acts before the next one, in s.
       qvel: the robot's velocities, (nv,); None where they are not known, which releases.
     """
     if action == "zero" or qvel is None:
         return np.zeros(len(joints.servo))
-    braking = joints.damping_ctrl(qvel, damping)
+    braking = joints.damping_ctrl(qvel, damping, period)
     braking[~np.isfinite(braking)] = 0.0
     return braking
 

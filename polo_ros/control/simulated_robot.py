@@ -94,8 +94,9 @@ class SimulatedRobot:
             self._ctrl = self._delayed.popleft().ctrl
         if self.commands_stopped:
             self._delayed.clear()
-            config = self.config
-            efforts = safe_efforts(self._joints, config.safe_action, config.damping, self._world.data.qvel)
+            config, qvel = self.config, self._world.data.qvel
+            period = self.period / NANOSECONDS
+            efforts = safe_efforts(self._joints, config.safe_action, config.damping, period, qvel)
             self._ctrl = np.where(self._joints.servo, self._ctrl, efforts).clip(self._low, self._high)
         return self.advance()
 

@@ -50,6 +50,10 @@ class BackgroundOutputs:
     error: Callable[[str], object]
 
 
+class _ClosedError(Exception):
+    """The learner was closed during an update."""
+
+
 class BackgroundLearner:
     """A learner on a thread of its own: one update whenever enough has been experienced.
 
@@ -181,10 +185,16 @@ class BackgroundLearner:
         return "paused" if resting else "learning", values
 
     def close(self) -> None:
-        """Finish the update at hand and keep what was learned."""
+        """Give up the update at hand and keep what was learned; takes a sampling round at most.
+
+        A learner that is still being made has nothing to keep, and is not waited for: PyTorch's import takes
+        seconds, and its thread ends with the process.
+        """
         with self._condition:
             self._running = False
             self._condition.notify()
+        if self._learner is None and self._thread.is_alive():
+            return
         self._thread.join()
         if self._checkpoint is not None and self._learner is not None:
             self._save()
@@ -244,7 +254,9 @@ class BackgroundLearner:
             learner.configure(settings.learner)
             self._task.weights.update(settings.reward_weights)
         try:
-            self._last = learner.update()
+            self._last = learner.update(self._check_running)
+        except _ClosedError:
+            return
         except PoloError as error:
             # the planner keeps its last good weights; learning waits for a person
             self.fault = str(error)
@@ -254,6 +266,10 @@ class BackgroundLearner:
             self._publish(learner)
         if time.monotonic() - self._saved_at > settings.checkpoint_period:
             self._save()
+
+    def _check_running(self) -> None:
+        if not self._running:
+            raise _ClosedError
 
     # ---- on either thread, while the other one does not touch the learner
 

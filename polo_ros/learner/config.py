@@ -99,8 +99,13 @@ class LearnerConfig:
         """Check the values against each other.
 
         Raises:
-          PoloError: no hidden layer.
+          PoloError: no hidden layer, or a first gradient step that never comes.
         """
+        if self.warmup_labels > self.label_capacity:
+            raise PoloError(
+                f"warmup_labels {self.warmup_labels} exceeds label_capacity {self.label_capacity}, so that "
+                f"learning would never begin; use at most that"
+            )
         if not self.hidden:
             raise PoloError("hidden must name at least one layer, for example [16, 16]")
 

@@ -12,6 +12,7 @@ from polo_ros.learner.config import LearnerConfig
 from polo_ros.learner.targets import Labels, TargetSolver, target_settings
 from polo_ros.planner.config import PlannerConfig
 from polo_ros.planner.value import ValueEnsemble
+from polo_ros.seeding import Stream, seed_of
 from polo_ros.tasks.task import Task
 
 
@@ -42,7 +43,9 @@ class Labeller:
         self._task = task
         self._config = config
         self._rng = rng
-        self._solver = TargetSolver(task, target_settings(config, planner), seed, threads)
+        self._solver = TargetSolver(
+            task, target_settings(config, planner), seed_of(seed, Stream.LABELS), threads
+        )
         # terminal states of rollouts from visited states, and for each the number of the transition (counted
         # from the first one ever) at which the planner itself had come as far from the same state
         self._terminal_states = np.empty((0, task.state_size))
@@ -57,8 +60,15 @@ class Labeller:
         """Take new dynamic settings from the next labels on."""
         self._config = config
 
-    def label(self, buffer: ReplayBuffer, value: ValueEnsemble) -> Labels:
+    def label(
+        self, buffer: ReplayBuffer, value: ValueEnsemble, between: Callable[[], None] | None = None
+    ) -> Labels:
         """Optimise from visited states and from terminal states of earlier rollouts.
+
+        Args:
+          buffer: of the visited states.
+          value: the terminal value of the search.
+          between: called before each sampling round; may raise to give up.
 
         Returns:
           As many labels as configured, less those of states whose rollouts all diverged.
@@ -72,7 +82,7 @@ class Labeller:
             from_terminal, len(held), lambda rows: task.value_features(task.observe(held[rows])), value
         )
         states = np.concatenate([buffer.rows("state", visited), held[chosen]])
-        solved = self._solver.solve(states, self._initial_controls(buffer, visited, chosen), value)
+        solved = self._solver.solve(states, self._initial_controls(buffer, visited, chosen), value, between)
         rewards, terminal = self._executed(buffer, visited)
         rewards = np.concatenate([rewards, np.full(from_terminal, -np.inf)])
         terminal = np.concatenate([terminal, np.zeros((from_terminal, task.feature_count))])

@@ -1,7 +1,7 @@
 """The learner: everything of Algorithm 1 but acting."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from polo_ros.learner.targets import bootstrap
 from polo_ros.learner.weights import Origin
 from polo_ros.planner.config import PlannerConfig
 from polo_ros.planner.value import ValueEnsemble
+from polo_ros.seeding import Stream, seed_of
 from polo_ros.tasks.task import Task
 
 # a target this many times the largest possible discounted sum of the rewards seen means divergence
@@ -71,7 +72,7 @@ class Learner:
         self.buffer = ReplayBuffer(
             config.buffer_capacity, task.state_size, task.feature_count, task.model.nu, task.goal_size
         )
-        self._rng = np.random.default_rng(seed)
+        self._rng = np.random.default_rng(seed_of(seed, Stream.LEARNER))
         self._labeller = Labeller(task, config, planner or PlannerConfig(), self._rng, seed, threads)
         candidates = self._labeller.candidates
         self.labels = RingBuffer(
@@ -116,8 +117,12 @@ class Learner:
         """The ensemble for the planner: a copy, which further updates do not change."""
         return self.ensemble.value()
 
-    def update(self) -> UpdateReport:
+    def update(self, between: Callable[[], None] | None = None) -> UpdateReport:
         """Label states from the buffer and take the gradient steps.
+
+        Args:
+          between: called before each sampling round of the labels, the part that takes seconds; where it
+            raises, the learner is as before the update but for its random numbers.
 
         Raises:
           PoloError: the buffer is empty.
@@ -126,7 +131,7 @@ class Learner:
         if not len(self.buffer):
             raise PoloError("the replay buffer is empty; act before learning")
         value = self.value()
-        self._label(value)
+        self._label(value, between)
         self.sequence += 1
         if len(self.labels) < self.config.warmup_labels:
             return UpdateReport(self.sequence, 0.0, 0.0, 0.0)
@@ -137,9 +142,9 @@ class Learner:
         loss = self.ensemble.update(self.labels.column("features"), targets, self._rng)
         return UpdateReport(self.sequence, loss, float(targets.mean()), float(targets.std()))
 
-    def _label(self, value: ValueEnsemble) -> None:
+    def _label(self, value: ValueEnsemble, between: Callable[[], None] | None) -> None:
         """Label states and store the labels."""
-        labels = self._labeller.label(self.buffer, value)
+        labels = self._labeller.label(self.buffer, value, between)
         self.labels.append(
             {
                 "features": labels.features,

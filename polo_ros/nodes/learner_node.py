@@ -1,5 +1,10 @@
 """The learner node: experience in, N-step targets and ensemble regression, weights out."""
 
+from polo_ros.nodes.start import learner_node
+
+if __name__ == "__main__":  # before the imports that take seconds
+    learner_node()
+
 from pathlib import Path
 
 from std_msgs.msg import Float64MultiArray, String, UInt8MultiArray
@@ -12,12 +17,14 @@ from polo_ros.learner.config import LearnerConfig
 from polo_ros.nodes.messages import check_schema, pack_bytes, unpack_experience
 from polo_ros.nodes.node import PoloNode
 from polo_ros.nodes.qos import LATCHED
-from polo_ros.nodes.run import exit_with
 from polo_ros.parameters.node_tables import LearnerNodeConfig
 
 
 class LearnerNode(PoloNode):
     """Messages in, to a learner on a thread of its own, and its weights out as messages."""
+
+    counted = ("weights_sequence", "updates")
+    summarised = ("buffer", "loss")
 
     def __init__(self) -> None:
         super().__init__("learner_node")
@@ -111,14 +118,5 @@ class LearnerNode(PoloNode):
         return response
 
     def close(self) -> None:
-        """Finish the update at hand and keep what was learned."""
+        """Give up the update at hand and keep what was learned."""
         self._learner.close()
-
-
-def main() -> None:
-    """Run the node."""
-    exit_with(LearnerNode)
-
-
-if __name__ == "__main__":
-    main()

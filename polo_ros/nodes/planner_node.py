@@ -1,5 +1,10 @@
 """The planner node: state in, plan, commands out at the control rate; publishes experience."""
 
+from polo_ros.nodes.start import planner_node
+
+if __name__ == "__main__":  # before the imports that take seconds
+    planner_node()
+
 import time
 from dataclasses import replace
 
@@ -24,7 +29,6 @@ from polo_ros.learner.received_weights import ReceivedWeights
 from polo_ros.nodes.messages import experience_schema, pack_command, pack_experience, unpack_bytes
 from polo_ros.nodes.node import PoloNode
 from polo_ros.nodes.qos import LATCHED, RELIABLE, SENSOR
-from polo_ros.nodes.run import exit_with
 from polo_ros.nodes.sole_source import SoleSource
 from polo_ros.nodes.state_receiver import StateReceiver
 from polo_ros.nodes.telemetry import Telemetry
@@ -36,6 +40,9 @@ FINAL_COMMAND_WAIT_S = 0.2
 
 class PlannerNode(PoloNode):
     """Messages in, to a controller, and its commands, experience and reports out as messages."""
+
+    counted = ("plans", "plans")
+    summarised = ("plan_time", "effective_sample_size", "episode", "weights_sequence")
 
     def __init__(self) -> None:
         super().__init__("planner_node")
@@ -77,8 +84,13 @@ class PlannerNode(PoloNode):
 
     def _subscribe(self, node: PlannerNodeConfig) -> None:
         """Subscriptions and services."""
-        receiver = StateReceiver(
-            self._joints, self._controller, self._on_part, self.report_fault, node.odom_twist_frame
+        self._receiver = receiver = StateReceiver(
+            self._joints,
+            self._controller,
+            self._on_part,
+            self.report_fault,
+            node.odom_twist_frame,
+            self.get_logger().info,
         )
         overrides = QoSOverridingOptions.with_default_policies()
         for kind, topic, callback in receiver.state_topics():
@@ -111,8 +123,10 @@ class PlannerNode(PoloNode):
         """Whether commands flow and why not, how planning goes, and bad input."""
         status = self._controller.status()
         status = replace(status, values=status.values | self._weights.values())
-        if status.level is Level.OK and self.fault:
-            return replace(status, level=Level.WARN, text=self.fault)
+        if self.fault and status.level is not Level.ERROR:
+            # why a state is missing or old is more than that it is
+            text = self.fault if status.level is Level.OK else f"{status.text}; {self.fault}"
+            return replace(status, level=Level.WARN, text=text)
         return status
 
     def check(self) -> None:
@@ -137,7 +151,7 @@ class PlannerNode(PoloNode):
     # ---- messages in
 
     def _on_part(self, whole: bool) -> None:
-        if whole:
+        if whole and not self._receiver.faults:
             self.clear_fault()
 
     def _on_e_stop(self, message: Bool) -> None:
@@ -188,12 +202,3 @@ class PlannerNode(PoloNode):
             # a subscriber loses what it has not taken when the publisher goes
             self._commands.wait_for_all_acked(Duration(seconds=1.0))
             time.sleep(FINAL_COMMAND_WAIT_S)
-
-
-def main() -> None:
-    """Run the node."""
-    exit_with(PlannerNode)
-
-
-if __name__ == "__main__":
-    main()

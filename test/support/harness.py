@@ -115,7 +115,8 @@ class Graph:
         overrides.write_text(yaml.safe_dump(content))
         arguments = ["--ros-args", "--params-file", str(config)]
         arguments += ["--params-file", str(overrides)] if own else []
-        arguments += ["-r", f"__ns:={namespace}"] if namespace else []
+        # as launch and demo do: the clock follows the namespace
+        arguments += ["-r", f"__ns:={namespace}", "-r", "/clock:=clock"] if namespace else []
         module = f"polo_ros.nodes.{node}"
         self.children[name] = node_server().start(module, arguments, self.environment, self.log_path(name))
 

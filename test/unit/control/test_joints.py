@@ -4,6 +4,7 @@ import mujoco
 import numpy as np
 import pytest
 
+from benchmarks.faults.robots import make_arm
 from polo_ros.control.joints import JointMapping
 from polo_ros.errors import PoloError
 from polo_ros.tasks import Task
@@ -67,15 +68,44 @@ def test_servos_are_commanded_positions_in_joint_units() -> None:
     assert robot.command_topic == "position_controller/commands"
     assert list(robot.command(np.array([0.5, 0.5]))) == [0.5, 0.25]
     assert list(robot.ctrl(np.array([0.5, 0.25]))) == [0.5, 0.5]
-    assert list(robot.damping_ctrl(np.ones(8), 5.0)) == [0.0, 0.0]
+    assert list(robot.damping_ctrl(np.ones(8), 5.0, 0.002)) == [0.0, 0.0]
 
 
 def test_damping_is_a_torque_against_each_joints_velocity() -> None:
     robot = JointMapping(arm())
     qvel = np.zeros(8)
     qvel[robot.qvel] = 2.0, -1.0  # shoulder, elbow
-    braking = robot.command(robot.damping_ctrl(qvel, 5.0))
+    braking = robot.command(robot.damping_ctrl(qvel, 5.0, 0.002))
     np.testing.assert_allclose(braking, [5.0, -10.0])  # elbow, shoulder
+
+
+def test_damping_does_not_reverse_a_light_joint_within_a_period() -> None:
+    task = make_arm("motor")
+    robot, data = JointMapping(task.model), mujoco.MjData(task.model)
+    data.qvel[:] = 0.0, 0.5
+    for _ in range(100):
+        data.ctrl[:] = robot.measured_ctrl(data.qpos) + robot.damping_ctrl(data.qvel, 100.0, task.timestep)
+        before = abs(data.qvel[1])
+        mujoco.mj_step(task.model, data)
+        assert abs(data.qvel[1]) <= before + 1e-3
+    assert abs(data.qvel[1]) < 0.01
+
+
+def test_every_actuator_has_its_own_kind() -> None:
+    robot = JointMapping(
+        arm("""<position joint="elbow" kp="30" gear="2" ctrlrange="-1 1"/>
+      <motor joint="shoulder" gear="50" ctrlrange="-1 1"/>""")
+    )
+    assert list(robot.servo) == [True, False]
+    assert list(robot.measured_ctrl(np.arange(9.0))) == [16.0, 0.0]
+    assert list(robot.servo_ctrl(0.1)) == [0.2, 0.0]
+    assert list(robot.damping_ctrl(np.arange(8.0), 5.0, 0.002)) == [0.0, -0.6]
+    velocities = JointMapping(
+        arm("""<velocity joint="elbow" kv="3" ctrlrange="-1 1"/>
+      <motor joint="shoulder" gear="50" ctrlrange="-1 1"/>""")
+    )
+    assert list(velocities.servo) == [False, False]
+    assert velocities.damping_ctrl(np.ones(8), 5.0, 0.002)[0] == 0.0
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Learning on a thread of its own: waits for its schema, pauses, saves, and says what is wrong."""
 
 import threading
+import time
 from collections.abc import Callable, Generator
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +17,7 @@ from polo_ros.learner.config import LearnerConfig
 from polo_ros.learner.learner import Learner
 from polo_ros.learner.received_weights import ReceivedWeights
 from polo_ros.learner.weights import Origin, decode_value, encode_value
+from polo_ros.planner.mppi import MPPI
 from polo_ros.tasks import Task, make_task
 
 DEADLINE = 60.0  # s of wall time; only a failing test takes as long
@@ -128,6 +130,56 @@ def test_a_checkpoint_is_saved_resumed_and_loaded(make: Make, tmp_path: Path) ->
     assert resumed.origins[0].sequence == 1
 
 
+def test_closing_gives_up_the_update_at_hand_and_keeps_what_was_learned(
+    make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An update of the humanoid takes up to ten seconds on a busy machine."""
+    path = tmp_path / "learner.safetensors"
+    learner, published = make(path)
+    learner.accept(True)
+    learner.add(rows())
+    published.wait(2)
+    rounds, closed = threading.Event(), threading.Event()
+    iterate = MPPI.iterate
+
+    def slow_round(*arguments: Any) -> Any:
+        rounds.set()
+        assert closed.wait(DEADLINE)
+        return iterate(*arguments)
+
+    monkeypatch.setattr(MPPI, "iterate", slow_round)
+    learner.add(rows())
+    assert rounds.wait(DEADLINE)
+    closing = threading.Thread(target=learner.close)
+    closing.start()
+    while learner._running:  # the update must not end before it is to be given up
+        time.sleep(0.001)
+    closed.set()
+    closing.join(DEADLINE)
+    assert learner.failure is None
+    _, resumed = make(path)
+    resumed.wait(1)
+    assert resumed.origins[0].sequence == 1
+    assert len(published.origins) == 2
+
+
+def test_closing_does_not_wait_for_a_learner_that_is_being_made(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, go_on = threading.Event(), threading.Event()
+
+    def slow_start(_: BackgroundLearner) -> Any:
+        begun.set()
+        assert go_on.wait(DEADLINE)
+        raise PoloError("closed")
+
+    monkeypatch.setattr(BackgroundLearner, "_start", slow_start)
+    learner, _ = make()
+    assert begun.wait(DEADLINE)
+    learner.close()  # would wait for ever
+    go_on.set()
+
+
 def test_without_a_checkpoint_path_nothing_is_kept(make: Make) -> None:
     learner, _ = make()
     assert learner.save() == (False, "checkpoint_path is empty, so that nothing is kept; set it to a file")
@@ -153,6 +205,9 @@ def test_a_checkpoint_of_other_sizes_ends_the_thread_and_is_not_overwritten(
     other.save(path, epoch=1)
     before = path.read_bytes()
     learner, published = make(path)
+    until = time.monotonic() + DEADLINE
+    while learner.failure is None and time.monotonic() < until:
+        time.sleep(0.01)
     learner.close()
     assert isinstance(learner.failure, PoloError)
     assert "has rows of other sizes" in str(learner.failure)

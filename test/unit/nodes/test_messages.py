@@ -64,7 +64,7 @@ def test_joint_states_are_read_by_name_in_any_order(humanoid: JointMapping) -> N
     ("names", "problem"),
     [
         (["slider", "hinge", "slider"], "doubled joint slider"),
-        (["slider", "elbow"], "unknown joint elbow"),
+        (["slider", "hinge", "elbow", "hinge"], "doubled joint hinge"),
         (["hinge"], "missing joint slider"),
         ([], "missing joint hinge, slider"),
     ],
@@ -75,6 +75,24 @@ def test_wrong_joint_names_are_named(cartpole: Task, names: list[str], problem: 
     message.name = names
     message.position = message.velocity = [0.0] * len(names)
     with pytest.raises(PoloError, match=f"joint_states: {problem}; expected slider, hinge"):
+        messages.unpack_joint_state(robot, message)
+
+
+def test_further_joints_are_ignored(cartpole: Task) -> None:
+    """A gripper's fingers, which need not even have a velocity that is finite."""
+    robot = JointMapping(cartpole.model)
+    message = messages.pack_joint_state(robot, np.array([1.0, 2.0]), np.array([3.0, 4.0]), 0)
+    assert messages.further_joints(robot, message) == []
+    message.name = ["finger", "hinge", "thumb", "slider"]
+    message.position = [9.0, 2.0, 9.0, 1.0]
+    message.velocity = [np.nan, 4.0, np.nan, 3.0]
+    positions, velocities = messages.unpack_joint_state(robot, message)
+    assert (list(positions), list(velocities)) == ([1.0, 2.0], [3.0, 4.0])
+    assert messages.further_joints(robot, message) == ["finger", "thumb"]
+    message.name = ["finger", "elbow", "thumb", "slider"]
+    with pytest.raises(
+        PoloError, match="missing joint hinge; expected slider, hinge; it also has elbow, finger"
+    ):
         messages.unpack_joint_state(robot, message)
 
 
