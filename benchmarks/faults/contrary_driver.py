@@ -4,9 +4,11 @@
 
 It publishes /clock, joint_states and odom, takes commands, and holds the robot until the first command with
 an effort arrives, as a rope would. From then on it simulates for `--seconds`, judges each control period by
-the task, writes the report and ends. It ends, too, where no effort was commanded for 80 control periods. All times are simulated ones; `--realtime-factor` says how fast they
-pass. With 0 the clock waits in each control period for one plan of the planner, at most for a quarter of a
-second: the planner is on time however busy the machine is, and commands stay one period behind the states.
+the task, writes the report and ends; it ends, too, where no effort is commanded for 80 control periods.
+
+All times are simulated ones; `--realtime-factor` says how fast they pass. With 0 the clock waits in each
+control period for one plan of the planner, at most for a quarter of a second: the planner is on time however
+busy the machine is, and commands stay one period behind the states.
 """
 
 import argparse
