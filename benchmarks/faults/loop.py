@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from itertools import pairwise
 from pathlib import Path
@@ -20,6 +21,8 @@ TASK = "cartpole_swingup"
 REALTIME_FACTOR = 0.5
 # how long after a fault it is watched that nothing moves, in s of wall time
 WATCH_S = 1.5
+# of the viewer: another one for each of these commands, since several may run at once
+PORT = 20_000 + os.getpid() % 20_000
 # of a velocity in one period that tells a force: 5e-3 N; contacts repeat less exactly without warm start
 LEAST_CHANGE = 1e-4
 
@@ -50,7 +53,7 @@ class Loop:
                 "checkpoint_path": str(self.checkpoint), "checkpoint_period": 1.0, "warmup_labels": 32,
                 "target_states": 4, "gradient_steps": 8,
             },
-            "viewer_node": {"port": 8912},
+            "viewer_node": {"port": PORT},
         }  # fmt: skip
         self._task = make_task(TASK)
         self._data = mujoco.MjData(self._task.model)
