@@ -9,6 +9,12 @@ from std_msgs.msg import Float64MultiArray, MultiArrayDimension, UInt8MultiArray
 
 from polo_ros.arrays import Array
 from polo_ros.errors import PoloError
+from polo_ros.nodes.messages.limits import (
+    MOST_SCHEMA_CHARACTERS,
+    MOST_TRANSITIONS,
+    MOST_WEIGHT_BYTES,
+    check_size,
+)
 from polo_ros.tasks.task import Task
 
 SCHEMA_VERSION = 1
@@ -50,13 +56,14 @@ def check_schema(content: str, task: Task) -> None:
     """Compare a received schema with a task's own.
 
     Raises:
-      PoloError: it is no schema, or of another version, task, model or layout.
+      PoloError: it is no schema, too long, or of another version, task, model or layout.
     """
+    check_size(len(content), MOST_SCHEMA_CHARACTERS, "experience/schema, characters")
     try:
         schema = json.loads(content)
         given = [(field["name"], field["size"], field["unit"]) for field in schema["fields"]]
         found = {key: schema[key] for key in ("version", "task", "model_hash")}
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise PoloError(f"experience/schema is not a schema ({error!r})") from None
     own = {"version": SCHEMA_VERSION, "task": task.name, "model_hash": task.model_hash()}
     for key, value in own.items():
@@ -85,9 +92,11 @@ def unpack_experience(message: Float64MultiArray, task: Task) -> dict[str, Array
     """Transitions as columns: time (n,), episode (n,), state (n, state_size), ctrl (n, nu), reward (n,).
 
     Raises:
-      PoloError: the message's length is no multiple of a transition's, or a value is not finite.
+      PoloError: the message's length is no multiple of a transition's or more than `MOST_TRANSITIONS`, or a
+        value is not finite.
     """
     width = sum(size for _, size, _ in experience_fields(task))
+    check_size(len(message.data), MOST_TRANSITIONS * width, "experience, values")
     values = np.array(message.data)
     if values.size == 0 or values.size % width:
         raise PoloError(f"experience has {values.size} values, not a multiple of {width}")
@@ -113,5 +122,10 @@ def pack_bytes(content: bytes) -> UInt8MultiArray:
 
 
 def unpack_bytes(message: UInt8MultiArray) -> bytes:
-    """The inverse of `pack_bytes`."""
+    """The inverse of `pack_bytes`.
+
+    Raises:
+      PoloError: there are more than `MOST_WEIGHT_BYTES`.
+    """
+    check_size(len(message.data), MOST_WEIGHT_BYTES, "weights, bytes")
     return bytes(message.data)
