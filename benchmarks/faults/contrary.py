@@ -137,7 +137,10 @@ def judge(
     robot: str, case: str, seed: int, report: Path, safe: float, plans: int, texts: Counter[str]
 ) -> dict[str, object]:
     """What a run comes to: "balances" or "stands", "goes safe" with a reason, "falls", or "never moved"."""
-    reasons = [text for text in texts if text.startswith("safe action") and "no plan yet" not in text]
+    usual = ("no plan yet", "no message yet")  # at every start
+    reasons = [
+        text for text in texts if text.startswith("safe action") and not any(word in text for word in usual)
+    ]
     achieved, longest = float("nan"), 0.0
     told = json.loads(report.read_text()) if report.exists() else {"released": False}
     if not told["released"]:
