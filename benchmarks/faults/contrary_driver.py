@@ -4,7 +4,7 @@
 
 It publishes /clock, joint_states and odom, takes commands, and holds the robot until the first command with
 an effort arrives, as a rope would. From then on it simulates for `--seconds`, judges each control period by
-the task, writes the report and ends; it ends, too, where no effort is commanded for 80 control periods.
+the task, writes the report and ends; it ends, too, where no effort is commanded for `--hold` control periods.
 
 All times are simulated ones; `--realtime-factor` says how fast they pass. With 0 the clock waits in each
 control period for one plan of the planner, at most for a quarter of a second: the planner is on time however
@@ -47,8 +47,6 @@ BEGIN_S = 10.0
 # the longest wait for a plan, and the shortest time between two ticks, in s of wall time
 PLAN_WAIT_S = 0.25
 TICK_S = 0.002
-# the driver ends where no effort is commanded for so many control periods
-LONGEST_HOLD = 80
 # angles in rad that an upright cart-pole begins with, at most
 START_NOISE = 0.05
 
@@ -63,6 +61,7 @@ def parser() -> argparse.ArgumentParser:
     options.add_argument("--seed", type=int, default=0)
     options.add_argument("--realtime-factor", type=float, default=0.0, help="0: paced by plans")
     options.add_argument("--report", type=Path, required=True, help="JSON file to write at the end")
+    options.add_argument("--hold", type=int, default=80, help="control periods without an effort at most")
     options.add_argument("--rate", type=float, default=0.0, help="states per second; 0 for the control rate")
     options.add_argument("--shuffle", action="store_true", help="joints in another order in each message")
     options.add_argument("--extra-joints", type=int, default=0, help="joints that the model does not have")
@@ -145,7 +144,7 @@ class ContraryDriver:
     @property
     def done(self) -> bool:
         """Whether the time is over."""
-        waited = self._ticked >= LONGEST_HOLD * self._ticks
+        waited = self._ticked >= self._options.hold * self._ticks
         return self._elapsed >= self._options.seconds or (self.hanging and waited)
 
     @property
