@@ -82,7 +82,9 @@ def main() -> int:
     parser.add_argument("--out", type=Path, default=RESULTS / "contrary_driver.csv")
     options = parser.parse_args()
     rows = Rows(options.out, COLUMNS)
-    known = {(row["robot"], row["case"], int(row["seed"])) for row in rows.known}
+    known = {
+        (row["robot"], row["case"], int(row["seed"])) for row in rows.known if row["outcome"] != "unfinished"
+    }
     factors = dict(zip(ROBOTS, options.realtime_factors, strict=True))
     for seed in options.seeds:
         for robot in options.robots:
@@ -136,14 +138,16 @@ def run(robot: str, case: str, seed: int, factor: float) -> dict[str, object]:
 def judge(
     robot: str, case: str, seed: int, report: Path, safe: float, plans: int, texts: Counter[str]
 ) -> dict[str, object]:
-    """What a run comes to: "balances" or "stands", "goes safe" with a reason, "falls", or "never moved"."""
+    """What a run comes to, as a row; "unfinished" where the machine was too busy for it."""
     usual = ("no plan yet", "no message yet")  # at every start
     reasons = [
         text for text in texts if text.startswith("safe action") and not any(word in text for word in usual)
     ]
     achieved, longest = float("nan"), 0.0
     told = json.loads(report.read_text()) if report.exists() else {"released": False}
-    if not told["released"]:
+    if not report.exists():
+        outcome = "unfinished"
+    elif not told["released"]:
         outcome = (
             "never moved, said why" if reasons or any("joint" in text for text in texts) else "never moved"
         )
@@ -156,7 +160,7 @@ def judge(
         elif safe > SAFE_SHARE and reasons:
             outcome = "goes safe, said why"
         else:
-            outcome = "falls"
+            outcome = "misses the limit"
     return {
         "robot": robot, "case": case, "options": CASES[case][0], "seed": seed, "achieved": f"{achieved:.3f}",
         "longest_s": f"{longest:.2f}", "safe": f"{safe:.3f}", "plans": plans, "outcome": outcome,
