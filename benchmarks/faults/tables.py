@@ -8,8 +8,8 @@ from collections import Counter
 
 import numpy as np
 
+from benchmarks.faults.contrary import CASES, ROBOTS
 from benchmarks.faults.contrary import COLUMNS as CONTRARY
-from benchmarks.faults.contrary import ROBOTS
 from benchmarks.faults.support import COLUMNS, RESULTS, Rows
 
 FILES = ("kill_nodes", "stopped_nodes", "enable_cycles", "parameter_storm", "storage", "storage_cuts")
@@ -17,9 +17,10 @@ FILES = ("kill_nodes", "stopped_nodes", "enable_cycles", "parameter_storm", "sto
 
 def main() -> None:
     """Print both tables."""
-    argparse.ArgumentParser(
+    parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    ).parse_args()
+    )
+    parser.parse_args()
     faults()
     print()
     contrary()
@@ -36,15 +37,12 @@ def faults() -> None:
             survived = sum(int(row["survived"]) for row in chosen)
             lost = [int(row["lost"]) for row in chosen if row["lost"]]
             times = [float(row["safe_s"]) for row in chosen if row["safe_s"]]
-            figures = (
-                [f"{number:.2f} s" for number in (*np.percentile(times, (50, 99)), max(times))]
-                if times
-                else 3 * ["–"]
-            )
-            told = f"0 to {max(lost)}" if lost else "–"
-            print(
-                f"| {chosen[0]['fault']}: {case} | {len(chosen):,} | {survived:,} | {told} | {' | '.join(figures)} |"
-            )
+            figures = ["–"] * 3
+            if times:
+                figures = [f"{number:.2f} s" for number in (*np.percentile(times, (50, 99)), max(times))]
+            cells = [f"{chosen[0]['fault']}: {case}", f"{len(chosen):,}", f"{survived:,}"]
+            cells += [f"0 to {max(lost)}" if lost else "–", *figures]
+            print(f"| {' | '.join(cells)} |")
 
 
 def contrary() -> None:
@@ -52,27 +50,23 @@ def contrary() -> None:
     rows = Rows(RESULTS / "contrary_driver.csv", CONTRARY).known
     print(f"| driver | {' | '.join(ROBOTS)} | reason on /diagnostics |")
     print("|---|---|---|---|")
-    for case in dict.fromkeys(
-        row["case"] for row in sorted(rows, key=lambda row: row["robot"] != "humanoid")
-    ):
-        cells, reasons = [], set()
+    for case in [case for case in CASES if any(row["case"] == case for row in rows)]:
+        cells = [case]
         for robot in ROBOTS:
             chosen = [row for row in rows if (row["case"], row["robot"]) == (case, robot)]
             outcomes = Counter(row["outcome"] for row in chosen)
             shares = [float(row["achieved"]) for row in chosen if row["achieved"] != "nan"]
-            share = f" ({min(shares):.2f})" if shares else ""
-            cells.append(
-                ", ".join(f"{n} × {text}" for text, n in outcomes.items()) + share if chosen else "–"
-            )
-            reasons |= {
-                text.removeprefix("safe action: ")
-                for row in chosen
-                for text in row["said"].split(" | ")
-                if text.startswith("safe action")
-                and "no message yet" not in text
-                and "no plan yet" not in text
-            }
-        print(f"| {case} | {' | '.join(cells)} | {'; '.join(sorted(reasons))} |")
+            cell = ", ".join(f"{count} × {outcome}" for outcome, count in outcomes.items())
+            cells.append(f"{cell or '–'}{f' ({min(shares):.2f})' if shares else ''}")
+        said = {text for row in rows if row["case"] == case for text in row["said"].split(" | ")}
+        cells.append("; ".join(sorted(filter(None, map(reason, said)))))
+        print(f"| {' | '.join(cells)} |")
+
+
+def reason(text: str) -> str:
+    """Why the action is safe, of a status; empty where it is not, and for those of every start."""
+    usual = "no message yet" in text or "no plan yet" in text
+    return "" if usual or not text.startswith("safe action: ") else text.removeprefix("safe action: ")
 
 
 if __name__ == "__main__":
