@@ -19,6 +19,7 @@ from polo_ros.nodes.messages import (
     unpack_joint_state,
     unpack_odometry,
 )
+from polo_ros.nodes.messages.limits import MOST_JOINTS, check_size
 
 
 class StateParts(Protocol):
@@ -92,6 +93,7 @@ class StateReceiver:
         self._on_part(answer)
 
     def _add_joints(self, message: JointState) -> object:
+        check_size(len(message.name), MOST_JOINTS, "joint_states, names")
         try:
             positions, velocities = unpack_joint_state(self._joints, message)
         except PoloError:
@@ -107,7 +109,7 @@ class StateReceiver:
     def _name_further(self, message: JointState) -> None:
         """Name joints that are ignored, each once."""
         further = set(further_joints(self._joints, message)) - self._further
-        if further:
+        if further and len(self._further) < MOST_JOINTS:  # ever new names must not fill memory and log
             self._further |= further
             names = ", ".join(sorted(further))
             self._on_further(f"{JOINTS} has joints that are not the robot's and are ignored: {names}")

@@ -13,6 +13,7 @@ from polo_ros.arrays import Array
 from polo_ros.control.joints import JointMapping
 from polo_ros.control.state import GOAL, StateAssembler
 from polo_ros.control.status import Level, Status
+from polo_ros.errors import PoloError
 from polo_ros.nodes.messages import best_trace
 from polo_ros.nodes.node import PoloNode
 from polo_ros.nodes.qos import LATCHED, SENSOR
@@ -63,7 +64,11 @@ class ViewerNode(PoloNode):
         self.fault = fault
 
     def _on_traces(self, message: MarkerArray) -> None:
-        self._line = best_trace(message)
+        try:
+            self._line = best_trace(message)
+        except PoloError as error:
+            self._line = np.empty((0, 3))
+            self._on_fault(str(error))
 
     def _draw(self) -> None:
         snapshot = self._states.snapshot()

@@ -9,15 +9,17 @@ from std_msgs.msg import Float64MultiArray, MultiArrayDimension, UInt8MultiArray
 
 from polo_ros.arrays import Array
 from polo_ros.errors import PoloError
-from polo_ros.learner.weights import SIZE_LIMIT
+from polo_ros.nodes.messages.limits import (
+    MOST_SCHEMA_CHARACTERS,
+    MOST_TRANSITIONS,
+    MOST_WEIGHT_BYTES,
+    check_size,
+)
 from polo_ros.tasks.task import Task
 
 SCHEMA_VERSION = 1
-# transitions in one message; the planner sends one, a bag's reader perhaps a whole episode
-TRANSITION_LIMIT = 10_000
 # of positions, velocities and rewards: far beyond those of a robot, and far below those that overflow
 VALUE_LIMIT = 1e6
-SCHEMA_LIMIT = 1 << 20  # characters
 EPISODE_LIMIT = float(1 << 53)
 # controls may leave their range by rounding
 RANGE_SLACK = 1e-6
@@ -59,11 +61,10 @@ def check_schema(content: str, task: Task) -> None:
     """Compare a received schema with a task's own.
 
     Raises:
-      PoloError: it is no schema, or of another version, task, model or layout.
+      PoloError: it is no schema, too long, or of another version, task, model or layout.
     """
+    check_size(len(content), MOST_SCHEMA_CHARACTERS, "experience/schema, characters")
     try:
-        if len(content) > SCHEMA_LIMIT:
-            raise ValueError(f"{len(content)} characters")
         schema = json.loads(content)
         given = [(field["name"], field["size"], field["unit"]) for field in schema["fields"]]
         found = {key: schema[key] for key in ("version", "task", "model_hash")}
@@ -101,8 +102,7 @@ def unpack_experience(message: Float64MultiArray, task: Task) -> dict[str, Array
     """
     width = sum(size for _, size, _ in experience_fields(task))
     count = len(message.data)
-    if count > width * TRANSITION_LIMIT:
-        raise PoloError(f"experience has {count} values, more than {TRANSITION_LIMIT} transitions")
+    check_size(count, MOST_TRANSITIONS * width, "experience, values")
     if count == 0 or count % width:
         raise PoloError(f"experience has {count} values, not a multiple of {width}")
     values = np.array(message.data)
@@ -138,8 +138,7 @@ def unpack_bytes(message: UInt8MultiArray) -> bytes:
     """The inverse of `pack_bytes`.
 
     Raises:
-      PoloError: there are more than weights can have.
+      PoloError: there are more than `MOST_WEIGHT_BYTES`.
     """
-    if len(message.data) > SIZE_LIMIT:
-        raise PoloError(f"the weights have {len(message.data)} bytes, more than the allowed {SIZE_LIMIT}")
+    check_size(len(message.data), MOST_WEIGHT_BYTES, "weights, bytes")
     return bytes(message.data)

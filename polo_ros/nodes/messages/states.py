@@ -10,6 +10,7 @@ from sensor_msgs.msg import JointState
 from polo_ros.arrays import Array
 from polo_ros.control.joints import FreeBody, JointMapping, check_names
 from polo_ros.errors import PoloError
+from polo_ros.nodes.messages.limits import MOST_JOINTS, check_size
 from polo_ros.nodes.messages.stamps import from_stamp, to_stamp
 from polo_ros.tasks.rotations import rotation_matrix
 
@@ -28,8 +29,10 @@ def unpack_joint_state(joints: JointMapping, message: JointState) -> tuple[Array
     """Positions and velocities in the order of `joints.joint_names`; further joints are ignored.
 
     Raises:
-      PoloError: a doubled or missing joint, a wrong size, or a value that is not finite.
+      PoloError: a doubled or missing joint, a wrong size, more than `MOST_JOINTS` joints, or a value that is
+        not finite.
     """
+    check_size(len(message.name), MOST_JOINTS, "joint_states, names")
     names = list(message.name)
     in_order = names == joints.joint_names
     if not in_order:
