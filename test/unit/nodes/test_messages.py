@@ -238,7 +238,7 @@ def test_experience_out_of_range_is_refused(cartpole: Task, entry: int, number: 
 
 def test_size_of_an_experience_message_is_bounded(cartpole: Task) -> None:
     message = Float64MultiArray(data=[0.0] * (8 * 10_001))
-    with pytest.raises(PoloError, match="experience, values: .* are more than"):
+    with pytest.raises(PoloError, match=r"experience, values: .* are more than"):
         messages.unpack_experience(message, cartpole)
 
 
