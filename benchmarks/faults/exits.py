@@ -13,7 +13,6 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -98,6 +97,7 @@ def parser() -> argparse.ArgumentParser:
     arguments.add_argument("--tries", type=int, default=50)
     arguments.add_argument("--latest", type=float, default=20.0, help="the last moment, in s")
     arguments.add_argument("--seed", type=int, default=0)
+    arguments.add_argument("--logs", type=Path, default=Path("runs/exits"), help="folder for the logs")
     arguments.add_argument("--out", type=Path, default=RESULTS, help="CSV file")
     return arguments
 
@@ -107,9 +107,10 @@ def main() -> int:
     options = parser().parse_args()
     moments = np.random.default_rng(options.seed).uniform(0.0, options.latest, options.tries)
     exits = []
-    for moment in moments:
-        with tempfile.TemporaryDirectory() as folder:
-            exits.append(interrupted_demo(float(moment), ["--task", options.task], Path(folder)))
+    for index, moment in enumerate(moments):
+        folder = options.logs / str(index)
+        folder.mkdir(parents=True, exist_ok=True)
+        exits.append(interrupted_demo(float(moment), ["--task", options.task], folder))
         print(exits[-1], flush=True)
         frame = pd.DataFrame([{**asdict(one), "clean": one.clean} for one in exits])
         frame.to_csv(options.out, index=False)  # after each try: what is known is kept

@@ -1,6 +1,6 @@
 """`make demo`: the nodes of a launch file without `ros2 launch`, a live status, and a picture at the end."""
 
-from polo_ros.nodes.start import ENDINGS, demo
+from polo_ros.nodes.start import ENDINGS, EarlyEnd, demo, unblock
 
 if __name__ == "__main__":  # before the imports that take long
     demo()
@@ -65,7 +65,7 @@ class Processes:
             with self.log(node).open("wb") as log:
                 self._running[node] = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
         finally:
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDINGS)
+            unblock()
 
     def log(self, node: str) -> Path:
         """The log file of a node."""
@@ -118,19 +118,24 @@ def parser() -> argparse.ArgumentParser:
     return arguments
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Run the demo; 0 once the task is held for its hold time, 1 otherwise."""
+def main(arguments: list[str] | None = None, early: EarlyEnd | None = None) -> int:
+    """Run the demo; 0 once the task is held for its hold time, 1 otherwise.
+
+    Args:
+      arguments: of the command line; None for those of this process.
+      early: handles signals until there are nodes to stop.
+    """
     options = parser().parse_args(arguments)
     if "ROS_AUTOMATIC_DISCOVERY_RANGE" not in os.environ:
         os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"  # a simulated robot stays on this machine
     try:
-        return run(options)
+        return run(options, early)
     except PoloError as error:
         print(f"demo: {error}", file=sys.stderr)
         return 1
 
 
-def run(options: argparse.Namespace) -> int:
+def run(options: argparse.Namespace, early: EarlyEnd | None) -> int:
     """Start the nodes, watch until the end, stop them, draw."""
     # these imports take seconds, and ROS 2 reads its environment on import
     from polo_ros.files import config_path
@@ -152,6 +157,9 @@ def run(options: argparse.Namespace) -> int:
     interrupted: list[int] = []
     for ending in ENDINGS:
         signal.signal(ending, lambda number, _: interrupted.append(number))
+    if early is not None:
+        early.close()
+    unblock()
     began, outcome = time.monotonic(), ""
     try:
         start_nodes(processes, options, files, single)

@@ -13,7 +13,7 @@ from rclpy.signals import SignalHandlerOptions
 
 from polo_ros.errors import PoloError
 from polo_ros.nodes.node import PoloNode, Stopped
-from polo_ros.nodes.start import ENDINGS
+from polo_ros.nodes.start import ENDINGS, unblock
 from polo_ros.parameters.ros_arguments import parameter_layers
 
 
@@ -49,6 +49,7 @@ def run_node(make: Callable[[], PoloNode]) -> int:
     """
     interruption, node = Interruption(), None
     try:
+        unblock()
         try:
             parameter_layers(sys.argv)  # rclpy's words for a bad file are longer than ours
             rclpy.init(signal_handler_options=SignalHandlerOptions.NO)

@@ -1,50 +1,75 @@
-"""Starts a node's process: ready for signals before anything that takes long to import.
+"""Starts a process of a node or the demo: ready for signals before anything that takes long to import.
 
-A signal before the node is made ends the process at once: there is nothing to save yet.
+Python's own handlers would print a traceback. A signal before the node is made ends the process at once:
+there is nothing to save yet.
 """
 
 import importlib
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable
-from types import FrameType
 from typing import NoReturn
 
 ENDINGS = (signal.SIGINT, signal.SIGTERM)
+POLL_S = 0.05
+
+
+class EarlyEnd:
+    """Ends the process at a signal until it is closed.
+
+    The signals are blocked and a thread waits for them: what imports start, such as the program by which glfw
+    looks for its library, inherits the block, and does not print a traceback of its own.
+
+    Args:
+      code: to end the process with.
+      sentence: printed before, if any.
+    """
+
+    def __init__(self, code: int, sentence: str = "") -> None:
+        self._code = code
+        self._sentence = sentence
+        self._waiting = True
+        signal.pthread_sigmask(signal.SIG_BLOCK, ENDINGS)
+        self._thread = threading.Thread(target=self._wait, name="signals", daemon=True)
+        self._thread.start()
+
+    def _wait(self) -> None:
+        while self._waiting:
+            if signal.sigtimedwait(ENDINGS, POLL_S) is not None:
+                os.write(2, self._sentence.encode())
+                os._exit(self._code)
+
+    def close(self) -> None:
+        """Stop waiting; signals stay blocked until the caller's handlers are ready."""
+        self._waiting = False
+        self._thread.join()
+
+
+def unblock() -> None:
+    """Let signals come to the handlers, those that came meanwhile as well."""
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDINGS)
 
 
 def start(module: str, node: str) -> NoReturn:
     """Import a node's module, spin the node, and end the process with its code."""
-    for ending in ENDINGS:
-        signal.signal(ending, end_at_once)
-    # whoever starts this process may have blocked them until here
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDINGS)
-    run = importlib.import_module("polo_ros.nodes.run")
-    code = run.run_node(getattr(importlib.import_module(module), node))
+    early = EarlyEnd(code=0)
+    run_node: Callable[[object], int] = importlib.import_module("polo_ros.nodes.run").run_node
+    make = getattr(importlib.import_module(module), node)
+    early.close()
+    code = run_node(make)
     # without Python's own end, which waits for PyTorch and for threads that have nothing to save
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code)
 
 
-def end_at_once(number: int, _: FrameType | None) -> None:
-    """The handler of signals until there is a node."""
-    os._exit(0)
-
-
 def demo() -> NoReturn:
-    """Run the demo, `python -m polo_ros.nodes.demo`; until it starts nodes, a signal ends it at once."""
-    for ending in ENDINGS:
-        signal.signal(ending, end_demo_at_once)
-    main: Callable[[], int] = importlib.import_module("polo_ros.nodes.demo").main
-    sys.exit(main())
-
-
-def end_demo_at_once(number: int, _: FrameType | None) -> None:
-    """The handler of signals until the demo has nodes to stop."""
-    os.write(2, b"demo: interrupted\n")
-    os._exit(1)
+    """Run the demo, `python -m polo_ros.nodes.demo`."""
+    early = EarlyEnd(code=1, sentence="demo: interrupted\n")
+    main: Callable[[None, EarlyEnd], int] = importlib.import_module("polo_ros.nodes.demo").main
+    sys.exit(main(None, early))
 
 
 def planner_node() -> NoReturn:

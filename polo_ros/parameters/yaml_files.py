@@ -137,7 +137,7 @@ def parse_overrides(texts: Iterable[str]) -> dict[str, Any]:
         if not separator:
             raise PoloError(f"'{text}' is not of the form name:=value")
         try:
-            found[name] = yaml.load(value, _Loader)
+            found[name] = _load(value)
         except yaml.YAMLError:
             raise PoloError(f"the value of '{text}' is not valid YAML") from None
     return found
@@ -152,9 +152,17 @@ def _read(path: Path) -> str:
         raise PoloError(f"{path} is not valid YAML: {error}") from None
 
 
+def _load(text: str) -> Any:
+    loader = _Loader(text)
+    try:
+        return loader.get_single_data()
+    finally:
+        loader.dispose()
+
+
 def _parse(text: str, source: Path | str) -> Any:
     try:
-        return yaml.load(text, _Loader)
+        return _load(text)
     except yaml.YAMLError as error:
         raise PoloError(f"{source} is not valid YAML: {' '.join(str(error).split())}") from None
     except PoloError as error:

@@ -19,6 +19,7 @@ from polo_ros.learner.config import LearnerConfig
 from polo_ros.learner.learner import Learner
 from polo_ros.learner.origin import Origin
 from polo_ros.learner.weights import encode_value
+from polo_ros.seeding import Stream, seed_of
 from polo_ros.tasks import Task, View, make_task
 from polo_ros.tasks.task import STATE_SPEC
 
@@ -208,7 +209,7 @@ def test_the_least_certain_states_of_a_draw_are_labelled(task: Task, tmp_path: P
     learner = fed(task, end_fraction=0.0, target_choice=3, prior_scale=1.0)
     features = task.value_features(task.observe(experience(task, 40)[0]))
     spread = learner.value().heads(features).std(axis=0)
-    drawn = np.random.default_rng(0).integers(0, 40, 18)
+    drawn = np.random.default_rng(seed_of(0, Stream.LEARNER)).integers(0, 40, 18)
     learner.update()
     labelled = contents(learner, tmp_path / "file")[0]["labels.features"]
     visits = [int(np.abs(features - row).sum(axis=1).argmin()) for row in labelled]
@@ -222,7 +223,7 @@ def test_plans_may_start_from_no_controls(task: Task, tmp_path: Path) -> None:
         learner.update()
         earned.append(contents(learner, tmp_path / str(warm))[0]["labels.rewards"][:, 1])
     assert (earned[0] != earned[1]).all()
-    visited = np.random.default_rng(0).integers(0, 40, 6)
+    visited = np.random.default_rng(seed_of(0, Stream.LEARNER)).integers(0, 40, 6)
     data = mujoco.MjData(task.model)
     for start, total in zip(visited, earned[1], strict=True):
         mujoco.mj_setState(task.model, data, experience(task, 40)[0][start], STATE_SPEC)
