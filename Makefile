@@ -1,4 +1,4 @@
-# make demo    a humanoid stands up, over ROS 2 nodes     (VIEW=1 shows it in a browser, SEED=3 starts elsewhere)
+# make demo    a humanoid stands up, over ROS 2 nodes     (VIEW=1 PORT=8090 shows it in a browser, SEED=3 starts elsewhere)
 # make shell   a shell in which `polo` is a command
 # make check   format, lint, types and the tests that start no process: a minute
 # make test    everything: make check, the nodes, the experiments, the packaging     (ARGS="test/graph -k name")
@@ -45,7 +45,7 @@ help:
 install: $(INSTALLED)-develop
 
 demo: $(INSTALLED)
-	@$(BIN)/python -m polo_ros.nodes.demo $(if $(VIEW),--viewer) $(if $(SEED),--seed $(SEED)) $(ARGS)
+	@$(BIN)/python -m polo_ros.nodes.demo $(if $(VIEW),--viewer) $(if $(SEED),--seed $(SEED)) $(if $(PORT),--port $(PORT)) $(ARGS)
 
 # the start-up file of an interactive bash can put other folders first, so that it has to come before
 shell: $(INSTALLED)

@@ -137,16 +137,16 @@ def run(
 
     def start_others() -> None:
         if mode == "lockstep":
-            nodes.start("planner_node", file, planner)
+            nodes.start("planner_node", [file], planner)
         else:
             wall_delay = 1e-3 * delay / factor
             nodes.start_own("slow_planner", ("--delay", str(wall_delay)), file, planner)
         if learns:
-            nodes.start("learner_node", file, {"task": name, "seed": int(seed), "use_sim_time": True})
+            nodes.start("learner_node", [file], {"task": name, "seed": int(seed), "use_sim_time": True})
 
     names = {"planner_node"} | ({"learner_node"} if learns else set())
     try:
-        nodes.start("simulator_node", file, {**common, "realtime_factor": factor})
+        nodes.start("simulator_node", [file], {**common, "realtime_factor": factor})
         listener.run_from_rest(nodes, start_others, names, steps)
     finally:
         nodes.stop()

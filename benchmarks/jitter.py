@@ -116,7 +116,7 @@ def measure(name: str, clock: str, busy: bool, seconds: float) -> tuple[dict[str
     spinner = None
     try:
         if clock == "simulated":
-            nodes.start("simulator_node", file, {"task": name, "lockstep": False, "realtime_factor": 1.0})
+            nodes.start("simulator_node", [file], {"task": name, "lockstep": False, "realtime_factor": 1.0})
         else:
             drive(node, name)
         nodes.start_own(

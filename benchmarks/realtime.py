@@ -45,7 +45,7 @@ class Nodes(Processes):
     ) -> None:
         """Start a planner node from a module of the benchmarks, with arguments of its own."""
         command = [sys.executable, "-m", f"benchmarks.{module}", *arguments]
-        command += ros_arguments("planner_node", params_file, overrides)
+        command += ros_arguments([params_file], overrides)
         with self.log("planner_node").open("wb") as log:
             self._running["planner_node"] = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
 

@@ -83,11 +83,11 @@ def run(
     listener = Listener(task)
     periods = max(round(seconds / task.timestep), 1)
     try:
-        nodes.start("simulator_node", file, {"torque_scale": scale, **common, "realtime_factor": factor})
+        nodes.start("simulator_node", [file], {"torque_scale": scale, **common, "realtime_factor": factor})
 
         def start_planner() -> None:
             nodes.start(
-                "planner_node", file, {**overrides, **common, "use_sim_time": True, "autostart": True}
+                "planner_node", [file], {**overrides, **common, "use_sim_time": True, "autostart": True}
             )
 
         listener.run_from_rest(nodes, start_planner, {"planner_node"}, periods)

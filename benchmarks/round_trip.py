@@ -97,7 +97,7 @@ def measure(task_name: str, count: int) -> list[tuple[float, float]]:
     processes = Processes(Path("runs/round_trip"))
     params_file = config_path(task_name)
     try:
-        processes.start("planner_node", params_file, {"task": task_name, "autostart": True})
+        processes.start("planner_node", [params_file], {"task": task_name, "autostart": True})
         deadline = time.monotonic() + START_TIMEOUT_S
         period = round(task.timestep * 1e9)
         stamp = 0

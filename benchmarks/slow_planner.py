@@ -1,12 +1,13 @@
 """The planner node with late plans: `python -m benchmarks.slow_planner --delay 0.03 --ros-args ...`."""
 
 import argparse
+import sys
 import time
 from collections.abc import Callable
 
 from polo_ros.arrays import Array
 from polo_ros.nodes.planner_node import PlannerNode
-from polo_ros.nodes.run import exit_with
+from polo_ros.nodes.run import run_node
 from polo_ros.planner import PlanReport
 
 
@@ -38,7 +39,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--delay", type=float, required=True, help="of every plan, in s of wall time")
     options, _ = parser.parse_known_args()
-    exit_with(lambda: SlowPlanner(options.delay))
+    sys.exit(run_node(lambda: SlowPlanner(options.delay)))
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ python -m benchmarks.stamped_planner --stamps FILE --ros-args ...
 """
 
 import argparse
+import sys
 import time
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import numpy as np
 
 from polo_ros.arrays import Array
 from polo_ros.nodes.planner_node import PlannerNode
-from polo_ros.nodes.run import exit_with
+from polo_ros.nodes.run import run_node
 
 
 class StampedPlanner(PlannerNode):
@@ -41,7 +42,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--stamps", type=Path, required=True)
     options, _ = parser.parse_known_args()
-    exit_with(lambda: StampedPlanner(options.stamps))
+    sys.exit(run_node(lambda: StampedPlanner(options.stamps)))
 
 
 if __name__ == "__main__":

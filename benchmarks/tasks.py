@@ -137,9 +137,9 @@ def recommended(name: str, seed: int, steps: int) -> tuple[Array, Array, int]:
     processes = Processes(Path("runs/tasks") / f"{name}-{seed}")
     recorder = Recorder(task)
     try:
-        processes.start("planner_node", file, {"task": name, "seed": seed, "autostart": True})
+        processes.start("planner_node", [file], {"task": name, "seed": seed, "autostart": True})
         if not task.terms:
-            processes.start("learner_node", file, {"task": name, "seed": seed})
+            processes.start("learner_node", [file], {"task": name, "seed": seed})
         recorder.wait_for_planner(processes.dead)
         processes.start(
             "simulator_node", file, {"task": name, "seed": seed}

@@ -114,7 +114,10 @@ CONFIGURATIONS = {
     # only the actor's sampler is the paper's: the plans of eq. (7) sample on knots as in all configurations
     "getup_paper_sampler": TrainingConfiguration(
         "humanoid_getup", PAPER_SAMPLER,
-        {**LEARNING, "rollouts": 120, "learning_rate": 0.001, "batch_size": 32, "target_sigma": 0.4},
+        {
+            **LEARNING, "rollouts": 120, "learning_rate": 0.001, "batch_size": 32, "target_sigma": 0.4,
+            "target_temperature_mode": "absolute", "target_temperature": 1.25,
+        },
         training_steps=2000, episode_steps=200, evaluation_steps=200,
         rollouts={8: 120, 16: 120, 32: 120, 64: 120}, seeds=3, value_horizon=64,
     ),

@@ -57,7 +57,7 @@ def make_explorer(world: str, seed: int, horizon: int | None = None) -> Agent:
         knots = min(planner.noise_knots, horizon)
         noise = planner.noise if knots > 1 else "white"
         planner = replace(planner, horizon=horizon, noise=noise, noise_knots=max(knots, 2))
-    learner = Learner(settings.task, settings.learner, settings.planner, seed, threads=1)
+    learner = Learner(settings.task, settings.learner, seed, threads=1)
     return Agent(settings.task, Planner(settings.task, planner, seed, threads=1), learner, seed)
 
 

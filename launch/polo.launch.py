@@ -4,17 +4,30 @@ The package installs a copy of this file for each task, such as humanoid_getup.l
 task that it is named after; polo.launch.py takes the task as an argument. `--show-args` lists the arguments.
 """
 
+import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 from launch import LaunchContext, LaunchDescription
-from launch.actions import DeclareLaunchArgument, ExecuteProcess, OpaqueFunction, SetEnvironmentVariable
+from launch.actions import (
+    DeclareLaunchArgument,
+    EmitEvent,
+    ExecuteProcess,
+    OpaqueFunction,
+    RegisterEventHandler,
+    SetEnvironmentVariable,
+)
 from launch.conditions import IfCondition
+from launch.event_handlers import OnProcessIO
+from launch.events import Shutdown
+from launch.events.process import ProcessExited, ProcessIO
 from launch.substitutions import EnvironmentVariable, LaunchConfiguration, PathJoinSubstitution
 from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
 from launch_ros.substitutions import FindPackageShare
 
 from polo_ros.files import config_path
+from polo_ros.parameters.yaml_files import ParameterFile
 
 # the task that the file is named after; "polo" is none
 NAME = Path(__file__).name.removesuffix(".launch.py")
@@ -50,13 +63,19 @@ def arguments() -> list[DeclareLaunchArgument]:
         DeclareLaunchArgument("task", description="Name of the task, as `polo tasks` lists it.", **fixed),
         switch("use_sim", "true", "Start the simulator; false where a robot's drivers take its place."),
         switch("use_sim_time", use_sim, "Take time from /clock, or from clock in the namespace."),
-        switch(
-            "lockstep", use_sim,
-            "The simulation waits for each command, so that a seeded run repeats to the bit; false runs in "
-            "real time, as a robot does.",
+        DeclareLaunchArgument(
+            "lockstep", default_value="", choices=["", "true", "false"],
+            description="The simulation waits for each command, so that a seeded run repeats to the bit; "
+            "false runs in real time, as a robot does; empty for the params_file's, and false without a "
+            "simulator.",
         ),
         argument("namespace", "", "Namespace of all nodes and topics, such as robot1."),
         argument("params_file", "", "ROS 2 parameter file of all nodes; empty for the task's own."),
+        argument(
+            "overrides", "",
+            "Parameters over those of the params_file: a YAML file or YAML itself, such as '{horizon: 20}'.",
+        ),
+        argument("seed", "", "Seed of everything random in the nodes; empty for the params_file's."),
         argument("model_path", "", "MJCF file in place of the task's own; empty for the params_file's."),
         argument(
             "weights_file", "",
@@ -75,47 +94,92 @@ def arguments() -> list[DeclareLaunchArgument]:
     ]  # fmt: skip
 
 
-def nodes(context: LaunchContext) -> list[Node]:
+def nodes(context: LaunchContext) -> list[Node | RegisterEventHandler]:
     """The package's nodes.
 
     A function of the context, because an empty argument stands for a default: passed on as it is, "" would
     replace the value of the parameter file.
+
+    Raises:
+      PoloError: a file with parameters is missing or no parameter file; `launch` would start without it.
     """
 
-    def text(name: str) -> ParameterValue:
-        return ParameterValue(LaunchConfiguration(name), value_type=str)
+    def value(name: str) -> str:
+        return str(LaunchConfiguration(name).perform(context))
 
-    def flag(name: str) -> ParameterValue:
-        return ParameterValue(LaunchConfiguration(name), value_type=bool)
+    def given(name: str, kind: type = str) -> dict[str, ParameterValue]:
+        return {name: ParameterValue(LaunchConfiguration(name), value_type=kind)} if value(name) else {}
 
-    def given(name: str) -> dict[str, ParameterValue]:
-        return {name: text(name)} if LaunchConfiguration(name).perform(context) else {}
-
-    def node(name: str, condition: IfCondition | None, **parameters: ParameterValue) -> Node:
-        return Node(
+    def node(
+        name: str, condition: IfCondition | None, parameters: dict[str, ParameterValue]
+    ) -> list[Node | RegisterEventHandler]:
+        process = Node(
             package="polo_ros",
             executable=name,
             name=name,
             namespace=LaunchConfiguration("namespace"),
             remappings=[OWN_CLOCK],
-            parameters=[params_file, {**common, **parameters}],
+            parameters=[params_file, {**common, **parameters}, *overrides],
             ros_arguments=["--log-level", LaunchConfiguration("log_level")],
             output="screen",
-            # s: time for the learner to finish its update and save, and for the planner to finish its plan
+            # s: time for the learner to save, and for the planner to finish its plan
             sigterm_timeout="20",
+            on_exit=None if name == "viewer_node" else ended(name, last_words),
             condition=condition,
         )
+        listener = OnProcessIO(target_action=process, on_stderr=note_last_words(name, last_words))
+        return [process, RegisterEventHandler(listener, condition=condition)]
 
-    params_file = LaunchConfiguration("params_file").perform(context)
-    params_file = params_file or str(config_path(LaunchConfiguration("task").perform(context)))
-    common = {"task": text("task"), "use_sim_time": flag("use_sim_time"), **given("model_path")}
-    lockstep, weights_file = flag("lockstep"), given("weights_file")
+    params_file = value("params_file") or str(config_path(value("task")))
+    ParameterFile.read(Path(params_file))
+    overrides = [overrides_file(value("overrides"))] if value("overrides") else []
+    last_words: dict[str, str] = {}
+    common = {**given("task"), **given("use_sim_time", bool), **given("seed", int), **given("model_path")}
+    lockstep = given("lockstep", bool) or ({} if value("use_sim") == "true" else {"lockstep": False})
+    weights = given("weights_file")
     return [
-        node("simulator_node", IfCondition(LaunchConfiguration("use_sim")), lockstep=lockstep),
-        node("planner_node", None, lockstep=lockstep, autostart=flag("autostart"), **weights_file),
-        node("learner_node", IfCondition(LaunchConfiguration("learn")), **weights_file),
-        node("viewer_node", IfCondition(LaunchConfiguration("viewer"))),
+        *node("simulator_node", IfCondition(LaunchConfiguration("use_sim")), lockstep),
+        *node("planner_node", None, {**lockstep, **given("autostart", bool), **weights}),
+        *node("learner_node", IfCondition(LaunchConfiguration("learn")), weights),
+        *node("viewer_node", IfCondition(LaunchConfiguration("viewer")), {}),
     ]
+
+
+def overrides_file(text: str) -> str:
+    """The path of a ROS 2 parameter file with the overrides, which may be a file or YAML.
+
+    Raises:
+      PoloError: the file is missing, no YAML, or no mapping.
+    """
+    overrides = ParameterFile.parse_overrides(text)
+    # left behind, as the files are in which `launch` itself writes parameters
+    return str(overrides.write(Path(tempfile.mkdtemp(prefix="polo_ros_")) / "overrides.yaml"))
+
+
+def note_last_words(name: str, last_words: dict[str, str]) -> Callable[[ProcessIO], None]:
+    """A handler that keeps the sentence with which a node refuses its input."""
+
+    def note(event: ProcessIO) -> None:
+        fatal = [line for line in event.text.decode(errors="replace").splitlines() if "[FATAL]" in line]
+        if fatal:
+            last_words[name] = fatal[-1].rpartition("[polo_ros]: ")[2]
+
+    return note
+
+
+def ended(name: str, last_words: dict[str, str]) -> Callable[[ProcessExited, LaunchContext], list[EmitEvent]]:
+    """A handler that ends the launch with a node; with an error where the node failed."""
+
+    def end(event: ProcessExited, context: LaunchContext) -> list[EmitEvent]:
+        if context.is_shutdown:
+            return []
+        if event.returncode:
+            reason = last_words.get(name, f"exit code {event.returncode}")
+            # an exception is what makes `ros2 launch` end with a code other than 0
+            raise RuntimeError(f"{name} has ended, so everything stops: {reason}")
+        return [EmitEvent(event=Shutdown(reason=f"{name} has ended"))]
+
+    return end
 
 
 def generate_launch_description() -> LaunchDescription:

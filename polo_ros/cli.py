@@ -37,8 +37,11 @@ def parser() -> argparse.ArgumentParser:
     acting.add_argument("task", help="name of the task, as in `polo tasks`")
     acting.add_argument("--config", type=Path, help="ROS 2 parameter file (default: the task's own)")
     acting.add_argument(
-        "-p", dest="overrides", action="append", default=[], metavar="NAME:=VALUE",
-        help="a parameter in place of the file's; may be given several times",
+        "--overrides", metavar="YAML", help="file or text like '{horizon: 20}' over the parameter file"
+    )
+    acting.add_argument(
+        "-p", dest="single", action="append", default=[], metavar="NAME:=VALUE",
+        help="a parameter in place of all others; may be given several times",
     )  # fmt: skip
 
     training = commands.add_parser("train", parents=[acting], help="run Algorithm 1 and keep the weights")
@@ -131,11 +134,14 @@ def run_train(options: argparse.Namespace) -> int:
 def run_evaluate(options: argparse.Namespace) -> int:
     """Act on each seed and print how many solved the task."""
     from polo_ros.agent.evaluation import evaluate
-    from polo_ros.learner.weights import load_value
+    from polo_ros.learner.received_weights import ReceivedWeights
 
     settings = settings_of(options)
     file = settings.planner_node.weights_file if options.weights is None else options.weights
-    value = load_value(file, settings.task)[0] if file and not options.no_value else None
+    received = ReceivedWeights(settings.task, settings.planner.discount)
+    value = received.load(file) if file and not options.no_value else None
+    if received.warning:
+        print(f"polo: {received.warning}", file=sys.stderr)
     seeds = range(options.first_seed, options.first_seed + options.seeds)
     out = options.out or Path("runs") / f"{options.task}-evaluation"
     rows = evaluate(settings, value, seeds, options.steps, out, options.animation)
@@ -149,10 +155,15 @@ def run_evaluate(options: argparse.Namespace) -> int:
 
 def settings_of(options: argparse.Namespace) -> "Settings":
     """The settings that `polo train` and `polo evaluate` are given."""
-    from polo_ros.parameters.settings import settings_for
-    from polo_ros.parameters.yaml_files import parse_overrides
+    from polo_ros.parameters.layers import check_names
+    from polo_ros.parameters.settings import AGENT_NODES, settings_for
+    from polo_ros.parameters.yaml_files import ParameterFile, parse_overrides
+    from polo_ros.tasks import task_class
 
-    return settings_for(options.task, options.config, parse_overrides(options.overrides))
+    single = parse_overrides(options.single)
+    check_names("-p", single, task_class(options.task), AGENT_NODES)
+    layers = [ParameterFile.parse_overrides(options.overrides)] if options.overrides else []
+    return settings_for(options.task, options.config, single, layers)
 
 
 def run_reproduce(options: argparse.Namespace) -> int:

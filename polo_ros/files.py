@@ -1,8 +1,13 @@
 """Finding the files that are installed with the package, and writing files atomically."""
 
 import contextlib
+import functools
+import logging
 import os
+import shutil
 import sys
+from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 
 from polo_ros.errors import PoloError
@@ -11,27 +16,51 @@ PACKAGE = "polo_ros"
 
 
 def share_folders() -> list[Path]:
-    """The folders that may hold the package's files, in order of preference: colcon, source tree, pip."""
+    """The folders that may hold the package's files, in order of preference.
+
+    What belongs to this code comes first: its source tree, or the colcon or pip installation that it lies in.
+    Other installations on AMENT_PREFIX_PATH may be of another version.
+    """
+    code = Path(__file__).resolve()
+    source = code.parent.parent
     prefixes = os.environ.get("AMENT_PREFIX_PATH", "").split(os.pathsep)
     colcon = [Path(prefix) / "share" / PACKAGE for prefix in prefixes if prefix]
-    source = Path(__file__).resolve().parent.parent
-    return [*colcon, source, Path(sys.prefix) / "share" / PACKAGE]
+    own = [folder for folder in colcon if code.is_relative_to(folder.parent.parent.resolve())]
+    pip = Path(sys.prefix) / "share" / PACKAGE
+    if (source / "package.xml").is_file():
+        own.insert(0, source)
+    elif code.is_relative_to(Path(sys.prefix).resolve()):
+        own.append(pip)
+    return list(dict.fromkeys([*own, *colcon, source, pip]))
 
 
 def share_path(*parts: str) -> Path:
-    """The path of a file or folder that comes with the package.
+    """The path of a file or folder that comes with the package; other versions of it are warned of once.
 
     Raises:
       PoloError: no installation of the package holds it.
     """
     folders = share_folders()
-    for folder in folders:
-        path = folder.joinpath(*parts)
-        if path.exists():
-            return path
-    raise PoloError(
-        f"{'/'.join(parts)} is in none of {', '.join(map(str, folders))}; "
-        f"install {PACKAGE} with its data files (pip install or colcon build)"
+    found = [path for path in (folder.joinpath(*parts) for folder in folders) if path.exists()]
+    if not found:
+        raise PoloError(
+            f"{'/'.join(parts)} is in none of {', '.join(map(str, folders))}; "
+            f"install {PACKAGE} with its data files (pip install or colcon build)"
+        )
+    for other in found[1:]:
+        if other.is_file() and other.read_bytes() != found[0].read_bytes():
+            _warn_of(other, found[0])
+    return found[0]
+
+
+@functools.cache
+def _warn_of(other: Path, used: Path) -> None:
+    """Warn, once for each pair, of a file that another installation has in another version."""
+    logging.getLogger(PACKAGE).warning(
+        "%s is used; %s of another installation differs: build or source it anew, or take it off "
+        "AMENT_PREFIX_PATH",
+        used,
+        other,
     )
 
 
@@ -47,14 +76,18 @@ def config_path(task: str) -> Path:
     words = task.split("_")
     names = [f"{'_'.join(words[:count])}.yaml" for count in range(len(words), 0, -1)]
     for name in names:
-        for folder in share_folders():
-            if (folder / "config" / name).is_file():
-                return folder / "config" / name
+        if any((folder / "config" / name).is_file() for folder in share_folders()):
+            return share_path("config", name)
     raise PoloError(f"task {task} has no parameter file; config/ holds none of {', '.join(names)}")
 
 
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file so that readers find the old or the new contents, also after a crash or a full disk.
+def write_atomically(path: Path, content: bytes, previous: Sequence[Path] = ()) -> None:
+    """Write a file so that a reader, a crash or a full disk finds the old one or the new one whole.
+
+    Args:
+      path: of the file.
+      content: all of it.
+      previous: where the old file and those before it are kept, the newest first; the oldest is lost.
 
     Raises:
       PoloError: the file could not be written; the old one is untouched.
@@ -66,6 +99,7 @@ def write_atomically(path: Path, content: bytes) -> None:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
+        _shift(path, previous)
         os.replace(temporary, path)
     except OSError as error:
         with contextlib.suppress(OSError):
@@ -73,3 +107,15 @@ def write_atomically(path: Path, content: bytes) -> None:
         raise PoloError(
             f"{path} could not be written ({error.strerror}); the previous file is untouched"
         ) from None
+
+
+def _shift(path: Path, previous: Sequence[Path]) -> None:
+    """Move each previous file one place on; the file itself stays, with a copy in the first place."""
+    for newer, older in reversed(list(pairwise(previous))):
+        if newer.exists():
+            os.replace(newer, older)
+    if previous and path.exists():
+        try:
+            os.link(path, previous[0])
+        except OSError:  # a file system without links
+            shutil.copyfile(path, previous[0])

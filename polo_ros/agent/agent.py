@@ -1,13 +1,13 @@
 """Algorithm 1 of the paper in one process: plan, act, store, learn."""
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from polo_ros.agent.world import World
 from polo_ros.arrays import Array
+from polo_ros.learner.checkpoint import Checkpoint
 from polo_ros.learner.learner import Learner, UpdateReport
 from polo_ros.planner import Planner, PlanReport
 from polo_ros.tasks.task import Task
@@ -74,16 +74,20 @@ class Agent:
             "planner_rng": json.dumps(self.planner.rng.bit_generator.state),
         }
 
-    def resume(self, counters: Mapping[str, str]) -> None:
-        """Continue from saved counters with the next episode; equal to a run without interruption.
+    def resume(self, checkpoint: Checkpoint) -> None:
+        """Continue with the next episode after the saved counters, as if never interrupted.
 
         The learner is restored by its own `load`.
+
+        Raises:
+          PoloError: a counter is missing or unusable; nothing is changed.
         """
-        self.steps = int(counters["agent_steps"])
-        self.episode = int(counters["agent_episode"])
-        self.world.rng.bit_generator.state = json.loads(counters["agent_rng"])
-        self.planner.rng.bit_generator.state = json.loads(counters["planner_rng"])
         assert self.learner is not None
+        steps, episode = checkpoint.count("agent_steps"), checkpoint.count("agent_episode")
+        world, planner = checkpoint.generator("agent_rng"), checkpoint.generator("planner_rng")
+        self.steps, self.episode = steps, episode
+        self.world.rng.bit_generator.state = world
+        self.planner.rng.bit_generator.state = planner
         if self.learner.sequence:
             self.planner.value = self.learner.value()
         self.reset()

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from polo_ros.agent.agent import Agent, Step
+from polo_ros.agent.scores import HoldTimer
 from polo_ros.arrays import Array
 from polo_ros.errors import PoloError
 from polo_ros.tasks.task import Task
@@ -48,13 +49,10 @@ class Episode:
     @property
     def solved_at(self) -> float | None:
         """When the task had been achieved for its hold time without a break, in s; None if never."""
-        needed = round(self.task.hold_time / self.task.timestep)
-        held = 0
+        timer = HoldTimer(self.task)
         for step in self.steps:
-            held = held + 1 if step.achieved else 0
-            if held >= needed:
-                return step.time
-        return None
+            timer.add(step.achieved, step.time)
+        return timer.solved_at
 
     def mean(self, name: str) -> float:
         """The mean of an attribute of the plan reports."""

@@ -12,6 +12,7 @@ import numpy as np
 from polo_ros.agent.agent import Agent
 from polo_ros.agent.episode import Episode, check_counts, rounded, take_steps
 from polo_ros.agent.progress import progress_bar
+from polo_ros.agent.provenance import description, value_digest
 from polo_ros.agent.scores import EpisodeScore, score
 from polo_ros.errors import PoloError
 from polo_ros.parameters.settings import Settings
@@ -43,7 +44,8 @@ def evaluate(
     """Act without learning, one episode a seed.
 
     Writes evaluation.csv with a row a seed, and film strips `seed<N>.png` of the first seed and of the
-    first one that did not solve the task. Compares the value function with the discounted returns.
+    first one that did not solve the task. The first line of the file gives all settings that differ from the
+    defaults. Compares the value function with the discounted returns.
 
     Args:
       settings: see `settings_for`.
@@ -72,7 +74,8 @@ def evaluate(
         file.open("w", newline="") as stream,
         progress_bar(len(seeds) * steps, f"evaluate {task.name}", "step") as bar,
     ):
-        stream.write(f"# polo evaluate {task.name} steps={steps} {settings.planner}\n")
+        heading = description(settings, steps=steps, value=value_digest(value))
+        stream.write(f"# polo evaluate {task.name} {heading}\n")
         writer = csv.DictWriter(stream, COLUMNS)
         writer.writeheader()
         for seed in seeds:

@@ -32,6 +32,38 @@ class EpisodeScore:
     goals_reached: int
 
 
+class HoldTimer:
+    """How long a task has been achieved without a break, from one state after another.
+
+    A state counts for the control period that it begins: one achieved state is a hold of one period.
+
+    Args:
+      task: gives the control period and the hold time.
+
+    Attributes:
+      solved_at: time of the state with which the hold time was complete, in s; None before.
+    """
+
+    def __init__(self, task: Task) -> None:
+        self._period = task.timestep
+        self._needed = task.hold_time
+        self._since: float | None = None
+        self.solved_at: float | None = None
+
+    def add(self, achieved: bool, time: float) -> float:
+        """Take whether a state fulfils the task, and its time in s; how long it has been held, in s."""
+        if not achieved:
+            self._since = None
+            return 0.0
+        if self._since is None:
+            self._since = time
+        held = time - self._since + self._period
+        # half a period allows for rounding: times are sums of periods
+        if self.solved_at is None and held > self._needed - 0.5 * self._period:
+            self.solved_at = time
+        return held
+
+
 def score(task: Task, states: Array) -> EpisodeScore:
     """The score of the states of consecutive control periods, (n, state_size)."""
     view = task.observe(states)

@@ -144,8 +144,11 @@ class SafetyGate:
     # ---- reasons
 
     def why_stale(self, state_age: float) -> str:
-        """Why a state of an age in s is too old; empty where it is not."""
+        """Why a state of an age in s is too old, or of the future; empty where it is neither."""
         timeout = self.parameters.state_timeout
+        if state_age < -timeout:  # predicted from there, a plan would begin long after it is needed
+            ahead = f"{-state_age:.3f} s ahead of the clock, more than {timeout:.3f} s"
+            return f"the state is stamped {ahead}; synchronise the clocks"
         return f"the state is {state_age:.3f} s old, more than {timeout:.3f} s" if state_age > timeout else ""
 
     def reason(self, stale: str, missing: list[str]) -> str:

@@ -1,7 +1,9 @@
-"""Learning on a thread of its own while experience keeps arriving; PyTorch is imported there alone."""
+"""Learning on a thread of its own while experience arrives; PyTorch is imported there alone."""
 
+import secrets
 import threading
 import time
+import traceback
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -11,13 +13,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from polo_ros.arrays import Array
-from polo_ros.errors import PoloError
-from polo_ros.learner.checkpoint import read_tensors
+from polo_ros.errors import ExplodedError, PoloError
+from polo_ros.learner.checkpoint_file import CheckpointFile
 from polo_ros.learner.config import LearnerConfig
-from polo_ros.learner.weights import Origin, check_origin, encode_value, package_file
+from polo_ros.learner.origin import Origin
+from polo_ros.learner.weights import encode_value, package_file
 from polo_ros.tasks.task import Task
 
 if TYPE_CHECKING:
+    from polo_ros.learner.checkpoint import Checkpoint
     from polo_ros.learner.learner import Learner, UpdateReport
 
 
@@ -38,23 +42,33 @@ class BackgroundSettings:
 
 @dataclass(frozen=True)
 class BackgroundOutputs:
-    """Where results go; called on the learning thread, and by whoever calls a method.
+    """Where results go; called on the learning thread and on those that call methods.
 
     Attributes:
       publish: new weights, as bytes.
-      info, error: a sentence for the log.
+      info, warn, error: a sentence for the log.
     """
 
     publish: Callable[[bytes], None]
     info: Callable[[str], object]
+    warn: Callable[[str], object]
     error: Callable[[str], object]
 
 
-class BackgroundLearner:
-    """A learner on a thread of its own: one update whenever enough has been experienced.
+class _ClosedError(Exception):
+    """The learner was closed during an update."""
 
-    The thread first makes the learner, which takes as long as PyTorch's import. All methods are for one
-    other thread; those that save, load or close wait for the update at hand.
+
+class BackgroundLearner:
+    """A learner on a thread of its own: one update whenever there is enough new experience.
+
+    The thread first creates the learner, which takes as long as PyTorch's import, and reads the checkpoint.
+    All methods are for one other thread; those that save, load or close wait for the current update.
+
+    Weights are published only after they have been loaded or trained: before its first gradient step a
+    learner has random values, which must not replace those that a planner has loaded. A learner whose values
+    have exploded never overwrites its checkpoint, nor does one overwrite a file that it has not read or
+    written; both save beside it (`CheckpointFile`).
 
     Args:
       task: the world and what is wanted in it.
@@ -66,11 +80,8 @@ class BackgroundLearner:
       weights_file: value function to start from without a checkpoint; empty for a fresh one.
 
     Attributes:
-      failure: what ended the thread; None while it runs.
-      fault: why learning paused itself; empty where it did not.
-
-    Raises:
-      PoloError: the file to start from is missing, corrupted, or of another task or model.
+      failure: what ended the thread; None while it runs. See `check`.
+      fault: why learning paused itself; empty if it did not.
     """
 
     def __init__(
@@ -91,18 +102,13 @@ class BackgroundLearner:
         self._outputs = outputs
         self._seed = seed
         self._threads = threads
-        self._checkpoint = checkpoint
-        self._start_file: Path | None = None
-        if checkpoint is not None and checkpoint.exists():
-            self._start_file = checkpoint
-        elif weights_file:
-            self._start_file = package_file(weights_file)
-        if self._start_file is not None:  # a bad file is refused before PyTorch is imported
-            _, metadata = read_tensors(self._start_file, "the weights")
-            check_origin(metadata, task, f"the weights in {self._start_file}")
+        self._checkpoint = CheckpointFile(checkpoint) if checkpoint is not None else None
+        self._weights_file = weights_file
         self._learner: Learner | None = None
         self._last: UpdateReport | None = None
-        self._epoch = time.time_ns()
+        self._epoch = new_epoch()
+        # why the learner's state must not replace the checkpoint; the word is part of the other file's name
+        self._unsound = ""
         self._saved_at = time.monotonic()
         self._running = True
         self._paused = False
@@ -139,7 +145,7 @@ class BackgroundLearner:
             self._condition.notify()
 
     def pause(self, on: bool) -> None:
-        """Stop or go on learning; experience is kept meanwhile."""
+        """Pause or continue learning; experience is kept meanwhile."""
         with self._condition:
             self._paused = on
             self.fault = ""
@@ -157,19 +163,31 @@ class BackgroundLearner:
         try:
             with self._busy:
                 learner = self._made_learner()
-                learner.load(self._checkpoint)
-                self._epoch = time.time_ns()  # its sequence is older, so that planners would refuse it
+                self._load_checkpoint(learner, self._checkpoint)
+                self._epoch = new_epoch()  # its sequence is older: planners would refuse it within an epoch
+                self.fault = self._unsound = ""
                 self._publish(learner)
         except PoloError as error:
             return False, str(error)
-        return True, f"loaded update {learner.sequence} from {self._checkpoint}"
+        return True, f"loaded update {learner.sequence} from {self._checkpoint.path}"
+
+    def check(self) -> None:
+        """Refuse to go on without the learning thread.
+
+        Raises:
+          PoloError: the thread has ended, and why.
+        """
+        if isinstance(self.failure, PoloError):
+            raise self.failure
+        if self.failure is not None:
+            raise PoloError(f"the learning thread ended with {self.failure!r}; start the learner again")
 
     def progress(self) -> tuple[str, dict[str, object]]:
-        """One word for what the thread does, and how learning goes."""
+        """What the thread does, in a few words, and figures of learning."""
         learner = self._learner
         if learner is None:
             return "starting", {"weights_sequence": 0, "buffer": 0}
-        # asked before anything else is read: an update at hand is finished first, and counts
+        # read before the other values: the current update is finished first, and counts
         resting = self._paused and not self._busy.locked()
         values: dict[str, object] = {"weights_sequence": learner.sequence, "buffer": len(learner.buffer)}
         if self._last is not None:
@@ -178,15 +196,27 @@ class BackgroundLearner:
                 "target_mean": f"{self._last.target_mean:.4g}",
                 "target_std": f"{self._last.target_std:.4g}",
             }
-        return "paused" if resting else "learning", values
+        if resting:
+            return "paused", values
+        if not learner.trained:
+            return f"warm-up: {len(learner.labels)} of {learner.config.warmup_labels} labels", values
+        return "learning", values
 
     def close(self) -> None:
-        """Finish the update at hand and keep what was learned."""
+        """Give up the current update and keep what was learned; takes a sampling round at most.
+
+        A learner that is still being made has nothing to keep, and is not waited for: PyTorch's import takes
+        seconds, and its thread ends with the process.
+        """
         with self._condition:
             self._running = False
             self._condition.notify()
+        if self._learner is None and self._thread.is_alive():
+            return
         self._thread.join()
         if self._checkpoint is not None and self._learner is not None:
+            if self.failure is not None:
+                self._unsound = "failed"  # in the middle of an update, whose result may be in parts
             self._save()
 
     # ---- the learning thread
@@ -200,21 +230,24 @@ class BackgroundLearner:
             while self._wait_for_experience():
                 with self._busy:
                     self._work(learner)
-        except BaseException as error:  # handed to the other thread, which reports it and stops
+        except BaseException as error:  # `check` reports it to the other thread, which stops the node
+            if not isinstance(error, PoloError):
+                self._outputs.error(f"the learning thread ended:\n{traceback.format_exc()}")
             self.failure = error
 
     def _start(self) -> "Learner":
-        """Make the learner and read what it starts from."""
+        """Create the learner and read its checkpoint or weights."""
         import torch
 
         from polo_ros.learner.learner import Learner
 
         torch.set_num_threads(1)  # the networks are tiny, and the planner needs the cores
         learner = Learner(self._task, self._applied.learner, seed=self._seed, threads=self._threads)
-        if self._start_file is not None:
-            learner.load(self._start_file)
-            if self._start_file == self._checkpoint:
-                self._outputs.info(f"resumed from {self._checkpoint} at update {learner.sequence}")
+        if self._checkpoint is not None and self._checkpoint.exists():
+            self._load_checkpoint(learner, self._checkpoint)
+            self._outputs.info(f"resumed from {self._checkpoint.path} at update {learner.sequence}")
+        elif self._weights_file:
+            self._compare(learner.load(package_file(self._weights_file)))
         self._publish(learner)
         return learner
 
@@ -244,16 +277,25 @@ class BackgroundLearner:
             learner.configure(settings.learner)
             self._task.weights.update(settings.reward_weights)
         try:
-            self._last = learner.update()
+            self._last = learner.update(self._check_running)
+        except _ClosedError:
+            return
         except PoloError as error:
-            # the planner keeps its last good weights; learning waits for a person
+            # the planner keeps its last good weights; learning waits until someone continues it
+            if isinstance(error, ExplodedError):
+                self._unsound = "exploded"
             self.fault = str(error)
             self._paused = True
             self._outputs.error(f"{error}; learning is paused")
         else:
+            self._unsound = ""
             self._publish(learner)
         if time.monotonic() - self._saved_at > settings.checkpoint_period:
             self._save()
+
+    def _check_running(self) -> None:
+        if not self._running:
+            raise _ClosedError
 
     # ---- on either thread, while the other one does not touch the learner
 
@@ -262,8 +304,26 @@ class BackgroundLearner:
             raise PoloError("the learner could not be started")
         return self._learner
 
+    def _load_checkpoint(self, learner: "Learner", file: CheckpointFile) -> None:
+        identity = file.identity()
+        self._compare(learner.load(file.path))
+        file.accept(identity)
+
+    def _compare(self, loaded: "Checkpoint") -> None:
+        """Warn where a file's meaning differs from the settings in what is no reason to refuse it."""
+        difference = loaded.origin.reward_difference(self._settings.reward_weights)
+        if difference:
+            self._outputs.warn(f"{loaded.what} were trained with other reward weights: {difference}")
+        configured = self._settings.learner.prior_scale
+        if loaded.value.prior_scale != configured:
+            self._outputs.warn(
+                f"prior_scale {loaded.value.prior_scale:g} of {loaded.what} replaces {configured:g}"
+            )
+
     def _publish(self, learner: "Learner") -> None:
-        origin = Origin(self._task.name, self._task.model_hash(), self._epoch, learner.sequence)
+        if not learner.trained:
+            return
+        origin = Origin.of(self._task, learner.config.discount, self._epoch, learner.sequence)
         self._outputs.publish(encode_value(learner.value(), origin))
 
     def _save(self) -> tuple[bool, str]:
@@ -272,8 +332,15 @@ class BackgroundLearner:
         self._saved_at = time.monotonic()
         try:
             learner = self._made_learner()
-            learner.save(self._checkpoint, self._epoch)
+            path = self._checkpoint.write(learner.dump(self._epoch), self._unsound)
         except PoloError as error:
             self._outputs.error(str(error))
             return False, str(error)
-        return True, f"saved update {learner.sequence} to {self._checkpoint}"
+        if path != self._checkpoint.path:
+            self._outputs.warn(f"{self._checkpoint.path} stays as it is; this learner's state is in {path}")
+        return True, f"saved update {learner.sequence} to {path}"
+
+
+def new_epoch() -> int:
+    """The identity of a learner's run: random, since clocks may be wrong."""
+    return secrets.randbits(62)

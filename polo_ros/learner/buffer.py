@@ -68,11 +68,10 @@ class RingBuffer:
         """Copies of all columns, for `restore`."""
         return {name: self.column(name).copy() for name in self._columns}
 
-    def fits(self, rows: Mapping[str, Array]) -> bool:
-        """Whether dumped rows have the columns of this buffer."""
-        return rows.keys() == self._columns.keys() and all(
-            rows[name].shape[1:] == column.shape[1:] for name, column in self._columns.items()
-        )
+    @property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """The shape of an entry of each column."""
+        return {name: column.shape[1:] for name, column in self._columns.items()}
 
     def restore(self, rows: Mapping[str, Array], added: int) -> None:
         """Replace the contents by dumped rows; with a smaller capacity the newest stay."""

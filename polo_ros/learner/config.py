@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from polo_ros.errors import PoloError
 from polo_ros.parameters.schema import parameter
+from polo_ros.planner.config import TEMPERATURE_MODES
 
 
 @dataclass(frozen=True)
@@ -14,7 +15,7 @@ class LearnerConfig:
     batch_size: int = parameter(32, "Targets per gradient step n.", low=1, high=1024)
     gradient_steps: int = parameter(64, "Gradient steps per update G.", low=1, high=1024)
     update_period: int = parameter(16, "Steps of experience between updates Z.", low=1, high=1000)
-    discount: float = parameter(0.99, "Discount γ per step.", low=0.8, high=0.9999)
+    discount: float = parameter(0.99, "Discount γ per step.", low=0.8, high=0.9999, dynamic=False)
     target_states: int = parameter(
         24, "States that each update labels by trajectory optimisation.", low=1, high=256
     )
@@ -48,6 +49,15 @@ class LearnerConfig:
         "rollouts have worse warm starts.",
         low=0.01,
         high=1.0,
+        dynamic=False,
+    )
+    target_temperature: float = parameter(
+        0.3, "As temperature, for the plans behind targets.", low=0.01, high=5.0, dynamic=False
+    )
+    target_temperature_mode: str = parameter(
+        "scale_free",
+        "As temperature_mode, for the plans behind targets.",
+        choices=TEMPERATURE_MODES,
         dynamic=False,
     )
     target_value_weight: float = parameter(
@@ -99,8 +109,13 @@ class LearnerConfig:
         """Check the values against each other.
 
         Raises:
-          PoloError: no hidden layer.
+          PoloError: no hidden layer, or a first gradient step that never comes.
         """
+        if self.warmup_labels > self.label_capacity:
+            raise PoloError(
+                f"warmup_labels {self.warmup_labels} exceeds label_capacity {self.label_capacity}, so that "
+                f"learning would never begin; use at most that"
+            )
         if not self.hidden:
             raise PoloError("hidden must name at least one layer, for example [16, 16]")
 

@@ -2,20 +2,25 @@
 
 from collections.abc import Iterator, Mapping
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 from torch.nn.functional import mse_loss
 
 from polo_ros.arrays import Array
 from polo_ros.errors import PoloError
 from polo_ros.learner.config import LearnerConfig
+from polo_ros.learner.tensors import check_array
 from polo_ros.planner.value import Layer, ValueEnsemble
 
 # factor on the initial weights of the output layer: new networks are near zero, so that the heads of a new
 # ensemble differ by their priors alone
 OUTPUT_GAIN = 0.01
+# far beyond Adam's moments of a training run that has not diverged, and within single precision
+MOMENT_LIMIT = 1e30
 
 
 class StackedLinear(nn.Module):
@@ -74,6 +79,8 @@ class EnsembleTrainer:
       network, prior: map standardised features (n, inputs) to values (heads, n, 1) in units of the value
         scale; see `make_network`.
       feature_mean, feature_std: (inputs,), of the standardisation.
+      offset, scale, prior_scale: as of `ValueEnsemble`; from the settings, or from a restored file, since
+        with others the same networks are another function.
     """
 
     def __init__(self, inputs: int, config: LearnerConfig, seed: int) -> None:
@@ -84,6 +91,9 @@ class EnsembleTrainer:
         self.prior = make_network(sizes, config.ensemble_size, 1.0, self._generator).requires_grad_(False)
         self.feature_mean = np.zeros(inputs)
         self.feature_std = np.ones(inputs)
+        self.offset = 0.0
+        self.scale = config.value_scale
+        self.prior_scale = config.prior_scale
         self._optimiser = torch.optim.Adam(self.network.parameters(), lr=config.learning_rate, fused=True)
 
     def fit_standardiser(self, features: Array) -> None:
@@ -110,10 +120,11 @@ class EnsembleTrainer:
           The mean squared error over the last minibatches before their steps, in reward units squared.
         """
         config = self._config
-        scale = config.value_scale
+        scale = self.scale
         inputs = torch.from_numpy((features - self.feature_mean) / self.feature_std).float()
         # the priors do not change: the networks learn the difference to them
-        wanted = torch.from_numpy(targets / scale).float() - config.prior_scale * self.prior(inputs)[..., 0]
+        wanted = torch.from_numpy((targets - self.offset) / scale).float()
+        wanted -= self.prior_scale * self.prior(inputs)[..., 0]
         if config.target_noise:
             wanted += config.target_noise * torch.randn(wanted.shape, generator=self._generator)
         for group in self._optimiser.param_groups:
@@ -147,16 +158,19 @@ class EnsembleTrainer:
                 state[f"adam.{name}.{kind}"] = tensor.numpy().copy()
         return state
 
-    def restore(self, tensors: Mapping[str, Array], value: ValueEnsemble) -> None:
+    def restore(
+        self, tensors: Mapping[str, NDArray[Any]], value: ValueEnsemble, what: str = "the checkpoint"
+    ) -> None:
         """Take over a value function and, if given, the state of its optimiser.
 
         Args:
           tensors: as of `dump_optimiser`; other entries are ignored.
           value: the ensemble to continue from.
+          what: names the file in errors.
 
         Raises:
-          PoloError: the value function has another architecture, or the optimiser's state is incomplete;
-            nothing is changed.
+          PoloError: the value function has another architecture, or the optimiser's state is incomplete or
+            out of range; nothing is changed.
         """
         stored = {"network": value.network, "prior": value.prior}
         own = {"network": self.network, "prior": self.prior}
@@ -165,38 +179,55 @@ class EnsembleTrainer:
             wanted = [tuple(layer.weight.shape) for layer in linear_layers(own[name])]
             if shapes != wanted:
                 raise PoloError(
-                    f"the checkpoint's {name} has layers {shapes}, not {wanted}; "
+                    f"the {name} in {what} has layers {shapes}, not {wanted}; "
                     f"set ensemble_size and hidden to the checkpoint's"
                 )
-        optimiser = self._optimiser_state(tensors)
+        optimiser = self._optimiser_state(tensors, what)
+        if "torch_rng" in tensors:  # otherwise weights alone
+            self._generator = self._stored_generator(tensors["torch_rng"], what)
+            self._optimiser.state.clear()
+            self._optimiser.state.update(optimiser)
         with torch.no_grad():
             for name, layers in stored.items():
                 for own_layer, layer in zip(linear_layers(own[name]), layers, strict=True):
                     own_layer.weight.copy_(torch.from_numpy(layer.weight))
                     own_layer.bias.copy_(torch.from_numpy(layer.bias))
         self.feature_mean, self.feature_std = value.feature_mean, value.feature_std
-        if "torch_rng" in tensors:
-            self._generator.set_state(torch.from_numpy(tensors["torch_rng"].copy()))
-            self._optimiser.state.clear()
-            self._optimiser.state.update(optimiser)
+        self.offset, self.scale, self.prior_scale = value.offset, value.scale, value.prior_scale
 
-    def _optimiser_state(self, tensors: Mapping[str, Array]) -> dict[torch.Tensor, dict[str, torch.Tensor]]:
-        """Adam's state from dumped arrays; empty before the first gradient step."""
+    def _stored_generator(self, state: NDArray[Any], what: str) -> torch.Generator:
+        generator, own = torch.Generator(), self._generator.get_state().numpy()
+        try:
+            if state.dtype != own.dtype or state.shape != own.shape:
+                raise RuntimeError(f"{state.dtype} of shape {state.shape}")
+            generator.set_state(torch.from_numpy(state.copy()))
+        except RuntimeError as error:
+            reason = " ".join(str(error).split())
+            raise PoloError(f"{what} have no usable state of torch's generator ({reason:.100})") from None
+        return generator
+
+    def _optimiser_state(
+        self, tensors: Mapping[str, NDArray[Any]], what: str
+    ) -> dict[torch.Tensor, dict[str, torch.Tensor]]:
+        """Adam's state from dumped arrays; empty before the first gradient step.
+
+        Adam's fused step accesses memory beyond arrays of other sizes or types, so that both are checked.
+        """
         state: dict[torch.Tensor, dict[str, torch.Tensor]] = {}
-        if not any(name.startswith("adam.") for name in tensors):
+        # the number of steps is stored with one dimension or, in memory, with none
+        stored = {name: np.atleast_1d(tensors[name]) for name in tensors if name.startswith("adam.")}
+        if not stored:
             return state
-        shapes = {"exp_avg": None, "exp_avg_sq": None, "step": ()}
         for name, parameter in parameters_of(self.network):
             state[parameter] = {}
-            for kind, shape in shapes.items():
+            for kind in ("exp_avg", "exp_avg_sq", "step"):
                 key = f"adam.{name}.{kind}"
-                wanted = parameter.shape if shape is None else shape
-                if key not in tensors or tensors[key].size != np.prod(wanted):
-                    raise PoloError(
-                        f"the optimiser's {key} is missing or has another size; use another checkpoint, or a "
-                        f"file of weights alone"
-                    )
-                state[parameter][kind] = torch.tensor(tensors[key]).reshape(wanted)
+                shape = (1,) if kind == "step" else tuple(parameter.shape)
+                array = check_array(stored, key, shape, what, MOMENT_LIMIT)
+                if kind != "exp_avg" and array.size and array.min() < 0.0:
+                    raise PoloError(f"{what} have a negative entry in {key}")
+                tensor = torch.tensor(array, dtype=torch.float32)
+                state[parameter][kind] = tensor[0] if kind == "step" else tensor
         return state
 
     def value(self) -> ValueEnsemble:
@@ -206,9 +237,9 @@ class EnsembleTrainer:
             prior=as_layers(self.prior),
             feature_mean=self.feature_mean.copy(),
             feature_std=self.feature_std.copy(),
-            offset=0.0,
-            scale=self._config.value_scale,
-            prior_scale=self._config.prior_scale,
+            offset=self.offset,
+            scale=self.scale,
+            prior_scale=self.prior_scale,
         )
 
 

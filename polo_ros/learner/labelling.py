@@ -1,17 +1,19 @@
 """The choice of states to label, and the labels that acting itself gives."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from polo_ros.arrays import Array, Mask
 from polo_ros.learner.buffer import ReplayBuffer
+from polo_ros.learner.checkpoint import Checkpoint, whole_numbers
 from polo_ros.learner.config import LearnerConfig
 from polo_ros.learner.targets import Labels, TargetSolver, target_settings
-from polo_ros.planner.config import PlannerConfig
+from polo_ros.learner.tensors import check_array
 from polo_ros.planner.value import ValueEnsemble
+from polo_ros.seeding import Stream, seed_of
 from polo_ros.tasks.task import Task
 
 
@@ -24,7 +26,6 @@ class Labeller:
 
     Args:
       task, config: see `Learner`.
-      planner: settings that the plans for targets share with the planner.
       rng: draws the states.
       seed: of the sampling noise.
       threads: of the rollouts.
@@ -34,7 +35,6 @@ class Labeller:
         self,
         task: Task,
         config: LearnerConfig,
-        planner: PlannerConfig,
         rng: np.random.Generator,
         seed: int,
         threads: int,
@@ -42,7 +42,7 @@ class Labeller:
         self._task = task
         self._config = config
         self._rng = rng
-        self._solver = TargetSolver(task, target_settings(config, planner), seed, threads)
+        self._solver = TargetSolver(task, target_settings(config), seed_of(seed, Stream.LABELS), threads)
         # terminal states of rollouts from visited states, and for each the number of the transition (counted
         # from the first one ever) at which the planner itself had come as far from the same state
         self._terminal_states = np.empty((0, task.state_size))
@@ -57,8 +57,15 @@ class Labeller:
         """Take new dynamic settings from the next labels on."""
         self._config = config
 
-    def label(self, buffer: ReplayBuffer, value: ValueEnsemble) -> Labels:
+    def label(
+        self, buffer: ReplayBuffer, value: ValueEnsemble, between: Callable[[], None] | None = None
+    ) -> Labels:
         """Optimise from visited states and from terminal states of earlier rollouts.
+
+        Args:
+          buffer: of the visited states.
+          value: the terminal value of the search.
+          between: called before each sampling round; may raise to give up.
 
         Returns:
           As many labels as configured, less those of states whose rollouts all diverged.
@@ -72,7 +79,7 @@ class Labeller:
             from_terminal, len(held), lambda rows: task.value_features(task.observe(held[rows])), value
         )
         states = np.concatenate([buffer.rows("state", visited), held[chosen]])
-        solved = self._solver.solve(states, self._initial_controls(buffer, visited, chosen), value)
+        solved = self._solver.solve(states, self._initial_controls(buffer, visited, chosen), value, between)
         rewards, terminal = self._executed(buffer, visited)
         rewards = np.concatenate([rewards, np.full(from_terminal, -np.inf)])
         terminal = np.concatenate([terminal, np.zeros((from_terminal, task.feature_count))])
@@ -148,8 +155,15 @@ class Labeller:
         """The state of the generator of the sampling noise, for `restore`."""
         return {"solver_rng": json.dumps(self._solver.mppi.rng.bit_generator.state)}
 
-    def restore(self, tensors: Mapping[str, Array], metadata: Mapping[str, str]) -> None:
-        """Continue from the results of `dump` and `dump_rng`."""
-        self._solver.mppi.rng.bit_generator.state = json.loads(metadata["solver_rng"])
-        self._terminal_states = tensors["ends"]
-        self._terminal_transitions = tensors["end_visits"].astype(np.int64)
+    def restore(self, checkpoint: Checkpoint) -> None:
+        """Continue from the results of `dump` and `dump_rng`.
+
+        Raises:
+          PoloError: they are incomplete or out of range.
+        """
+        shape = (None, self._task.state_size)
+        states = check_array(checkpoint.tensors, "ends", shape, checkpoint.what)
+        numbers = check_array(checkpoint.tensors, "end_visits", (len(states),), checkpoint.what)
+        self._solver.mppi.rng.bit_generator.state = checkpoint.generator("solver_rng")
+        self._terminal_states = states
+        self._terminal_transitions = whole_numbers(numbers, "end_visits", checkpoint.what)

@@ -1,7 +1,7 @@
 """The learner: everything of Algorithm 1 but acting."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,23 +10,22 @@ import numpy as np
 from polo_ros.arrays import Array
 from polo_ros.errors import ExplodedError, PoloError
 from polo_ros.learner.buffer import ReplayBuffer, RingBuffer
-from polo_ros.learner.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
+from polo_ros.learner.checkpoint import Checkpoint, check_range, encode_checkpoint, read_checkpoint
+from polo_ros.learner.checkpoint_file import write_rotating
 from polo_ros.learner.config import LearnerConfig
 from polo_ros.learner.ensemble import EnsembleTrainer
 from polo_ros.learner.labelling import Labeller
+from polo_ros.learner.origin import Origin
 from polo_ros.learner.targets import bootstrap
-from polo_ros.learner.weights import Origin
-from polo_ros.planner.config import PlannerConfig
+from polo_ros.learner.weights import FEATURE_LIMIT, check_values, value_from_tensors, value_tensors
 from polo_ros.planner.value import ValueEnsemble
+from polo_ros.seeding import Stream, seed_of
 from polo_ros.tasks.task import Task
 
 # a target this many times the largest possible discounted sum of the rewards seen means divergence
 EXPLOSION_FACTOR = 10.0
 # stored for candidates that must not be chosen, in place of -inf: files hold finite numbers only
 INVALID_REWARD = -1e12
-# texts and arrays of a whole checkpoint that bare weights lack
-STATE_TEXTS = ("solver_rng", "buffer_added", "labels_added")
-STATE_ARRAYS = ("ends", "end_visits", "torch_rng")
 
 
 @dataclass(frozen=True)
@@ -51,38 +50,47 @@ class Learner:
     Args:
       task: gives the model, rewards and value features.
       config: see `LearnerConfig`.
-      planner: settings that the plans behind targets share with the planner.
       seed: of all random numbers here.
       threads: of the rollouts behind targets.
+
+    Attributes:
+      sequence: the number of updates.
+      trained: whether the networks have been trained or loaded. Before that their values mean nothing.
+      buffer, labels: what is learned from.
+      ensemble: the networks.
     """
 
-    def __init__(
-        self,
-        task: Task,
-        config: LearnerConfig,
-        planner: PlannerConfig | None = None,
-        seed: int = 0,
-        threads: int = 0,
-    ) -> None:
+    def __init__(self, task: Task, config: LearnerConfig, seed: int = 0, threads: int = 0) -> None:
         self.task = task
         self.config = config
         self.sequence = 0
-        self._standardised = False
-        self.buffer = ReplayBuffer(
-            config.buffer_capacity, task.state_size, task.feature_count, task.model.nu, task.goal_size
-        )
-        self._rng = np.random.default_rng(seed)
-        self._labeller = Labeller(task, config, planner or PlannerConfig(), self._rng, seed, threads)
-        candidates = self._labeller.candidates
-        self.labels = RingBuffer(
-            config.label_capacity,
-            {
-                "features": (task.feature_count,),
-                "rewards": (candidates,),
-                "terminal_features": (candidates, task.feature_count),
-            },
-        )
+        self.trained = False
+        self._seed = seed
+        self._threads = threads
+        self._rng, self._labeller = self._make_labeller()
+        self.buffer = self._make_buffer()
+        self.labels = self._make_labels(self._labeller)
         self.ensemble = EnsembleTrainer(task.feature_count, config, seed)
+
+    def _make_labeller(self) -> tuple[np.random.Generator, Labeller]:
+        """A new generator and the labeller that draws from it, too."""
+        rng = np.random.default_rng(seed_of(self._seed, Stream.LEARNER))
+        return rng, Labeller(self.task, self.config, rng, self._seed, self._threads)
+
+    def _make_buffer(self) -> ReplayBuffer:
+        task = self.task
+        return ReplayBuffer(
+            self.config.buffer_capacity, task.state_size, task.feature_count, task.model.nu, task.goal_size
+        )
+
+    def _make_labels(self, labeller: Labeller) -> RingBuffer:
+        features, candidates = self.task.feature_count, labeller.candidates
+        columns = {
+            "features": (features,),
+            "rewards": (candidates,),
+            "terminal_features": (candidates, features),
+        }
+        return RingBuffer(self.config.label_capacity, columns)
 
     def configure(self, config: LearnerConfig) -> None:
         """Take new dynamic settings from the next update on."""
@@ -110,14 +118,18 @@ class Learner:
 
     def _features(self, states: Array, ctrl: Array) -> Array:
         """The value features of states under given controls, in one batched computation."""
-        return self.task.value_features(self.task.observe(states, ctrl))
+        return bounded(self.task.value_features(self.task.observe(states, ctrl)))
 
     def value(self) -> ValueEnsemble:
         """The ensemble for the planner: a copy, which further updates do not change."""
         return self.ensemble.value()
 
-    def update(self) -> UpdateReport:
+    def update(self, between: Callable[[], None] | None = None) -> UpdateReport:
         """Label states from the buffer and take the gradient steps.
+
+        Args:
+          between: called before each sampling round of the labels, the part that takes seconds; where it
+            raises, the learner is as before the update but for its random numbers.
 
         Raises:
           PoloError: the buffer is empty.
@@ -126,25 +138,26 @@ class Learner:
         if not len(self.buffer):
             raise PoloError("the replay buffer is empty; act before learning")
         value = self.value()
-        self._label(value)
+        self._label(value, between)
         self.sequence += 1
         if len(self.labels) < self.config.warmup_labels:
             return UpdateReport(self.sequence, 0.0, 0.0, 0.0)
-        if not self._standardised:
+        if not self.trained:
             self._standardise()
             value = self.value()
         targets = self._targets(value)
         loss = self.ensemble.update(self.labels.column("features"), targets, self._rng)
+        self._check_result()
         return UpdateReport(self.sequence, loss, float(targets.mean()), float(targets.std()))
 
-    def _label(self, value: ValueEnsemble) -> None:
+    def _label(self, value: ValueEnsemble, between: Callable[[], None] | None) -> None:
         """Label states and store the labels."""
-        labels = self._labeller.label(self.buffer, value)
+        labels = self._labeller.label(self.buffer, value, between)
         self.labels.append(
             {
-                "features": labels.features,
-                "rewards": np.maximum(labels.rewards, INVALID_REWARD),
-                "terminal_features": labels.terminal_features,
+                "features": bounded(labels.features),
+                "rewards": np.clip(labels.rewards, INVALID_REWARD, -INVALID_REWARD),
+                "terminal_features": bounded(labels.terminal_features),
             }
         )
 
@@ -152,7 +165,7 @@ class Learner:
         """Fit the standardisation of the features to the first labelled and terminal states."""
         terminal = self.labels.column("terminal_features").reshape(-1, self.task.feature_count)
         self.ensemble.fit_standardiser(np.concatenate([self.labels.column("features"), terminal]))
-        self._standardised = True
+        self.trained = True
 
     def _targets(self, value: ValueEnsemble) -> Array:
         """Targets for all labels from the present values, (heads, labels).
@@ -181,19 +194,27 @@ class Learner:
                 f"beyond {bound:.3g}; lower learning_rate or start from an earlier checkpoint"
             )
 
-    def save(self, path: Path, epoch: int, extra: Mapping[str, str] | None = None) -> None:
-        """Write everything needed to resume, atomically.
+    def _check_result(self) -> None:
+        """Raises ExplodedError where a reader would refuse the networks: files hold usable values only."""
+        value, what = self.value(), f"the values of {self.task.name}"
+        try:
+            value_from_tensors(value_tensors(value), self.task, what)
+            check_values(value, self.config.discount, what)
+        except PoloError as error:
+            raise ExplodedError(
+                f"{error}; they have exploded: lower learning_rate or start from an earlier checkpoint"
+            ) from None
+
+    def dump(self, epoch: int, extra: Mapping[str, str] | None = None) -> bytes:
+        """Everything needed to resume, as the content of a checkpoint.
 
         Args:
-          path: of the file.
-          epoch: when this learner was started, in ns since 1970.
+          epoch: identity of this learner's run.
           extra: further metadata that `load` returns.
-
-        Raises:
-          PoloError: the file could not be written; an earlier one is untouched.
         """
         metadata = {
-            "standardised": "yes" if self._standardised else "no",
+            "standardised": "yes" if self.trained else "no",
+            "target_horizon": str(self.config.target_horizon),
             "rng": json.dumps(self._rng.bit_generator.state),
             **self._labeller.dump_rng(),
             "buffer_added": str(self.buffer.added),
@@ -201,56 +222,93 @@ class Learner:
             **(extra or {}),
         }
         tensors = self._labeller.dump() | self.ensemble.dump_optimiser()
-        for name, store in self._stores().items():
+        for name, store in (("buffer", self.buffer), ("labels", self.labels)):
             tensors |= {f"{name}.{column}": rows for column, rows in store.dump().items()}
-        origin = Origin(self.task.name, self.task.model_hash(), epoch, self.sequence)
-        write_checkpoint(path, Checkpoint(self.value(), origin, tensors, metadata))
+        origin = Origin.of(self.task, self.config.discount, epoch, self.sequence)
+        return encode_checkpoint(Checkpoint(self.value(), origin, tensors, metadata))
 
-    def _stores(self) -> dict[str, RingBuffer]:
-        return {"buffer": self.buffer, "labels": self.labels}
+    def save(self, path: Path, epoch: int, extra: Mapping[str, str] | None = None) -> None:
+        """Write a checkpoint atomically and keep the previous ones; see `dump` and `write_rotating`.
 
-    def load(self, path: Path) -> dict[str, str]:
+        Raises:
+          PoloError: the file could not be written; an earlier one is untouched.
+        """
+        write_rotating(path, self.dump(epoch, extra))
+
+    def load(self, path: Path) -> Checkpoint:
         """Resume from a checkpoint, or start from bare weights such as those that come with the package.
 
         Returns:
-          The file's metadata.
+          The contents of the file.
 
         Raises:
-          PoloError: the file is missing, corrupted or incomplete, or of another task, model or
+          PoloError: the file is missing, corrupted or incomplete, or of another task, model, discount or
             architecture; the learner is unchanged.
         """
-        checkpoint = read_checkpoint(path, self.task)
-        whole = "rng" in checkpoint.metadata  # otherwise weights alone
-        rows = self._rows(checkpoint, path) if whole else {}
-        self.ensemble.restore(checkpoint.tensors, checkpoint.value)
-        self.sequence = checkpoint.origin.sequence
-        self._standardised = checkpoint.metadata.get("standardised", "yes") == "yes"
-        if whole:
-            for name, store in self._stores().items():
-                store.restore(rows[name], int(checkpoint.metadata[f"{name}_added"]))
-            self._rng.bit_generator.state = json.loads(checkpoint.metadata["rng"])
-            self._labeller.restore(checkpoint.tensors, checkpoint.metadata)
-        return dict(checkpoint.metadata)
+        checkpoint = read_checkpoint(path, self.task, self.config.discount)
+        self.restore(checkpoint)
+        return checkpoint
 
-    def _rows(self, checkpoint: Checkpoint, path: Path) -> dict[str, dict[str, Array]]:
-        """The columns of buffer and labels in a checkpoint.
+    def restore(self, checkpoint: Checkpoint) -> None:
+        """Continue from a checkpoint. The value function's prior, scale and offset replace the settings.
 
         Raises:
-          PoloError: the checkpoint is incomplete or has rows of other sizes.
+          PoloError: the checkpoint is incomplete, out of range or of another architecture; the learner is
+            unchanged.
         """
-        missing = [name for name in STATE_TEXTS if name not in checkpoint.metadata]
-        missing += [name for name in STATE_ARRAYS if name not in checkpoint.tensors]
-        if missing:
-            raise PoloError(f"the checkpoint {path} lacks {', '.join(missing)}; use another one")
-        found = {}
-        for name, store in self._stores().items():
-            rows = checkpoint.columns(name)
-            if name == "buffer" and "features" not in rows and {"state", "ctrl"} <= rows.keys():
-                # checkpoints of earlier versions do not hold the features
-                rows["features"] = self._features(rows["state"], rows["ctrl"])
-            if not store.fits(rows):
-                raise PoloError(
-                    f"the {name} in {path} has rows of other sizes; set target_rollouts to the checkpoint's"
-                )
-            found[name] = rows
-        return found
+        ensemble = EnsembleTrainer(self.task.feature_count, self.config, self._seed)
+        ensemble.restore(checkpoint.tensors, checkpoint.value, checkpoint.what)
+        trained = checkpoint.metadata.get("standardised", "yes") == "yes"
+        if "rng" in checkpoint.metadata:  # otherwise weights alone
+            self._restore_data(checkpoint)
+        self.ensemble, self.trained, self.sequence = ensemble, trained, checkpoint.origin.sequence
+
+    def _restore_data(self, checkpoint: Checkpoint) -> None:
+        """Replace buffer, labels and random generators by a checkpoint's, all at once."""
+        horizon = checkpoint.metadata.get("target_horizon", str(self.config.target_horizon))
+        if horizon != str(self.config.target_horizon):
+            raise PoloError(
+                f"{checkpoint.what} hold labels of {horizon:.20} steps, not {self.config.target_horizon}; "
+                f"set target_horizon to the checkpoint's"
+            )
+        rng, labeller = self._make_labeller()
+        stored = checkpoint.tensors.get("labels.rewards")
+        if stored is not None and stored.shape[1:] != (labeller.candidates,):
+            raise PoloError(
+                f"the labels in {checkpoint.what} have candidates of shape {stored.shape[1:]}, not "
+                f"({labeller.candidates},); set target_rollouts to the checkpoint's"
+            )
+        rng.bit_generator.state = checkpoint.generator("rng")
+        labeller.restore(checkpoint)
+        buffer, labels = self._make_buffer(), self._make_labels(labeller)
+        rows = self._stored_transitions(checkpoint)
+        buffer.restore(rows, self._added(checkpoint, "buffer", rows))
+        rows = checkpoint.columns("labels", labels.shapes)
+        for name in ("features", "terminal_features"):
+            check_range(rows[name], name, -FEATURE_LIMIT, FEATURE_LIMIT, checkpoint.what)
+        check_range(rows["rewards"], "rewards", INVALID_REWARD, -INVALID_REWARD, checkpoint.what)
+        labels.restore(rows, self._added(checkpoint, "labels", rows))
+        self._rng, self._labeller, self.buffer, self.labels = rng, labeller, buffer, labels
+
+    def _stored_transitions(self, checkpoint: Checkpoint) -> dict[str, Array]:
+        """The columns of a checkpoint's replay buffer; earlier versions did not store the features."""
+        shapes = dict(self.buffer.shapes)
+        if "buffer.features" in checkpoint.tensors:
+            return checkpoint.columns("buffer", shapes)
+        del shapes["features"]
+        rows = checkpoint.columns("buffer", shapes)
+        return rows | {"features": self._features(rows["state"], rows["ctrl"])}
+
+    @staticmethod
+    def _added(checkpoint: Checkpoint, store: str, rows: Mapping[str, Array]) -> int:
+        """How many rows a stored buffer had ever taken: at least those that it holds."""
+        added, held = checkpoint.count(f"{store}_added"), len(next(iter(rows.values())))
+        if added < held:
+            raise PoloError(f"{checkpoint.what} hold {held} rows of {store} of {added} ever added")
+        return added
+
+
+def bounded(features: Array) -> Array:
+    """Features without entries that only diverged simulations have: files hold usable numbers only."""
+    limited: Array = np.nan_to_num(features).clip(-FEATURE_LIMIT, FEATURE_LIMIT)
+    return limited

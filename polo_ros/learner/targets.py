@@ -1,5 +1,6 @@
 """N-step targets of the paper's eq. (7) by trajectory optimisation."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -7,7 +8,7 @@ import numpy as np
 from polo_ros.arrays import Array, Mask
 from polo_ros.learner.config import LearnerConfig
 from polo_ros.planner.config import PlannerConfig
-from polo_ros.planner.mppi import MPPI
+from polo_ros.planner.mppi import MPPI, Solution
 from polo_ros.planner.plan import interpolation_matrix
 from polo_ros.planner.value import ValueEnsemble
 from polo_ros.tasks.task import Task
@@ -61,6 +62,22 @@ def bootstrap(rewards: Array, terminal_features: Array, value: ValueEnsemble, di
     return best
 
 
+class InterruptibleMPPI(MPPI):
+    """MPPI that can be given up between two sampling rounds.
+
+    Attributes:
+      between: called before each round; may raise.
+    """
+
+    between: Callable[[], None] | None = None
+
+    def iterate(self, states: Array, knots: Array, elites: Array, value: ValueEnsemble | None) -> Solution:
+        """As `MPPI.iterate`."""
+        if self.between is not None:
+            self.between()
+        return super().iterate(states, knots, elites, value)
+
+
 class TargetSolver:
     """Optimises trajectories from many states at once.
 
@@ -71,9 +88,11 @@ class TargetSolver:
       threads: of the rollouts.
     """
 
-    def __init__(self, task: Task, settings: PlannerConfig, seed: int, threads: int) -> None:
+    def __init__(
+        self, task: Task, settings: PlannerConfig, seed: int | np.random.SeedSequence, threads: int
+    ) -> None:
         settings.check()
-        self.mppi = MPPI(task, settings, seed, threads)
+        self.mppi = InterruptibleMPPI(task, settings, seed, threads)
         steps = np.arange(settings.horizon) / self.mppi.knot_spacing
         # least squares: the knots whose curve is closest to a sequence of controls
         self._fit = np.linalg.pinv(interpolation_matrix(steps, settings.knots, settings.curve))
@@ -82,14 +101,22 @@ class TargetSolver:
         """The knots closest to sequences of controls, (P, N, nu) -> (P, knots, nu)."""
         return self._fit @ executed
 
-    def solve(self, states: Array, executed: Array, value: ValueEnsemble) -> PlanLabels:
+    def solve(
+        self,
+        states: Array,
+        executed: Array,
+        value: ValueEnsemble,
+        between: Callable[[], None] | None = None,
+    ) -> PlanLabels:
         """Optimise from each state.
 
         Args:
           states: (P, state_size).
           executed: (P, N, nu), the controls that the plans start from.
           value: its heads' mean is the terminal value of the search.
+          between: called before each sampling round; may raise to give up.
         """
+        self.mppi.between = between
         solution = self.mppi.optimise(states, self.fit(executed), None, value)
         here = self.mppi.task.view(solution.view.sensordata[:, 0, 0], solution.view.ctrl[:, 0, 0])
         reached = self.mppi.rollouts.final_states()
@@ -102,15 +129,15 @@ class TargetSolver:
         )
 
 
-def target_settings(config: LearnerConfig, planner: PlannerConfig) -> PlannerConfig:
-    """The settings of the plans behind targets; the temperature is that of the planner."""
+def target_settings(config: LearnerConfig) -> PlannerConfig:
+    """The settings of the plans behind targets."""
     horizon = config.target_horizon
     knots = min(max(2, round((horizon - 1) / KNOT_SPACING) + 1), horizon)
     return PlannerConfig(
         horizon=horizon,
         rollouts=config.target_rollouts,
-        temperature=planner.temperature,
-        temperature_mode=planner.temperature_mode,
+        temperature=config.target_temperature,
+        temperature_mode=config.target_temperature_mode,
         noise="knots" if horizon > 1 else "white",
         noise_sigma=config.target_sigma,
         noise_knots=knots,

@@ -1,5 +1,10 @@
 """`make demo`: the nodes of a launch file without `ros2 launch`, a live status, and a picture at the end."""
 
+from polo_ros.nodes.start import ENDINGS, demo
+
+if __name__ == "__main__":  # before the imports that take long
+    demo()
+
 import argparse
 import json
 import os
@@ -7,43 +12,32 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import FrameType
-
-import yaml
+from typing import TYPE_CHECKING
 
 from polo_ros.errors import PoloError
-from polo_ros.files import config_path
-from polo_ros.parameters.settings import settings_for
-from polo_ros.parameters.yaml_files import parse_overrides
+
+if TYPE_CHECKING:
+    from polo_ros.nodes.status_monitor import StatusMonitor
+    from polo_ros.parameters.settings import Settings
 
 # how long a node has to end by itself, in s of wall time
 STOP_TIMEOUT_S = 10.0
+INTERRUPTED = "interrupted"
 # lets the clock follow a node's namespace
 CLOCK_REMAPPING = "/clock:=clock"
 
 
-def ros_arguments(node: str, params_file: Path, overrides: Mapping[str, object]) -> list[str]:
-    """A node's ROS 2 arguments: a parameter file and single parameters on top."""
-    arguments = ["--ros-args", "--params-file", str(params_file)]
-    for name, value in overrides.items():
-        # a name without the node would yield to /**/node in the file; JSON is valid YAML, empty strings too
-        arguments += ["-p", f"{node}:{name}:={json.dumps(value)}"]
+def ros_arguments(files: Sequence[Path], single: Mapping[str, object]) -> list[str]:
+    """A node's ROS 2 arguments: parameter files, each over the one before, and single parameters on top."""
+    arguments = ["--ros-args"]
+    for file in files:
+        arguments += ["--params-file", str(file)]
+    for name, value in single.items():
+        # JSON is valid YAML; what YAML makes of nothing stands for an empty text
+        arguments += ["-p", f"{name}:={json.dumps('' if value is None else value)}"]
     return arguments
-
-
-def namespace_arguments(
-    namespace: str, node: str, overrides: Mapping[str, object], overrides_file: Path
-) -> list[str]:
-    """What puts a node and its clock into a namespace, after `ros_arguments`.
-
-    The parameters on top go into a file, since `-p` knows no node in a namespace.
-    """
-    content = {f"{namespace}/{node}": {"ros__parameters": dict(overrides)}}
-    overrides_file.write_text(yaml.safe_dump(content))
-    remapping = ["-r", f"__ns:={namespace}", "-r", CLOCK_REMAPPING]
-    return [*remapping, "--params-file", str(overrides_file)]
 
 
 class Processes:
@@ -60,15 +54,18 @@ class Processes:
         self._running: dict[str, subprocess.Popen[bytes]] = {}
         logs.mkdir(parents=True, exist_ok=True)
 
-    def start(self, node: str, params_file: Path, overrides: Mapping[str, object]) -> None:
-        """Start a node of this package with a parameter file and single parameters on top."""
-        command = [sys.executable, "-m", f"polo_ros.nodes.{node}"]
-        command += ros_arguments(node, params_file, overrides)
+    def start(self, node: str, files: Sequence[Path], single: Mapping[str, object]) -> None:
+        """Start a node of this package with parameter files and single parameters on top."""
+        command = [sys.executable, "-m", f"polo_ros.nodes.{node}", *ros_arguments(files, single)]
         if self._namespace:
-            file = self._logs / f"{node}.yaml"
-            command += namespace_arguments(self._namespace, node, overrides, file)
-        with self.log(node).open("wb") as log:
-            self._running[node] = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
+            command += ["-r", f"__ns:={self._namespace}", "-r", CLOCK_REMAPPING]
+        # the node unblocks them once it can handle them: Python alone would print a traceback
+        signal.pthread_sigmask(signal.SIG_BLOCK, ENDINGS)
+        try:
+            with self.log(node).open("wb") as log:
+                self._running[node] = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDINGS)
 
     def log(self, node: str) -> Path:
         """The log file of a node."""
@@ -77,6 +74,11 @@ class Processes:
     def dead(self) -> str | None:
         """The name of a node that has ended, if any."""
         return next((node for node, child in self._running.items() if child.poll() is not None), None)
+
+    def last_words(self, node: str) -> str:
+        """Why a node has ended: the sentence that it logged, or the end of its log."""
+        lines = self.log(node).read_text(errors="replace").strip().splitlines()
+        return " / ".join([line for line in lines if "[FATAL]" in line][-1:] or lines[-5:])
 
     def stop(self) -> None:
         """Interrupt all nodes and wait for them; kill the one that does not end."""
@@ -98,16 +100,20 @@ def parser() -> argparse.ArgumentParser:
     arguments = argparse.ArgumentParser(prog="make demo", description=__doc__)
     arguments.add_argument("--task", default="humanoid_getup", help="name of the task")
     arguments.add_argument("--config", type=Path, help="ROS 2 parameter file (default: the task's own)")
-    arguments.add_argument("--seed", type=int, default=0, help="of the start state and of everything random")
+    arguments.add_argument(
+        "--overrides", metavar="YAML", help="file or text like {horizon: 20} over the parameter file"
+    )
+    arguments.add_argument("--seed", type=int, help="of everything random (default: 0)")
     arguments.add_argument("--bound", type=float, default=300.0, help="wall time to succeed in, in s")
     arguments.add_argument("--no-learn", action="store_true", help="leave the learner out")
     arguments.add_argument("--no-value", action="store_true", help="plan without value function or learner")
     arguments.add_argument(
-        "-p", dest="overrides", action="append", default=[], metavar="NAME:=VALUE",
+        "-p", dest="single", action="append", default=[], metavar="NAME:=VALUE",
         help="a parameter in place of the file's, for every node that has it",
     )  # fmt: skip
     arguments.add_argument("--namespace", default="", help="of all nodes and topics, such as /robot1")
     arguments.add_argument("--viewer", action="store_true", help="show the robot in a browser")
+    arguments.add_argument("--port", type=int, help="port of the browser's page (default: 8080)")
     arguments.add_argument("--out", type=Path, default=Path("runs/demo"), help="folder for logs and picture")
     return arguments
 
@@ -126,68 +132,87 @@ def main(arguments: list[str] | None = None) -> int:
 
 def run(options: argparse.Namespace) -> int:
     """Start the nodes, watch until the end, stop them, draw."""
-    # ROS 2 reads its environment on import
+    # these imports take seconds, and ROS 2 reads its environment on import
+    from polo_ros.files import config_path
     from polo_ros.nodes.status_monitor import StatusMonitor
+    from polo_ros.parameters.settings import settings_for
+    from polo_ros.parameters.yaml_files import ParameterFile, parse_overrides
 
-    params_file = options.config or config_path(options.task)
-    given = parse_overrides(options.overrides)
-    settings = settings_for(options.task, params_file, given)
-    interrupted = False
-
-    def interrupt(_: int, __: FrameType | None) -> None:
-        nonlocal interrupted
-        interrupted = True
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, interrupt)
+    file = options.config or config_path(options.task)
+    seed = {} if options.seed is None else {"seed": options.seed}
+    single = {"task": options.task, **seed, **parse_overrides(options.single)}
+    overrides = ParameterFile.parse_overrides(options.overrides) if options.overrides else None
+    settings = settings_for(options.task, file, single, [overrides] if overrides else [])
     namespace = options.namespace and f"/{options.namespace.strip('/')}"
     processes = Processes(options.out, namespace)
+    files = [file]
+    if overrides:
+        files.append(overrides.write(options.out / "overrides.yaml"))
     monitor = StatusMonitor(settings.task, namespace=namespace)
-    overrides: dict[str, object] = {"task": options.task, "seed": options.seed, **given}
-    value = {"weights_file": "", "value_weight": 0.0} if options.no_value else {}
-    outcome = ""
-    began = time.monotonic()
+    interrupted: list[int] = []
+    for ending in ENDINGS:
+        signal.signal(ending, lambda number, _: interrupted.append(number))
+    began, outcome = time.monotonic(), ""
     try:
-        processes.start("simulator_node", params_file, overrides)
-        processes.start("planner_node", params_file, {**overrides, **value, "autostart": True})
-        if not (options.no_learn or options.no_value):
-            processes.start("learner_node", params_file, overrides)
-        if options.viewer:
-            processes.start("viewer_node", params_file, overrides)
-            print("watch at http://127.0.0.1:8080/ once the viewer has started")
+        start_nodes(processes, options, files, single)
         while not outcome:
             monitor.spin(0.2)
             monitor.show_status()
-            dead = processes.dead()
-            if interrupted:
-                outcome = "interrupted"
-            elif dead:
-                tail = processes.log(dead).read_text(errors="replace").strip().splitlines()[-5:]
-                outcome = f"{dead} has ended, so everything stops: {' / '.join(tail)}"
-            elif monitor.solved_at is not None:
-                outcome = "solved"
-            elif time.monotonic() - began > options.bound:
-                outcome = f"not solved within {options.bound:.0f} s of wall time"
+            monitor.show_viewer()
+            outcome = outcome_of(monitor, processes, options.bound, began, interrupted)
     finally:
         monitor.end_status()
         processes.stop()
         monitor.close()
-    wall = time.monotonic() - began
+    report(options, settings, monitor, outcome, time.monotonic() - began)
+    return 0 if outcome == "solved" else 1
+
+
+def start_nodes(
+    processes: Processes, options: argparse.Namespace, files: Sequence[Path], single: Mapping[str, object]
+) -> None:
+    """Start the nodes that the options ask for."""
+    value = {"weights_file": "", "value_weight": 0.0} if options.no_value else {}
+    processes.start("simulator_node", files, single)
+    processes.start("planner_node", files, {**single, **value, "autostart": True})
+    if not (options.no_learn or options.no_value):
+        processes.start("learner_node", files, single)
+    if options.viewer or options.port is not None:
+        port = {} if options.port is None else {"port": options.port}
+        processes.start("viewer_node", files, {**single, **port})
+
+
+def outcome_of(
+    monitor: "StatusMonitor", processes: Processes, bound: float, began: float, interrupted: Sequence[int]
+) -> str:
+    """Why the demo ends now; empty while it goes on."""
+    dead = processes.dead()
+    if interrupted:
+        return INTERRUPTED
+    if dead:
+        return f"{dead} has ended, so everything stops: {processes.last_words(dead)}"
+    if monitor.solved_at is not None:
+        return "solved"
+    if time.monotonic() - began > bound:
+        return f"not solved within {bound:.0f} s of wall time"
+    return ""
+
+
+def report(
+    options: argparse.Namespace, settings: "Settings", monitor: "StatusMonitor", outcome: str, wall: float
+) -> None:
+    """Print and write down what happened, and draw it."""
+    seed = settings.planner_node.seed
     outcome_file = options.out / "outcome.json"
     outcome_file.write_text(
         json.dumps(
             {
-                "task": options.task, "seed": options.seed, "outcome": outcome,
-                "solved_at": monitor.solved_at, "sim_time": monitor.sim_time, "wall_time": round(wall, 1),
+                "task": options.task, "seed": seed, "outcome": outcome, "solved_at": monitor.solved_at,
+                "sim_time": monitor.sim_time, "wall_time": round(wall, 1),
             }
         )
     )  # fmt: skip
-    print(f"{options.task}, seed {options.seed}: {outcome}; {monitor.summary()}, {wall:.0f} s of wall time")
-    if monitor.frames:
+    print(f"{options.task}, seed {seed}: {outcome}; {monitor.summary()}, {wall:.0f} s of wall time")
+    if monitor.frames and outcome != INTERRUPTED:  # whoever interrupts does not want to wait for a picture
         picture = options.out / "demo.png"
-        print(f"picture ({monitor.draw(picture, options.seed)}): {picture}")
-    return 0 if outcome == "solved" else 1
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+        print(f"picture ({monitor.draw(picture, seed)}): {picture}")

@@ -1,5 +1,10 @@
 """The learner node: experience in, N-step targets and ensemble regression, weights out."""
 
+from polo_ros.nodes.start import learner_node
+
+if __name__ == "__main__":  # before the imports that take seconds
+    learner_node()
+
 from pathlib import Path
 
 from std_msgs.msg import Float64MultiArray, String, UInt8MultiArray
@@ -12,12 +17,14 @@ from polo_ros.learner.config import LearnerConfig
 from polo_ros.nodes.messages import check_schema, pack_bytes, unpack_experience
 from polo_ros.nodes.node import PoloNode
 from polo_ros.nodes.qos import LATCHED
-from polo_ros.nodes.run import exit_with
 from polo_ros.parameters.node_tables import LearnerNodeConfig
 
 
 class LearnerNode(PoloNode):
     """Messages in, to a learner on a thread of its own, and its weights out as messages."""
+
+    counted = ("weights_sequence", "updates")
+    summarised = ("buffer", "loss")
 
     def __init__(self) -> None:
         super().__init__("learner_node")
@@ -31,6 +38,7 @@ class LearnerNode(PoloNode):
             BackgroundOutputs(
                 publish=lambda content: self._weights.publish(pack_bytes(content)),
                 info=self.get_logger().info,
+                warn=self.get_logger().warning,
                 error=self.get_logger().error,
             ),
             self.seed,
@@ -70,13 +78,12 @@ class LearnerNode(PoloNode):
 
     def check(self) -> None:
         """End the node where the learner could not be started or its thread has ended."""
-        if self._learner.failure is not None:
-            raise self._learner.failure
+        self._learner.check()
 
     # ---- messages in
 
     def _on_schema(self, message: String) -> None:
-        """Without a schema nobody knows which model the experience is of."""
+        """Experience is accepted once its schema says that it is of this task and model."""
         try:
             check_schema(message.data, self.task)
         except PoloError as error:
@@ -111,14 +118,5 @@ class LearnerNode(PoloNode):
         return response
 
     def close(self) -> None:
-        """Finish the update at hand and keep what was learned."""
+        """Give up the current update and keep what was learned."""
         self._learner.close()
-
-
-def main() -> None:
-    """Run the node."""
-    exit_with(LearnerNode)
-
-
-if __name__ == "__main__":
-    main()

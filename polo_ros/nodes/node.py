@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from diagnostic_msgs.msg import DiagnosticArray
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor, SetParametersResult
 from rclpy.clock import Clock
 from rclpy.clock_type import ClockType
+from rclpy.exceptions import ParameterNotDeclaredException
 from rclpy.parameter import Parameter as RosParameter
 
 from polo_ros.control.config import CommonConfig
@@ -16,7 +18,10 @@ from polo_ros.control.status import Level, Status
 from polo_ros.errors import PoloError
 from polo_ros.nodes.lightweight_node import LightweightNode
 from polo_ros.nodes.messages import pack_diagnostics
+from polo_ros.nodes.status_log import StatusLog
+from polo_ros.parameters.layers import check_layers, given_values
 from polo_ros.parameters.node_tables import node_table
+from polo_ros.parameters.ros_arguments import parameter_layers
 from polo_ros.parameters.schema import Parameter, build, table
 from polo_ros.tasks import Task, make_task, task_class
 
@@ -62,17 +67,14 @@ class PoloNode(LightweightNode):
       PoloError: a bad parameter, or a task that cannot be made.
     """
 
+    # for the log: what on /diagnostics counts the node's work, its unit, and what else the summary shows
+    counted: ClassVar[tuple[str, str]] = ("", "")
+    summarised: ClassVar[tuple[str, ...]] = ()
+
     def __init__(self, name: str) -> None:
         super().__init__(name)
-        declared: RosParameter[str] = self.declare_parameter(
-            "task", CommonConfig.task, describe(table(CommonConfig)[0])
-        )
-        task_type = task_class(str(declared.value))
-        self._specs = {spec.name: spec for spec in node_table(name, task_type)}
-        for spec in self._specs.values():
-            if spec.name != "task":
-                default = list(spec.default) or [""] if isinstance(spec.default, tuple) else spec.default
-                self.declare_parameter(spec.name, default, describe(spec))
+        self._log = StatusLog(self.get_logger(), self.counted, self.summarised)
+        self._declare_parameters(name)
         common = self.config(CommonConfig)
         self.task: Task = make_task(common.task, common.model_path, common.torque_scale)
         self.seed = common.seed
@@ -81,8 +83,26 @@ class PoloNode(LightweightNode):
         self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
         self.every(DIAGNOSTICS_PERIOD_S, self._publish_diagnostics)
         self.every(CHECK_PERIOD_S, self._check)
+        self.add_pre_set_parameters_callback(self._convert)
         self.add_on_set_parameters_callback(self._validate)
         self.add_post_set_parameters_callback(lambda _: self.on_parameters_changed())
+
+    def _declare_parameters(self, name: str) -> None:
+        """Declare the table's parameters with the values that this process was given."""
+        layers, own = parameter_layers(sys.argv), self.get_fully_qualified_name()
+        others = check_layers(layers, own, name, CommonConfig.task)
+        if others:
+            self.get_logger().info(f"the parameter files are also for other nodes: {', '.join(others)}")
+        given = given_values(layers, own)
+        task_type = task_class(str(given.get("task", CommonConfig.task)))
+        self._specs = {spec.name: spec for spec in node_table(name, task_type)}
+        for spec in self._specs.values():
+            value = spec.convert(given.get(spec.name, spec.default))
+            plain = list(value) or [""] if isinstance(value, tuple) else value
+            self.declare_parameter(spec.name, plain, describe(spec), ignore_override=True)
+        simulated = given.get("use_sim_time")
+        if simulated is not None and simulated != self.get_parameter("use_sim_time").value:
+            self.set_parameters([RosParameter("use_sim_time", value=simulated)])
 
     def every(self, period: float, callback: Callable[[], None]) -> None:
         """Call back in wall time, whatever the simulated clock does; the period is in s."""
@@ -94,11 +114,7 @@ class PoloNode(LightweightNode):
         """The current parameters by name, with proposed ones in their places."""
         found: dict[str, Any] = {}
         for name, spec in self._specs.items():
-            value = (proposed or {}).get(name, self.get_parameter(name).value)
-            if isinstance(spec.default, tuple):
-                # an empty list has no type in ROS 2, so that [""] stands for it
-                value = tuple(item for item in value if item != "")
-            found[name] = spec.convert(value)
+            found[name] = spec.convert((proposed or {}).get(name, self.get_parameter(name).value))
         return found
 
     def config(self, config: type[C], proposed: Mapping[str, Any] | None = None) -> C:
@@ -121,6 +137,30 @@ class PoloNode(LightweightNode):
     def on_parameters_changed(self) -> None:
         """Called after each change of parameters, which has passed validation."""
 
+    def set_parameters_atomically(self, parameter_list: list[RosParameter[Any]]) -> SetParametersResult:
+        """As every node's; a refusal is logged with its reason, whoever refused."""
+        try:
+            result = super().set_parameters_atomically(parameter_list)
+        except ParameterNotDeclaredException as error:
+            self._log.write(Level.WARN, f"refused parameter: {error}")
+            raise
+        if not result.successful:
+            names = ", ".join(parameter.name for parameter in parameter_list)
+            self._log.write(Level.WARN, f"refused parameter {names}: {result.reason}")
+        return result
+
+    def _convert(self, parameters: list[RosParameter[Any]]) -> list[RosParameter[Any]]:
+        """Whole numbers for parameters that are floats, as `ros2 param set` sends them, become floats."""
+        return [
+            RosParameter(parameter.name, value=float(parameter.value))
+            if type(parameter.value) is int and self._is_float(parameter.name)
+            else parameter
+            for parameter in parameters
+        ]
+
+    def _is_float(self, name: str) -> bool:
+        return name in self._specs and isinstance(self._specs[name].default, float)
+
     def _validate(self, parameters: list[RosParameter[Any]]) -> SetParametersResult:
         """Refuse what does not go together; changes nothing."""
         proposed = {parameter.name: parameter.value for parameter in parameters}
@@ -131,12 +171,11 @@ class PoloNode(LightweightNode):
             return SetParametersResult(successful=False, reason=str(error))
         return SetParametersResult(successful=True)
 
-    # ---- faults and diagnostics
+    # ---- faults, the log and diagnostics
 
     def report_fault(self, fault: str) -> None:
-        """Show bad input on /diagnostics, and log it where it is not the last one again."""
-        if fault != self.fault:
-            self.get_logger().error(fault)
+        """Show bad input on /diagnostics and log it."""
+        self._log.write(Level.ERROR, fault)
         self.fault = fault
 
     def clear_fault(self) -> None:
@@ -161,4 +200,6 @@ class PoloNode(LightweightNode):
     def _publish_diagnostics(self) -> None:
         name = self.get_fully_qualified_name().lstrip("/")
         stamp = self.get_clock().now().nanoseconds
-        self._diagnostics.publish(pack_diagnostics(name, self.status(), stamp))
+        status = self.status()
+        self._diagnostics.publish(pack_diagnostics(name, status, stamp))
+        self._log.add(status)

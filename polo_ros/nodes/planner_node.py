@@ -1,5 +1,10 @@
 """The planner node: state in, plan, commands out at the control rate; publishes experience."""
 
+from polo_ros.nodes.start import planner_node
+
+if __name__ == "__main__":  # before the imports that take seconds
+    planner_node()
+
 import time
 from dataclasses import replace
 
@@ -24,7 +29,6 @@ from polo_ros.learner.received_weights import ReceivedWeights
 from polo_ros.nodes.messages import experience_schema, pack_command, pack_experience, unpack_bytes
 from polo_ros.nodes.node import PoloNode
 from polo_ros.nodes.qos import LATCHED, RELIABLE, SENSOR
-from polo_ros.nodes.run import exit_with
 from polo_ros.nodes.sole_source import SoleSource
 from polo_ros.nodes.state_receiver import StateReceiver
 from polo_ros.nodes.telemetry import Telemetry
@@ -37,6 +41,9 @@ FINAL_COMMAND_WAIT_S = 0.2
 class PlannerNode(PoloNode):
     """Messages in, to a controller, and its commands, experience and reports out as messages."""
 
+    counted = ("plans", "plans")
+    summarised = ("plan_time", "effective_sample_size", "episode", "weights_sequence")
+
     def __init__(self) -> None:
         super().__init__("planner_node")
         settings = self._controller_settings()
@@ -44,9 +51,11 @@ class PlannerNode(PoloNode):
         self._joints = JointMapping(self.task.model, node.joints)
         self.task.weights.update(settings.reward_weights)
         self._planner = Planner(self.task, settings.planner, self.seed, node.rollout_threads)
-        self._weights = ReceivedWeights(self.task)
+        self._weights = ReceivedWeights(self.task, settings.planner.discount)
+        self._weights_warning = ""
         if node.weights_file:
             self._planner.value = self._weights.load(node.weights_file)
+            self._warn_of_weights()
         self._sole = SoleSource(self, self._joints.command_topic, lambda why: self._controller.block(why))
         self._commanded = False
         self._commands = self.create_publisher(Float64MultiArray, self._joints.command_topic, RELIABLE)
@@ -77,8 +86,13 @@ class PlannerNode(PoloNode):
 
     def _subscribe(self, node: PlannerNodeConfig) -> None:
         """Subscriptions and services."""
-        receiver = StateReceiver(
-            self._joints, self._controller, self._on_part, self.report_fault, node.odom_twist_frame
+        self._receiver = receiver = StateReceiver(
+            self._joints,
+            self._controller,
+            self._on_part,
+            self.report_fault,
+            node.odom_twist_frame,
+            self.get_logger().info,
         )
         overrides = QoSOverridingOptions.with_default_policies()
         for kind, topic, callback in receiver.state_topics():
@@ -111,8 +125,10 @@ class PlannerNode(PoloNode):
         """Whether commands flow and why not, how planning goes, and bad input."""
         status = self._controller.status()
         status = replace(status, values=status.values | self._weights.values())
-        if status.level is Level.OK and self.fault:
-            return replace(status, level=Level.WARN, text=self.fault)
+        if self.fault and status.level is not Level.ERROR:
+            # why a state is missing or old is more than that it is
+            text = self.fault if status.level is Level.OK else f"{status.text}; {self.fault}"
+            return replace(status, level=Level.WARN, text=text)
         return status
 
     def check(self) -> None:
@@ -137,7 +153,7 @@ class PlannerNode(PoloNode):
     # ---- messages in
 
     def _on_part(self, whole: bool) -> None:
-        if whole:
+        if whole and not self._receiver.faults:
             self.clear_fault()
 
     def _on_e_stop(self, message: Bool) -> None:
@@ -147,8 +163,15 @@ class PlannerNode(PoloNode):
         """Take over newer weights for the next plan, or refuse them by name."""
         try:
             self._controller.use_value(self._weights.receive(unpack_bytes(message)))
+            self._warn_of_weights()
         except PoloError as error:
             self.report_fault(str(error))
+
+    def _warn_of_weights(self) -> None:
+        """Log once how the reward of the value function differs from the planner's."""
+        if self._weights.warning and self._weights.warning != self._weights_warning:
+            self.get_logger().warning(self._weights.warning)
+        self._weights_warning = self._weights.warning
 
     def _on_enable(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
         response.success, response.message = self._controller.enable(request.data)
@@ -188,12 +211,3 @@ class PlannerNode(PoloNode):
             # a subscriber loses what it has not taken when the publisher goes
             self._commands.wait_for_all_acked(Duration(seconds=1.0))
             time.sleep(FINAL_COMMAND_WAIT_S)
-
-
-def main() -> None:
-    """Run the node."""
-    exit_with(PlannerNode)
-
-
-if __name__ == "__main__":
-    main()

@@ -1,8 +1,10 @@
-"""A clean start and end of a node's process."""
+"""A clean end of a node's process."""
 
+import contextlib
 import signal
 import sys
 from collections.abc import Callable
+from types import FrameType
 
 import rclpy
 from rclpy.exceptions import ParameterException
@@ -11,48 +13,64 @@ from rclpy.signals import SignalHandlerOptions
 
 from polo_ros.errors import PoloError
 from polo_ros.nodes.node import PoloNode, Stopped
+from polo_ros.nodes.start import ENDINGS
+from polo_ros.parameters.ros_arguments import parameter_layers
+
+
+class Interruption:
+    """Turns the first signal into a note, and later ones into nothing.
+
+    While a node is made, the signal also raises `Stopped`: making one takes seconds, and nothing needs to be
+    saved. Afterwards the node itself looks at the note, so that it ends with its context still valid.
+
+    Attributes:
+      stops: the signals received; no Event, since a second signal within its `set` would wait for ever.
+      making: whether a node is being made.
+    """
+
+    def __init__(self) -> None:
+        self.stops: list[int] = []
+        self.making = True
+        for ending in ENDINGS:
+            signal.signal(ending, self._note)
+
+    def _note(self, number: int, _: FrameType | None) -> None:
+        self.stops.append(number)
+        for ending in ENDINGS:
+            signal.signal(ending, signal.SIG_IGN)
+        if self.making:
+            raise Stopped
 
 
 def run_node(make: Callable[[], PoloNode]) -> int:
     """Spin a node until it is told to stop; 0, or 1 after bad input, which is one sentence in the log.
 
-    The first signal is only noted, so that the node ends itself with its context still valid: the planner
-    leaves the robot with its safe action and the learner saves. Later signals are ignored.
+    A planner that is told to stop leaves the robot with its safe action, and a learner saves.
     """
-    stops: list[int] = []  # no Event: a second signal within its `set` would wait for the first for ever
-    endings = (signal.SIGINT, signal.SIGTERM)
-
-    def note(number: int, _: object) -> None:
-        stops.append(number)
-        for ending in endings:
-            signal.signal(ending, signal.SIG_IGN)
-
-    for ending in endings:
-        signal.signal(ending, note)
-    node = None
+    interruption, node = Interruption(), None
     try:
         try:
+            parameter_layers(sys.argv)  # rclpy's words for a bad file are longer than ours
             rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
-        except RuntimeError as error:  # a parameter file that is missing or no YAML, an unknown option
+        except RuntimeError as error:  # an option that ROS 2 does not know
             raise PoloError(" ".join(str(error).split())) from None
         node = make()
-        node.stops = stops
+        interruption.making = False
+        node.stops = interruption.stops
         executor = SingleThreadedExecutor()
         executor.add_node(node)
         executor.spin()
     except (PoloError, ParameterException) as error:  # ROS 2 checks types and ranges itself
+        interruption.making = False
         rclpy.logging.get_logger("polo_ros").fatal(str(error))
         return 1
     except Stopped:
         pass
     finally:
+        interruption.making = False
         if node is not None:
             node.close()
             node.destroy_node()
-        rclpy.try_shutdown()
+        with contextlib.suppress(Exception):  # the context of a node that was not finished
+            rclpy.try_shutdown()
     return 0
-
-
-def exit_with(make: Callable[[], PoloNode]) -> None:
-    """The main function of an executable."""
-    sys.exit(run_node(make))

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-import os
+from polo_ros.nodes.start import simulator_node
+
+if __name__ == "__main__":  # before the imports that take seconds
+    simulator_node()
+
 import time
 from collections import deque
 
@@ -39,7 +43,6 @@ from polo_ros.nodes.messages import (
 )
 from polo_ros.nodes.node import PoloNode
 from polo_ros.nodes.qos import LATCHED, RELIABLE
-from polo_ros.nodes.run import exit_with
 from polo_ros.nodes.sole_source import SoleSource
 
 # how long another source of the state is looked for before the first state is published, in s of wall time
@@ -60,6 +63,9 @@ GOAL_QUEUE = 100
 
 class SimulatorNode(PoloNode):
     """Publishes states, applies commands; in lockstep one control period per command."""
+
+    counted = ("sim_time", "simulated s")
+    summarised = ("late_periods",)
 
     def __init__(self) -> None:
         super().__init__("simulator_node")
@@ -285,13 +291,3 @@ class SimulatorNode(PoloNode):
         response.success = True
         response.message = f"stepped to {self._robot.time / NANOSECONDS:.3f} s"
         return response
-
-
-def main() -> None:
-    """Run the node; a simulated robot stays on this machine unless the environment says otherwise."""
-    os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
-    exit_with(SimulatorNode)
-
-
-if __name__ == "__main__":
-    main()

@@ -10,9 +10,16 @@ from sensor_msgs.msg import JointState
 
 from polo_ros.arrays import Array
 from polo_ros.control.joints import JointMapping
-from polo_ros.control.state import JOINTS
+from polo_ros.control.state import GOAL, JOINTS
 from polo_ros.errors import PoloError
-from polo_ros.nodes.messages import from_stamp, unpack_goal, unpack_joint_state, unpack_odometry
+from polo_ros.nodes.messages import (
+    from_stamp,
+    further_joints,
+    unpack_goal,
+    unpack_joint_state,
+    unpack_odometry,
+)
+from polo_ros.nodes.messages.limits import MOST_JOINTS, check_size
 
 
 class StateParts(Protocol):
@@ -40,6 +47,10 @@ class StateReceiver:
       on_part: called with what `parts` answered.
       on_fault: called with the sentence about a bad message.
       twist_frame: of odometry, "child" or "world".
+      on_further: called once with a sentence about joints that are not the robot's and are ignored.
+
+    Attributes:
+      faults: what is wrong with the newest message of a topic, for each topic where something is.
     """
 
     def __init__(
@@ -49,34 +60,59 @@ class StateReceiver:
         on_part: Callable[[Any], None],
         on_fault: Callable[[str], None],
         twist_frame: str = "child",
+        on_further: Callable[[str], object] = lambda _: None,
     ) -> None:
+        self.faults: dict[str, str] = {}
         self._joints = joints
         self._parts = parts
         self._on_part = on_part
         self._on_fault = on_fault
         self._twist_frame = twist_frame
+        self._on_further = on_further
+        self._further: set[str] = set()
+        self._received = False
 
     def state_topics(self) -> Iterator[tuple[type[Any], str, Callable[[Any], None]]]:
         """Message type, topic and callback of everything but the goal."""
-        yield JointState, JOINTS, partial(self._receive, self._add_joints)
+        yield JointState, JOINTS, partial(self._receive, JOINTS, self._add_joints)
         for topic in self._parts.odometry_topics():
-            yield Odometry, topic, partial(self._receive, partial(self._add_odometry, topic))
+            yield Odometry, topic, partial(self._receive, topic, partial(self._add_odometry, topic))
 
     def on_goal(self, message: PoseStamped) -> None:
         """The callback of the goal's topic."""
-        self._receive(lambda goal: self._parts.add_goal(*unpack_goal(goal)), message)
+        self._receive(GOAL, lambda goal: self._parts.add_goal(*unpack_goal(goal)), message)
 
-    def _receive(self, add: Callable[[Any], object], message: Any) -> None:
+    def _receive(self, topic: str, add: Callable[[Any], object], message: Any) -> None:
         try:
             answer = add(message)
         except PoloError as error:
+            self.faults[topic] = str(error)
             self._on_fault(str(error))
             return
+        self.faults.pop(topic, None)
         self._on_part(answer)
 
     def _add_joints(self, message: JointState) -> object:
-        positions, velocities = unpack_joint_state(self._joints, message)
+        check_size(len(message.name), MOST_JOINTS, "joint_states, names")
+        try:
+            positions, velocities = unpack_joint_state(self._joints, message)
+        except PoloError:
+            # where the robot's joints come, too, a message of others alone is a gripper's
+            if not self._received or not set(message.name).isdisjoint(self._joints.joint_names):
+                raise
+            self._name_further(message)
+            return False
+        self._received = True
+        self._name_further(message)
         return self._parts.add_joints(positions, velocities, from_stamp(message.header.stamp))
+
+    def _name_further(self, message: JointState) -> None:
+        """Name joints that are ignored, each once."""
+        further = set(further_joints(self._joints, message)) - self._further
+        if further and len(self._further) < MOST_JOINTS:  # ever new names must not fill memory and log
+            self._further |= further
+            names = ", ".join(sorted(further))
+            self._on_further(f"{JOINTS} has joints that are not the robot's and are ignored: {names}")
 
     def _add_odometry(self, topic: str, message: Odometry) -> object:
         qpos, qvel = unpack_odometry(message, topic, self._twist_frame)

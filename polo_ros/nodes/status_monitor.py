@@ -16,6 +16,7 @@ from rclpy.qos import QoSProfile
 from rclpy.signals import SignalHandlerOptions
 from std_msgs.msg import Float64
 
+from polo_ros.agent.scores import HoldTimer
 from polo_ros.arrays import Array
 from polo_ros.control import NANOSECONDS
 from polo_ros.control.joints import JointMapping
@@ -51,7 +52,8 @@ class StatusMonitor:
         self._states = StateAssembler(task, self._joints, lockstep=True)
         self._numbers = dict.fromkeys(NUMBERS, float("nan"))
         self._planner: dict[str, str] = {}
-        self._held_since: int | None = None
+        self._viewer_url = self._viewer_shown = ""
+        self._hold = HoldTimer(task)
         self._now = 0
         self._measured = float("nan")
         self._shown_at = 0.0
@@ -105,19 +107,15 @@ class StatusMonitor:
         self._measured = float(self._task.measured(view))
         self.frames.append((self._now / NANOSECONDS, snapshot.state))
         self._curves.append((self._numbers["reward"], self._numbers["value"]))
-        if not self._task.achieved(view):
-            self._held_since = None
-        elif self._held_since is None:
-            self._held_since = self._now
-        since = self._now if self._held_since is None else self._held_since
-        self.held = (self._now - since) / NANOSECONDS
-        if self.held >= self._task.hold_time and self.solved_at is None:
-            self.solved_at = self._now / NANOSECONDS
+        self.held = self._hold.add(bool(self._task.achieved(view)), self._now / NANOSECONDS)
+        self.solved_at = self._hold.solved_at
 
     def _on_diagnostics(self, message: DiagnosticArray) -> None:
         for status in message.status:
             if status.name == self._planner_name:
                 self._planner = {pair.key: pair.value for pair in status.values}
+            if status.name.endswith("viewer_node") and not self._viewer_url:
+                self._viewer_url = {pair.key: pair.value for pair in status.values}.get("url", "")
 
     def status(self) -> str:
         """One line on where things stand."""
@@ -138,6 +136,12 @@ class StatusMonitor:
         elif time.monotonic() - self._shown_at > STATUS_PERIOD_S:
             self._shown_at = time.monotonic()
             print(self.status(), flush=True)
+
+    def show_viewer(self) -> None:
+        """Print once where to watch, as soon as the viewer has said so."""
+        if self._viewer_url != self._viewer_shown:
+            self._viewer_shown = self._viewer_url
+            print(f"\nwatch the robot at {self._viewer_url}", flush=True)
 
     def end_status(self) -> None:
         """Leave the status line."""

@@ -1,5 +1,10 @@
 """The viewer node: a page on localhost, drawn from the state topics, of a real robot too."""
 
+from polo_ros.nodes.start import viewer_node
+
+if __name__ == "__main__":  # before the imports that take seconds
+    viewer_node()
+
 import numpy as np
 from geometry_msgs.msg import PoseStamped
 from visualization_msgs.msg import MarkerArray
@@ -8,17 +13,19 @@ from polo_ros.arrays import Array
 from polo_ros.control.joints import JointMapping
 from polo_ros.control.state import GOAL, StateAssembler
 from polo_ros.control.status import Level, Status
+from polo_ros.errors import PoloError
 from polo_ros.nodes.messages import best_trace
 from polo_ros.nodes.node import PoloNode
 from polo_ros.nodes.qos import LATCHED, SENSOR
-from polo_ros.nodes.run import exit_with
 from polo_ros.nodes.state_receiver import StateReceiver
 from polo_ros.parameters.node_tables import ViewerNodeConfig
-from polo_ros.viewer.browser import BrowserViewer
+from polo_ros.viewer.browser import BrowserViewer, free_port_from
 
 
 class ViewerNode(PoloNode):
     """Shows the robot and the planner's best rollout; no other node needs it."""
+
+    summarised = ("url",)
 
     def __init__(self) -> None:
         super().__init__("viewer_node")
@@ -27,8 +34,13 @@ class ViewerNode(PoloNode):
         self._states = StateAssembler(self.task, joints, lockstep=False)
         self._line: Array = np.empty((0, 3))
         base = joints.base
-        self._viewer = BrowserViewer(self.task.model, settings.port, base.name if base else None)
-        receiver = StateReceiver(joints, self._states, lambda _: None, self._on_fault)
+        port = free_port_from(settings.port)
+        if port != settings.port:
+            self.get_logger().warning(f"port {settings.port} is taken, so that the page is on port {port}")
+        self._viewer = BrowserViewer(self.task.model, port, base.name if base else None)
+        receiver = StateReceiver(
+            joints, self._states, lambda _: None, self._on_fault, on_further=self.get_logger().info
+        )
         for kind, topic, callback in receiver.state_topics():
             self.create_subscription(kind, topic, callback, SENSOR)
         self.create_subscription(PoseStamped, GOAL, receiver.on_goal, LATCHED)
@@ -52,7 +64,11 @@ class ViewerNode(PoloNode):
         self.fault = fault
 
     def _on_traces(self, message: MarkerArray) -> None:
-        self._line = best_trace(message)
+        try:
+            self._line = best_trace(message)
+        except PoloError as error:
+            self._line = np.empty((0, 3))
+            self._on_fault(str(error))
 
     def _draw(self) -> None:
         snapshot = self._states.snapshot()
@@ -65,12 +81,3 @@ class ViewerNode(PoloNode):
     def close(self) -> None:
         """Close the page."""
         self._viewer.close()
-
-
-def main() -> None:
-    """Run the node."""
-    exit_with(ViewerNode)
-
-
-if __name__ == "__main__":
-    main()

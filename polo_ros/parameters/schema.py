@@ -57,6 +57,8 @@ class Parameter:
         kind = type(self.default)
         if kind is float and isinstance(value, int) and not isinstance(value, bool):
             value = float(value)
+        if kind is str and value is None:
+            value = ""  # what YAML makes of nothing, as in `weights_file:` or -p weights_file:=
         if type(value) is not kind:
             raise PoloError(f"{self.name} must be of type {kind.__name__}, not {value!r}")
         if isinstance(value, (int, float)) and not isinstance(value, bool):
@@ -80,7 +82,8 @@ class Parameter:
         assert isinstance(self.default, tuple)
         example = self.default[0] if self.default else ""
         element = dataclasses.replace(self, default=example)
-        return tuple(element.convert(item) for item in value)
+        # ROS 2 has no type for an empty list: [""] stands for it, also in what `ros2 param dump` writes
+        return tuple(element.convert(item) for item in value if item != "")
 
 
 def parameter(

@@ -1,6 +1,6 @@
 """The settings of the one-process agent, from the file that configures the nodes."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,14 +9,22 @@ from polo_ros.control.config import PlannerNodeConfig
 from polo_ros.errors import PoloError
 from polo_ros.files import config_path
 from polo_ros.learner.config import LearnerConfig
-from polo_ros.parameters.node_tables import LearnerNodeConfig, node_table, reward_parameters
+from polo_ros.parameters.layers import (
+    check_layers,
+    check_names,
+    given_values,
+    name_without_ros,
+    overrides_layer,
+)
+from polo_ros.parameters.node_tables import NODES, LearnerNodeConfig, node_table, reward_parameters
 from polo_ros.parameters.schema import build, table
 from polo_ros.parameters.yaml_files import ParameterFile
 from polo_ros.planner.config import PlannerConfig
 from polo_ros.tasks import make_task, task_class
 from polo_ros.tasks.task import Task
 
-NODES = ("planner_node", "learner_node")
+# the nodes whose work the one-process agent does
+AGENT_NODES = ("planner_node", "learner_node")
 
 
 @dataclass(frozen=True)
@@ -27,6 +35,7 @@ class Settings:
       task: with the file's reward weights.
       planner, learner: their settings.
       planner_node, learner_node: the nodes' own; the agent uses threads and weights_file of them.
+      learner_reward_weights: those of the learner node, by name; `task` has the planner node's.
     """
 
     task: Task
@@ -34,50 +43,64 @@ class Settings:
     learner: LearnerConfig
     planner_node: PlannerNodeConfig
     learner_node: LearnerNodeConfig
+    learner_reward_weights: Mapping[str, float]
 
 
 def settings_for(
-    task_name: str, path: Path | None = None, overrides: Mapping[str, Any] | None = None
+    task_name: str,
+    path: Path | None = None,
+    overrides: Mapping[str, Any] | None = None,
+    layers: Sequence[ParameterFile] = (),
 ) -> Settings:
     """The settings of a task.
 
     Args:
       task_name: as in `polo tasks`.
       path: of a ROS 2 parameter file; None for the task's own.
-      overrides: parameters in place of the file's, for each node that has a parameter of that name.
+      overrides: parameters in place of all others, for each node that has a parameter of that name.
+      layers: replace what the file says; the last one has the last word.
 
     Raises:
       PoloError: an unknown task, a file of another task, an unknown or a bad parameter.
     """
     cls = task_class(task_name)
     file = ParameterFile.read(path or config_path(task_name))
-    values = {node: file.values(node) for node in NODES}
-    names = {node: {row.name for row in node_table(node, cls)} for node in NODES}
-    for name, value in (overrides or {}).items():
-        owners = [node for node in NODES if name in names[node]]
-        if not owners:
-            raise PoloError(f"no node has a parameter {name}")
-        for node in owners:
-            values[node][name] = value
-    given = values["planner_node"].get("task", task_name)
-    if given != task_name:  # checked first: another task has other reward terms
-        raise PoloError(f"{file.path} is for task {given}, not {task_name}")
-    for node in NODES:
-        unknown = sorted(values[node].keys() - names[node])
-        if unknown:
-            raise PoloError(f"{file.path}: {node} has no parameter {', '.join(unknown)}")
+    check_names("-p", overrides or {}, cls)
+    everything = [file, *layers, overrides_layer(overrides or {})]
+    names = {node: name_without_ros(everything, node) for node in NODES}
+    for layer in everything:
+        for name in names.values():
+            given = layer.values(name).get("task", task_name)
+            if given != task_name:  # checked first: another task has other reward terms
+                raise PoloError(f"{layer.path} is for task {given}, not {task_name}")
+    for node, name in names.items():
+        check_layers(everything, name, node, task_name)
+    values = {}
+    for node in AGENT_NODES:
+        # what is for every node is not for those that have no such parameter
+        known = {row.name for row in node_table(node, cls)}
+        mine = given_values(everything, names[node])
+        values[node] = {name: value for name, value in mine.items() if name in known}
     planner_node = _pick(PlannerNodeConfig, values["planner_node"])
     task = make_task(task_name, planner_node.model_path, planner_node.torque_scale)
-    for spec in reward_parameters(cls):
-        weight: Any = spec.convert(values["planner_node"].get(spec.name, spec.default))
-        task.weights[spec.name.removeprefix("reward.")] = float(weight)
+    task.weights.update(_reward_weights(cls, values["planner_node"]))
     return Settings(
         task=task,
         planner=_pick(PlannerConfig, values["planner_node"]),
         learner=_pick(LearnerConfig, values["learner_node"]),
         planner_node=planner_node,
         learner_node=_pick(LearnerNodeConfig, values["learner_node"]),
+        learner_reward_weights=_reward_weights(cls, values["learner_node"]),
     )
+
+
+def _reward_weights(task: type[Task], values: Mapping[str, Any]) -> dict[str, float]:
+    """The weight of each reward term from a node's parameters."""
+    found = {}
+    for spec in reward_parameters(task):
+        weight: Any = spec.convert(values.get(spec.name, spec.default))
+        found[spec.name.removeprefix("reward.")] = float(weight)
+    return found
 
 
 def _pick(config: type[Any], values: Mapping[str, Any]) -> Any:

@@ -44,7 +44,10 @@ class PlannerConfig:
     )
     iterations: int = parameter(1, "Sampling rounds per plan.", low=1, high=10)
     elites: int = parameter(1, "Best sequences of the last plan that are tried again.", low=0, high=10)
-    discount: float = parameter(0.99, "Discount γ per step.", low=0.8, high=1.0)
+    discount: float = parameter(
+        0.99, "Discount γ per step; that of the value function, if there is one.",
+        low=0.8, high=1.0, dynamic=False,
+    )  # fmt: skip
     value_weight: float = parameter(
         1.0, "Factor on the terminal value; 0 plans without one.", low=0.0, high=2.0
     )

@@ -62,7 +62,9 @@ class MPPI:
       threads: of the rollouts, 0 for one per core.
     """
 
-    def __init__(self, task: Task, config: PlannerConfig, seed: int, threads: int = 0) -> None:
+    def __init__(
+        self, task: Task, config: PlannerConfig, seed: int | np.random.SeedSequence, threads: int = 0
+    ) -> None:
         self.task = task
         self.rng = np.random.default_rng(seed)
         self.rollouts = Rollouts(for_rollouts(task.model), threads, task.substeps)

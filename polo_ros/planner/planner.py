@@ -13,6 +13,7 @@ from polo_ros.planner.config import PlannerConfig
 from polo_ros.planner.mppi import MPPI, Solution
 from polo_ros.planner.plan import Plan
 from polo_ros.planner.value import ValueEnsemble, optimistic
+from polo_ros.seeding import Stream, seed_of
 from polo_ros.tasks.task import Task
 from polo_ros.tasks.view import View
 
@@ -96,7 +97,7 @@ class Planner:
     def __init__(self, task: Task, config: PlannerConfig, seed: int = 0, threads: int = 0) -> None:
         self.task = task
         self.value: ValueEnsemble | None = None
-        self._mppi = self.solver(task, config, seed, threads)
+        self._mppi = self.solver(task, config, seed_of(seed, Stream.PLANNER), threads)
         self._neutral = task.neutral
         self._plan: Plan | None = None
         self._elites: Array | None = None

@@ -48,6 +48,21 @@ def model_hash(model: mujoco.MjModel) -> str:
     return digest.hexdigest()[:16]
 
 
+def dynamics_hash(model: mujoco.MjModel) -> str:
+    """A digest of what `model_hash` leaves out and a value function depends on: gains, friction, gravity.
+
+    It is a digest of its own so that `model_hash` stays comparable with that of earlier versions.
+    """
+    digest = hashlib.sha256()
+    for array in (
+        model.actuator_gaintype, model.actuator_gainprm, model.actuator_biastype, model.actuator_biasprm,
+        model.actuator_dyntype, model.actuator_dynprm, model.dof_armature, model.dof_frictionloss,
+        model.jnt_stiffness, model.geom_friction, model.opt.gravity,
+    ):  # fmt: skip
+        digest.update(" ".join(f"{number + 0.0:.6g}" for number in np.ravel(array)).encode())
+    return digest.hexdigest()[:16]
+
+
 def state_entries(model: mujoco.MjModel, spec: int) -> NDArray[np.int64]:
     """The entries of MuJoCo's integration state that make up the state of another `mjtState` spec, (n,)."""
     entries = np.empty(mujoco.mj_stateSize(model, spec))

@@ -11,7 +11,7 @@ import numpy as np
 from polo_ros.arrays import Array, Mask
 from polo_ros.errors import PoloError
 from polo_ros.files import share_path
-from polo_ros.tasks.model import load_model, model_hash, sensor_readings
+from polo_ros.tasks.model import dynamics_hash, load_model, model_hash, sensor_readings
 from polo_ros.tasks.view import View
 
 # The flat state of a task: positions, velocities, activations, and the poses of the mocap bodies (the goal).
@@ -224,3 +224,7 @@ class Task(ABC):
     def model_hash(self) -> str:
         """A digest of the model; see `polo_ros.tasks.model.model_hash`."""
         return model_hash(self.model)
+
+    def dynamics_hash(self) -> str:
+        """A digest of gains, friction and gravity; see `polo_ros.tasks.model.dynamics_hash`."""
+        return dynamics_hash(self.model)

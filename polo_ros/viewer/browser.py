@@ -7,6 +7,7 @@ settings in the home folder).
 """
 
 import atexit
+import contextlib
 import errno
 import functools
 import logging
@@ -29,6 +30,7 @@ from polo_ros.arrays import Array
 from polo_ros.errors import PoloError
 
 LOCALHOST = "127.0.0.1"
+PORTS_TRIED = 100
 LINE_RADIUS = 0.01  # in m
 LINE_COLOUR = (0.1, 0.6, 1.0, 1.0)
 
@@ -232,6 +234,15 @@ def listen_locally(port: int) -> socket.socket:
             f"The viewer cannot use port {port}: {reason}; give another port, or 0 for a free one."
         ) from error
     return sock
+
+
+def free_port_from(port: int) -> int:
+    """The first port from one on that nothing listens on; the same one where all of the next are taken."""
+    for candidate in range(port, min(port + PORTS_TRIED, 65536)):
+        with contextlib.suppress(PoloError):
+            listen_locally(candidate).close()
+            return candidate
+    return port
 
 
 def _camera(model: mujoco.MjModel, track: str | None) -> mujoco.MjvCamera:

@@ -129,13 +129,13 @@ def test_targets_of_any_lookahead_can_be_learned_from(steps: int) -> None:
     settings = CONFIGURATION.training_settings(True, {"target_horizon": steps})
     assert settings.learner.target_horizon == steps
     task = settings.task
-    learner = Learner(task, settings.learner, settings.planner, 0, 1)
+    learner = Learner(task, settings.learner, 0, 1)
     state = World(task, np.random.default_rng(0)).state
     learner.add(state[None], np.zeros((1, task.model.nu)), np.zeros(1), np.zeros(1))
     assert np.isfinite(learner.update().target_mean)
     # at its full size, too, the labels' planner is given rollouts enough
     full = CONFIGURATION.training_settings(False, {"target_horizon": steps})
-    Learner(full.task, full.learner, full.planner, 0, 1)
+    Learner(full.task, full.learner, 0, 1)
 
 
 @pytest.mark.parametrize(
@@ -148,7 +148,7 @@ def test_every_variant_is_what_its_planner_and_learner_accept(comparison: str, n
     for quick in (False, True):
         if variant.learning is not None:
             settings = chosen.configuration.training_settings(quick, variant.learning)
-            Learner(settings.task, settings.learner, settings.planner, 0, 1)
+            Learner(settings.task, settings.learner, 0, 1)
             Planner(settings.task, settings.planner, 0, 1)
             changed = {**vars(settings.planner), **vars(settings.learner)}
             assert {key: changed[key] for key in variant.learning} == variant.learning

@@ -6,8 +6,11 @@ import signal
 import sys
 from pathlib import Path
 
+import numpy as np
+import pytest
 from harness import Graph
 
+from benchmarks.faults.exits import interrupted_demo
 from polo_ros.files import share_path
 
 
@@ -73,6 +76,36 @@ def test_an_interrupt_stops_everything(graph: Graph) -> None:
     assert graph.end("demo") == 1
     assert "interrupted" in graph.log("demo")
     assert not any(map(exists, nodes.values()))
+
+
+@pytest.mark.parametrize("moment", np.random.default_rng(0).uniform([0.5, 1.0, 3.0], [1.0, 3.0, 8.0]))
+def test_an_interrupt_at_any_moment_is_a_clean_end(
+    graph: Graph, monkeypatch: pytest.MonkeyPatch, moment: float
+) -> None:
+    """`benchmarks.faults.exits` tries 50 moments and holds to 3 s; a busy machine gets longer here.
+
+    Within the first tenths of a second Python itself has not started yet, and prints a traceback of its own.
+    """
+    monkeypatch.setenv("ROS_DOMAIN_ID", str(graph.domain))
+    ended = interrupted_demo(moment, ["--task", "cartpole_swingup"], graph.folder)
+    assert (ended.tracebacks, ended.killed, ended.code) == (0, False, 1), ended
+    assert ended.seconds < 10.0
+
+
+def test_overrides_are_layered_over_the_tasks_file(graph: Graph) -> None:
+    start(graph, "--overrides", "{horizon: 21, task: pointmass_box}")
+    assert graph.exit_code("demo") == 1
+    assert "is for task pointmass_box, not cartpole_swingup" in graph.log("demo")
+    start(graph, "--overrides", "{reward.upright: 0.0, horizont: 21}")
+    assert graph.exit_code("demo") == 1
+    assert "no node has a parameter horizont; did you mean horizon?" in graph.log("demo")
+    out = start(
+        graph, "--overrides", "{horizon: 21}", "-p", "safety.ramp_time:=1", "--bound", "60", "--no-learn"
+    )
+    wanted = {"horizon": 21, "safety.ramp_time": 1.0, "rollouts": 20, "seed": 0, "autostart": True}
+    assert graph.parameters("planner_node", list(wanted)) == list(wanted.values())
+    assert graph.end("demo") == 1
+    assert (out / "overrides.yaml").is_file()
 
 
 def test_a_bound_ends_the_demo(graph: Graph) -> None:

@@ -1,17 +1,20 @@
-"""Learning while acting: weights arrive between plans, and neither node needs the other to live."""
+"""Learning while acting: weights change between plans, and neither node needs the other."""
 
 import resource
+import sys
 from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
-from harness import LATCHED, Graph
-from std_msgs.msg import Float64MultiArray, UInt8MultiArray
+from harness import CARTPOLE, LATCHED, Graph
+from std_msgs.msg import Float64MultiArray, String, UInt8MultiArray
 from std_srvs.srv import SetBool, Trigger
 
-from polo_ros.learner.weights import Origin, decode_value
-from polo_ros.nodes.messages import unpack_bytes
+from polo_ros.learner.origin import Origin
+from polo_ros.learner.weights import decode_value
+from polo_ros.nodes.messages import experience_schema, pack_experience, unpack_bytes
 from polo_ros.tasks import make_task
 
 # small updates, so that many of them pass
@@ -42,6 +45,38 @@ def test_learning_without_a_checkpoint_path_says_so(graph: Graph) -> None:
         assert not answer.success and "checkpoint_path is empty" in answer.message
 
 
+# a learner node whose update fails as no bad input makes it fail
+BROKEN_LEARNER = """
+from polo_ros.learner.learner import Learner
+from polo_ros.nodes.learner_node import main
+
+def update(self):
+    raise KeyError("broken")
+
+Learner.update = update
+main()
+"""
+
+
+def test_a_failure_of_the_learning_thread_ends_the_node(graph: Graph, tmp_path: Path) -> None:
+    task, path = make_task("cartpole_swingup"), tmp_path / "learner.safetensors"
+    command = [sys.executable, "-c", BROKEN_LEARNER, "--ros-args", "--params-file", str(CARTPOLE)]
+    graph.run("learner_node", [*command, "-p", f"checkpoint_path:={path}"])
+    schema = graph.node.create_publisher(String, "experience/schema", LATCHED)
+    schema.publish(String(data=experience_schema(task, ["slider", "hinge"])))
+    experience = graph.node.create_publisher(Float64MultiArray, "experience", 100)
+    graph.wait(lambda: experience.get_subscription_count(), "the learner")
+    message = pack_experience(0.0, 0, task.start_state(np.random.default_rng(0)), np.zeros(1), 0.0)
+    message.data.extend(message.data * 31)
+    graph.wait_says("learner_node", "warm-up")
+    experience.publish(message)
+    assert graph.exit_code("learner_node") == 1
+    log = graph.log("learner_node")
+    assert log.count("[FATAL]") == 1
+    assert "the learning thread ended with KeyError('broken'); start the learner again" in log
+    assert not path.exists() and (tmp_path / "learner.failed.safetensors").exists()
+
+
 class Learning:
     """All three nodes in lockstep; the learner keeps its checkpoint in the graph's folder."""
 
@@ -68,7 +103,7 @@ class Learning:
 
     @property
     def origins(self) -> list[Origin]:
-        """Who made the weights heard so far."""
+        """The origins of the weights received so far."""
         return [decode_value(unpack_bytes(message), self._task)[1] for message in self._weights]
 
     @property
@@ -76,13 +111,13 @@ class Learning:
         return self.origins[-1].sequence
 
     def wait_for_updates(self, count: int = 3) -> None:
-        heard = len(self._weights)
-        self.graph.wait(lambda: len(self._weights) >= heard + count, "new weights")
+        received = len(self._weights)
+        self.graph.wait(lambda: len(self._weights) >= received + count, "new weights")
 
     def wait_for_acting(self) -> None:
         """Until the planner has gone on planning."""
-        heard = len(self._experience)
-        self.graph.wait(lambda: len(self._experience) >= heard + 50, "experience")
+        received = len(self._experience)
+        self.graph.wait(lambda: len(self._experience) >= received + 50, "experience")
 
     def planner_follows(self) -> None:
         """Until the planner says that it uses the newest weights' maker."""
@@ -134,7 +169,7 @@ def test_a_loaded_checkpoint_reaches_the_planner(learning: Learning) -> None:
     learning.pause(True)
     loaded = learning.call("load_checkpoint")
     assert loaded.success and str(learning.checkpoint) in loaded.message
-    learning.graph.wait(lambda: learning.origins[-1].epoch > before.epoch, "loaded weights")
+    learning.graph.wait(lambda: learning.origins[-1].epoch != before.epoch, "loaded weights")
     assert learning.sequence < before.sequence
     learning.planner_follows()
     assert learning.graph.reported("planner_node", "refused_weights") == 0
@@ -145,6 +180,7 @@ def test_a_loaded_checkpoint_reaches_the_planner(learning: Learning) -> None:
 def test_a_full_disk_is_reported_and_costs_nothing(learning: Learning) -> None:
     assert learning.call("save_checkpoint").success
     before = learning.checkpoint.read_bytes()
+    files = {path: path.read_bytes() for path in learning.checkpoint.parent.iterdir()}
     pid = learning.graph.children["learner_node"].pid
     _, hard = resource.prlimit(pid, resource.RLIMIT_FSIZE)
     assert len(before) > 16384
@@ -152,8 +188,7 @@ def test_a_full_disk_is_reported_and_costs_nothing(learning: Learning) -> None:
     failed = learning.call("save_checkpoint")
     assert not failed.success
     assert f"{learning.checkpoint} could not be written (File too large)" in failed.message
-    assert learning.checkpoint.read_bytes() == before
-    assert [path.name for path in learning.checkpoint.parent.iterdir()] == [learning.checkpoint.name]
+    assert {path: path.read_bytes() for path in learning.checkpoint.parent.iterdir()} == files
     learning.wait_for_updates()
     resource.prlimit(pid, resource.RLIMIT_FSIZE, (hard, hard))
     assert learning.call("save_checkpoint").success
@@ -167,15 +202,15 @@ def test_a_killed_learner_leaves_its_weights_and_its_successor_resumes(learning:
     saved = learning.sequence
     learning.wait_for_updates()
     graph.kill("learner_node")
-    killed = learning.origins[-1]
+    killed, known = learning.origins[-1], {origin.epoch for origin in learning.origins}
     learning.wait_for_acting()
     graph.wait_says("planner_node", "planning")
     assert graph.reported("planner_node", "weights_epoch") == killed.epoch
     assert graph.reported("planner_node", "weights_sequence") >= saved
 
     learning.start_learner()
-    graph.wait(lambda: learning.origins[-1].epoch > killed.epoch, "weights of the successor")
-    resumed = next(origin for origin in learning.origins if origin.epoch > killed.epoch)
+    graph.wait(lambda: learning.origins[-1].epoch not in known, "weights of the successor")
+    resumed = next(origin for origin in learning.origins if origin.epoch not in known)
     assert resumed.sequence >= saved
     assert f"resumed from {learning.checkpoint} at update" in graph.log("learner_node")
     learning.wait_for_updates()

@@ -1,10 +1,14 @@
 """Parameters and names of all nodes, in a namespace: described, ranged, and changed while planning."""
 
+import array
 from collections.abc import Generator
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
+import rclpy
+import yaml
 from harness import Graph
 from ports import free_port
 from std_msgs.msg import Float64, Float64MultiArray
@@ -14,10 +18,11 @@ from visualization_msgs.msg import MarkerArray
 from polo_ros.nodes.messages import best_trace
 from polo_ros.parameters.node_tables import NODES, node_table
 from polo_ros.parameters.settings import settings_for
+from polo_ros.parameters.yaml_files import ParameterFile
 from polo_ros.tasks import task_class
 
 TASK = task_class("cartpole_swingup")
-ABSOLUTE = {"/clock", "/diagnostics", "/parameter_events", "/rosout"}  # the last two are ROS 2's own
+ABSOLUTE = {"/diagnostics", "/parameter_events", "/rosout"}  # the last two are ROS 2's own
 
 
 class Robot1:
@@ -57,6 +62,60 @@ def robot(tmp_path_factory: pytest.TempPathFactory) -> Generator[Robot1]:
         yield robot
 
 
+def test_whole_numbers_are_taken_for_floats(robot: Robot1) -> None:
+    """As `ros2 param set /planner_node temperature 1` sends them."""
+    (result,) = robot.graph.set("/robot1/planner_node", temperature=1)
+    assert result.successful, result.reason
+    assert robot.graph.parameters("/robot1/planner_node", ["temperature"]) == [1.0]
+    (result,) = robot.graph.set("/robot1/planner_node", temperature=0.3)
+    assert result.successful
+    (refused,) = robot.graph.set("/robot1/planner_node", horizon=8.5)
+    assert not refused.successful
+
+
+def test_keys_of_parameter_files_match_as_in_rclpy(tmp_path: Path) -> None:
+    """Our reader and that of ROS 2 find the same parameters under every kind of key."""
+    keys = [
+        "planner_node", "/**", "/**/planner_node", "/*/planner_node", "/ns/planner_node", "ns/*", "/ns/**",
+        "/**/ns/planner_node", "/ns/**/planner_node", "/*", "/**/*", "/*/*", "/learner_node",
+    ]  # fmt: skip
+    path = tmp_path / "file.yaml"
+    path.write_text("".join(f"{key!r}:\n  ros__parameters: {{p{i}: {i}}}\n" for i, key in enumerate(keys)))
+    context = rclpy.Context()
+    rclpy.init(args=["--ros-args", "--params-file", str(path)], context=context)
+    try:
+        for namespace in ("/", "/ns", "/a/ns"):
+            node = rclpy.create_node(
+                "planner_node", context=context, namespace=namespace,
+                automatically_declare_parameters_from_overrides=True,
+            )  # fmt: skip
+            theirs = {f"p{i}" for i in range(len(keys)) if node.has_parameter(f"p{i}")}
+            assert set(ParameterFile.read(path).values(node.get_fully_qualified_name())) == theirs
+            node.destroy_node()
+    finally:
+        rclpy.shutdown(context=context)
+
+
+def test_what_a_parameter_dump_holds_starts_the_same_node(graph: Graph) -> None:
+    """In the format of `ros2 param dump`: nested groups, ROS 2's own parameters among them."""
+    graph.start("planner_node", namespace="/robot1", horizon=21, safety__ramp_time=0.5, seed=3)
+    names = sorted(graph.describe("/robot1/planner_node"))
+    before = graph.parameters("/robot1/planner_node", names)
+    assert "use_sim_time" in names and any(name.startswith("qos_overrides.") for name in names)
+    tree: dict[str, Any] = {}
+    for name, value in zip(names, before, strict=True):
+        *groups, last = name.split(".")
+        branch = tree
+        for group in groups:
+            branch = branch.setdefault(group, {})
+        branch[last] = list(value) if isinstance(value, array.array) else value
+    dump = graph.folder / "dump.yaml"
+    dump.write_text(yaml.dump({"/robot1/planner_node": {"ros__parameters": tree}}))
+    assert graph.end("planner_node") == 0
+    graph.start("planner_node", "again", config=dump, namespace="/robot1")
+    assert graph.parameters("/robot1/planner_node", names) == before
+
+
 @pytest.mark.parametrize("node", NODES)
 def test_every_parameter_is_described_and_every_dynamic_number_has_a_range(robot: Robot1, node: str) -> None:
     found = robot.graph.describe(f"/robot1/{node}")
@@ -88,7 +147,7 @@ def test_read_only_parameters_refuse(robot: Robot1, node: str, parameters: dict[
         assert "read-only" in result.reason
 
 
-def test_only_the_clock_and_diagnostics_are_outside_the_namespace(robot: Robot1) -> None:
+def test_only_diagnostics_are_outside_the_namespace(robot: Robot1) -> None:
     node = robot.graph.node
     names = set()
     for name in NODES:
@@ -100,7 +159,7 @@ def test_only_the_clock_and_diagnostics_are_outside_the_namespace(robot: Robot1)
         ):
             names |= {topic for topic, _ in kinds}
     assert {name for name in names if not name.startswith("/robot1/")} <= ABSOLUTE
-    assert {"/clock", "/diagnostics", "/robot1/joint_states", "/robot1/experience"} <= names
+    assert {"/robot1/clock", "/diagnostics", "/robot1/joint_states", "/robot1/experience"} <= names
 
 
 def test_changes_apply_between_two_plans(robot: Robot1) -> None:

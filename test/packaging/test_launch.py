@@ -23,6 +23,7 @@ from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import JointState
 from workspace import LAUNCH_ARGUMENTS, SOURCE
 
+from polo_ros.errors import PoloError
 from polo_ros.files import config_path
 from polo_ros.tasks import task_classes
 
@@ -162,8 +163,25 @@ def test_switches_choose_what_is_started(given: dict[str, str], executables: set
 @pytest.mark.parametrize("use_sim", ["true", "false"])
 def test_hardware_neither_starts_by_itself_nor_waits_for_a_simulator(use_sim: str) -> None:
     context, _, _ = visit(use_sim=use_sim)
-    for name in ("autostart", "lockstep", "use_sim_time"):
+    for name in ("autostart", "use_sim_time"):
         assert context.launch_configurations[name] == use_sim
+
+
+@needs_launch
+@pytest.mark.usefixtures("installed")
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ({"params_file": "absent.yaml"}, "absent.yaml could not be read (No such file or directory)"),
+        ({"overrides": "absent.yaml"}, "absent.yaml could not be read (No such file or directory)"),
+        ({"overrides": "{horizon: 20"}, "is not valid YAML"),
+        ({"overrides": "- 1\n- 2"}, "must map parameters to values"),
+    ],
+)
+def test_a_bad_file_of_parameters_is_refused(given: dict[str, str], sentence: str) -> None:
+    with pytest.raises(PoloError) as caught:
+        visit(**given)
+    assert sentence in str(caught.value)
 
 
 @needs_launch
@@ -387,3 +405,60 @@ def test_a_choice_that_there_is_not_is_refused(environment: dict[str, str], tmp_
     )  # fmt: skip
     assert refused.returncode != 0
     assert 'Argument "use_sim" provided value "maybe" is not valid' in refused.stderr + refused.stdout
+
+
+@needs_ros2
+def test_overrides_and_seed_are_layered_over_the_tasks_file(
+    environment: dict[str, str], listener: Listener, tmp_path: Path
+) -> None:
+    with launched(
+        environment, tmp_path, "overrides:={horizon: 20, safety: {ramp_time: 1}, lockstep: false}", "seed:=7"
+    ) as launch:
+        names = ["horizon", "safety.ramp_time", "seed", "lockstep", "rollouts", "noise_sigma"]
+        assert listener.parameters("planner_node", names, launch) == [20, 1.0, 7, False, 20, 0.5]
+        assert listener.parameters("simulator_node", names[2:4], launch) == [7, False]
+        assert listener.parameters("learner_node", names[2:3], launch) == [7]
+        interrupt(launch)
+
+
+@needs_ros2
+def test_a_misspelt_parameter_ends_the_launch_with_its_sentence(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    ended = subprocess.run(
+        ["ros2", "launch", "polo_ros", "cartpole_swingup.launch.py", "overrides:={horizont: 20}"],
+        env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+    assert ended.returncode != 0
+    said = ended.stderr + ended.stdout
+    assert re.search(
+        "_node has ended, so everything stops: .*has a parameter horizont; did you mean", said
+    ), said
+    assert "Traceback" not in said
+
+
+@needs_ros2
+def test_what_param_dump_writes_of_a_running_graph_starts_the_same_graph(
+    environment: dict[str, str], listener: Listener, tmp_path: Path
+) -> None:
+    names = ["horizon", "reward.upright", "safety.ramp_time", "lockstep", "seed", "joints"]
+    dump = tmp_path / "dump.yaml"
+    with launched(
+        environment, tmp_path, "overrides:={horizon: 21, safety.ramp_time: 0.5}", "seed:=5"
+    ) as launch:
+        before = listener.parameters("planner_node", names, launch)
+        for node in ("planner_node", "learner_node", "simulator_node"):
+            listener.parameters(node, ["task"], launch)
+            written = subprocess.run(
+                ["ros2", "param", "dump", f"/{node}"],
+                env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=True,
+            ).stdout  # fmt: skip
+            assert f"/{node}:" in written
+            dump.write_text((dump.read_text() if dump.exists() else "") + written)
+        interrupt(launch)
+    with launched(environment, tmp_path, f"params_file:={dump}") as launch:
+        assert listener.parameters("planner_node", names, launch) == before
+        listener.parameters("learner_node", ["task"], launch)
+        listener.parameters("simulator_node", ["task"], launch)
+        output = interrupt(launch)
+    assert launch.returncode == 0, output

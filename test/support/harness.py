@@ -18,7 +18,7 @@ from domains import claim_domain
 from node_server import Node, NodeServer
 from rcl_interfaces.msg import ParameterDescriptor, SetParametersResult
 from rclpy.executors import SingleThreadedExecutor
-from rclpy.parameter import Parameter
+from rclpy.parameter import Parameter, parameter_value_to_python
 from rclpy.parameter_client import AsyncParameterClient
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.signals import SignalHandlerOptions
@@ -210,6 +210,14 @@ class Graph:
         describing = client.describe_parameters(names)
         self.wait(describing.done, f"the parameters of {node} to be described")
         return dict(zip(names, describing.result().descriptors, strict=True))  # type: ignore[union-attr]
+
+    def parameters(self, node: str, names: list[str]) -> list[Any]:
+        """The values of a node's parameters."""
+        client = AsyncParameterClient(self.node, node)
+        self.wait(client.services_are_ready, f"the parameters of {node}")
+        future = client.get_parameters(names)
+        self.wait(future.done, f"the values of the parameters of {node}")
+        return [parameter_value_to_python(value) for value in future.result().values]  # type: ignore[union-attr]
 
     def _on_diagnostics(self, message: DiagnosticArray) -> None:
         for status in message.status:

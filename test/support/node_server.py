@@ -16,6 +16,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from polo_ros.nodes import start
+
 # imported by the server before the first fork
 MODULES = (
     "polo_ros.nodes.learner_node",
@@ -100,7 +102,7 @@ def fork(request: dict[str, Any]) -> int:
         os.environ.update(request["environment"])
         sys.argv = [request["module"], *request["arguments"]]
         signal.signal(signal.SIGINT, signal.default_int_handler)
-        importlib.import_module(request["module"]).main()
+        getattr(start, request["module"].rpartition(".")[2])()
         code = 0
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else int(end.code is not None)

@@ -110,6 +110,27 @@ def test_results_go_to_runs_unless_told(
     assert (tmp_path / "runs" / "cartpole_swingup-evaluation" / "evaluation.csv").is_file()
 
 
+def test_overrides_are_layered_between_the_file_and_single_parameters(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    own = tmp_path / "own.yaml"
+    own.write_text("planner_node:\n  ros__parameters: {horizon: 21, noise_sigma: 0.25}\n")
+    arguments = [
+        "evaluate",
+        "cartpole_swingup",
+        "--seeds",
+        "1",
+        "--steps",
+        "2",
+        "--out",
+        str(tmp_path / "out"),
+    ]
+    assert main([*arguments, "--overrides", str(own), "-p", "horizon:=22"]) == 0
+    capsys.readouterr()
+    settings = (tmp_path / "out" / "evaluation.csv").read_text().splitlines()[0]
+    assert "horizon=22" in settings and "noise_sigma=0.25" in settings and "rollouts=20" in settings
+
+
 def test_evaluate_sums_up(trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     capsys.readouterr()
     weights = str(trained / "weights.safetensors")
@@ -158,7 +179,16 @@ def test_unknown_options_are_refused(capsys: pytest.CaptureFixture[str]) -> None
         ([*TRAIN, "-p", "temperature:=-1.0"], "temperature must lie in [0.01, 5.0], not -1.0"),
         ([*TRAIN, "-p", "rollouts:=4"], "rollouts 4 are too few for 4 knots; use at least 6"),
         ([*TRAIN, "-p", "model_path:=none.xml"], "there is no MJCF file none.xml"),
-        ([*TRAIN, "-p", "colour:=red"], "colour"),
+        ([*TRAIN, "-p", "colour:=red"], "planner_node and learner_node have no parameter colour"),
+        ([*TRAIN, "-p", "horizn:=8"], "no parameter horizn; did you mean horizon?"),
+        ([*TRAIN, "-p", "latency:=0.1"], "no parameter latency; it belongs to simulator_node"),
+        ([*TRAIN, "--overrides", "{horizn: 8}"], "no node has a parameter horizn; did you mean horizon?"),
+        ([*TRAIN, "--overrides", "missing.yaml"], "missing.yaml could not be read"),
+        ([*TRAIN, "-p", "label_capacity:=0"], "label_capacity must lie in [1, 100000], not 0"),
+        (
+            [*TRAIN, "-p", "warmup_labels:=9", "-p", "label_capacity:=8"],
+            "warmup_labels 9 exceeds label_capacity 8, so that learning would never begin",
+        ),
         ([*TRAIN, "-p", "horizon"], "horizon"),
         ([*EVALUATE, "--steps", "0"], "steps must be at least 1, not 0"),
         ([*EVALUATE, "--seeds", "0"], "seeds must be at least 1, not 0"),

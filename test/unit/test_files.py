@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from polo_ros.errors import PoloError
-from polo_ros.files import share_folders, share_path, write_atomically
+from polo_ros.files import config_path, share_folders, share_path, write_atomically
 
 SOURCE = Path(__file__).resolve().parents[2]
 
@@ -19,13 +19,34 @@ def test_the_source_tree_serves_without_an_installation(monkeypatch: pytest.Monk
     assert share_path("config").is_dir()
 
 
-def test_a_colcon_installation_comes_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    installed = tmp_path / "b" / "share" / "polo_ros" / "models" / "humanoid.xml"
-    installed.parent.mkdir(parents=True)
-    installed.write_text("<mujoco/>")
+def installed(prefix: Path, name: str, content: str) -> Path:
+    """A file of the package in another installation."""
+    path = prefix / "share" / "polo_ros" / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(content)
+    return path
+
+
+def test_another_installation_serves_what_this_one_lacks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    only_there = installed(tmp_path / "b", "models/other.xml", "<mujoco/>")
     monkeypatch.setenv("AMENT_PREFIX_PATH", f"{tmp_path / 'a'}:{tmp_path / 'b'}")
-    assert share_path("models", "humanoid.xml") == installed
-    assert share_path("models", "cartpole.xml") == SOURCE / "models" / "cartpole.xml"
+    assert share_path("models", "other.xml") == only_there
+
+
+def test_a_source_tree_does_not_take_the_files_of_an_old_installation(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    old = installed(tmp_path, "config/cartpole_swingup.yaml", "/**: {ros__parameters: {}}")
+    installed(tmp_path, "models/cartpole.xml", (SOURCE / "models" / "cartpole.xml").read_text())
+    monkeypatch.setenv("AMENT_PREFIX_PATH", str(tmp_path))
+    own = SOURCE / "config" / "cartpole_swingup.yaml"
+    for _ in range(2):
+        assert config_path("cartpole_swingup") == own
+        assert share_path("models", "cartpole.xml") == SOURCE / "models" / "cartpole.xml"
+    (warning,) = caplog.messages  # once, and not of the file that is the same
+    assert f"{own} is used; {old} of another installation differs" in warning
 
 
 def test_an_empty_prefix_path_adds_no_folder(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,6 +14,7 @@ from polo_ros.nodes.messages.experience import (
 )
 from polo_ros.nodes.messages.stamps import from_stamp, to_stamp
 from polo_ros.nodes.messages.states import (
+    further_joints,
     pack_goal,
     pack_joint_state,
     pack_odometry,
@@ -29,6 +30,7 @@ __all__ = [
     "experience_fields",
     "experience_schema",
     "from_stamp",
+    "further_joints",
     "pack_bytes",
     "pack_command",
     "pack_diagnostics",

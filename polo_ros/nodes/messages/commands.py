@@ -7,6 +7,7 @@ from std_msgs.msg import Float64MultiArray, MultiArrayDimension
 
 from polo_ros.arrays import Array
 from polo_ros.errors import PoloError
+from polo_ros.nodes.messages.limits import MOST_DIMENSIONS, MOST_JOINTS, MOST_STAMP_DIGITS, check_size
 
 STAMP_LABEL = "answers_stamp_ns="
 
@@ -25,13 +26,15 @@ def unpack_command(message: Float64MultiArray) -> tuple[Array, int | None]:
     """The command's values and the stamp of the state it answers, None where it does not say.
 
     Raises:
-      PoloError: the stamp is no number.
+      PoloError: the stamp is no number, or the message is too long.
     """
+    check_size(len(message.data), MOST_JOINTS, "a command, values")
+    check_size(len(message.layout.dim), MOST_DIMENSIONS, "a command, dimensions")
     answered = None
     for dimension in message.layout.dim:
         if dimension.label.startswith(STAMP_LABEL):
             stamp = dimension.label.removeprefix(STAMP_LABEL)
-            if not stamp.isdecimal():
-                raise PoloError(f"the command's label {dimension.label!r} must end in a stamp in ns")
+            if not stamp.isdecimal() or len(stamp) > MOST_STAMP_DIGITS:
+                raise PoloError(f"the command's label {dimension.label[:60]!r} must end in a stamp in ns")
             answered = int(stamp)
     return np.array(message.data), answered

@@ -14,6 +14,8 @@ from polo_ros.arrays import Array
 from polo_ros.control import NANOSECONDS
 from polo_ros.control.joints import JointMapping
 from polo_ros.control.status import Status
+from polo_ros.errors import PoloError
+from polo_ros.nodes.messages.limits import MOST_MARKERS, MOST_POINTS, check_size
 from polo_ros.nodes.messages.stamps import to_stamp
 from polo_ros.planner import Plan
 
@@ -73,10 +75,19 @@ def pack_traces(positions: Array, returns: Array, stamp: int, most: int = 20) ->
 
 
 def best_trace(message: MarkerArray) -> Array:
-    """The best rollout's positions in a `pack_traces` message, (n, 3)."""
+    """The best rollout's positions in a `pack_traces` message, (n, 3).
+
+    Raises:
+      PoloError: there are more than `MOST_MARKERS` or `MOST_POINTS`, or a position is not finite.
+    """
+    check_size(len(message.markers), MOST_MARKERS, "candidate trajectories, markers")
     for marker in message.markers:
         if marker.ns == "best":
-            return np.array([[point.x, point.y, point.z] for point in marker.points])
+            check_size(len(marker.points), MOST_POINTS, "candidate trajectories, points")
+            positions = np.array([[point.x, point.y, point.z] for point in marker.points]).reshape(-1, 3)
+            if not np.isfinite(positions).all():
+                raise PoloError("candidate trajectories hold a position that is not finite")
+            return positions
     return np.empty((0, 3))
 
 

@@ -9,9 +9,20 @@ from std_msgs.msg import Float64MultiArray, MultiArrayDimension, UInt8MultiArray
 
 from polo_ros.arrays import Array
 from polo_ros.errors import PoloError
+from polo_ros.nodes.messages.limits import (
+    MOST_SCHEMA_CHARACTERS,
+    MOST_TRANSITIONS,
+    MOST_WEIGHT_BYTES,
+    check_size,
+)
 from polo_ros.tasks.task import Task
 
 SCHEMA_VERSION = 1
+# of positions, velocities and rewards: far beyond those of a robot, and far below those that overflow
+VALUE_LIMIT = 1e6
+EPISODE_LIMIT = float(1 << 53)
+# controls may leave their range by rounding
+RANGE_SLACK = 1e-6
 
 
 def experience_fields(task: Task) -> list[tuple[str, int, str]]:
@@ -50,19 +61,20 @@ def check_schema(content: str, task: Task) -> None:
     """Compare a received schema with a task's own.
 
     Raises:
-      PoloError: it is no schema, or of another version, task, model or layout.
+      PoloError: it is no schema, too long, or of another version, task, model or layout.
     """
+    check_size(len(content), MOST_SCHEMA_CHARACTERS, "experience/schema, characters")
     try:
         schema = json.loads(content)
         given = [(field["name"], field["size"], field["unit"]) for field in schema["fields"]]
         found = {key: schema[key] for key in ("version", "task", "model_hash")}
-    except (ValueError, KeyError, TypeError) as error:
-        raise PoloError(f"experience/schema is not a schema ({error!r})") from None
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise PoloError(f"experience/schema is not a schema ({error!r:.200})") from None
     own = {"version": SCHEMA_VERSION, "task": task.name, "model_hash": task.model_hash()}
     for key, value in own.items():
         if found[key] != value:
             raise PoloError(
-                f"experience is of {key} {found[key]}, not {value}; start planner and learner with the "
+                f"experience is of {key} {found[key]!s:.40}, not {value}; start planner and learner with the "
                 f"same task, model and torque_scale"
             )
     if given != experience_fields(task):
@@ -85,21 +97,31 @@ def unpack_experience(message: Float64MultiArray, task: Task) -> dict[str, Array
     """Transitions as columns: time (n,), episode (n,), state (n, state_size), ctrl (n, nu), reward (n,).
 
     Raises:
-      PoloError: the message's length is no multiple of a transition's, or a value is not finite.
+      PoloError: the message is too long or its length is no multiple of a transition's, a value is not finite
+        or out of range, or an episode's number is no whole one.
     """
     width = sum(size for _, size, _ in experience_fields(task))
+    count = len(message.data)
+    check_size(count, MOST_TRANSITIONS * width, "experience, values")
+    if count == 0 or count % width:
+        raise PoloError(f"experience has {count} values, not a multiple of {width}")
     values = np.array(message.data)
-    if values.size == 0 or values.size % width:
-        raise PoloError(f"experience has {values.size} values, not a multiple of {width}")
     if not np.isfinite(values).all():
         raise PoloError("experience holds values that are not finite")
     rows = values.reshape(-1, width)
     state_end = 2 + task.state_size
+    if np.abs(rows[:, 2:]).max() > VALUE_LIMIT:
+        raise PoloError(f"experience holds values beyond {VALUE_LIMIT:g}; the robot's model has diverged")
+    ctrl = rows[:, state_end:-1]
+    if ((ctrl < task.control_low - RANGE_SLACK) | (ctrl > task.control_high + RANGE_SLACK)).any():
+        raise PoloError("experience holds controls out of the actuators' ranges")
+    if np.abs(rows[:, 1]).max() > EPISODE_LIMIT or (rows[:, 1] != np.floor(rows[:, 1])).any():
+        raise PoloError("experience holds numbers of episodes that are no whole numbers")
     return {
         "time": rows[:, 0],
         "episode": rows[:, 1],
         "state": rows[:, 2:state_end],
-        "ctrl": rows[:, state_end:-1],
+        "ctrl": np.clip(ctrl, task.control_low, task.control_high),
         "reward": rows[:, -1],
     }
 
@@ -113,5 +135,10 @@ def pack_bytes(content: bytes) -> UInt8MultiArray:
 
 
 def unpack_bytes(message: UInt8MultiArray) -> bytes:
-    """The inverse of `pack_bytes`."""
+    """The inverse of `pack_bytes`.
+
+    Raises:
+      PoloError: there are more than `MOST_WEIGHT_BYTES`.
+    """
+    check_size(len(message.data), MOST_WEIGHT_BYTES, "weights, bytes")
     return bytes(message.data)

@@ -10,6 +10,7 @@ from sensor_msgs.msg import JointState
 from polo_ros.arrays import Array
 from polo_ros.control.joints import FreeBody, JointMapping, check_names
 from polo_ros.errors import PoloError
+from polo_ros.nodes.messages.limits import MOST_JOINTS, check_size
 from polo_ros.nodes.messages.stamps import from_stamp, to_stamp
 from polo_ros.tasks.rotations import rotation_matrix
 
@@ -25,28 +26,41 @@ def pack_joint_state(joints: JointMapping, qpos: Array, qvel: Array, stamp: int)
 
 
 def unpack_joint_state(joints: JointMapping, message: JointState) -> tuple[Array, Array]:
-    """Positions and velocities in the order of `joints.joint_names`.
+    """Positions and velocities in the order of `joints.joint_names`; further joints are ignored.
 
     Raises:
-      PoloError: a doubled, unknown or missing joint, a wrong size, or a value that is not finite.
+      PoloError: a doubled or missing joint, a wrong size, more than `MOST_JOINTS` joints, or a value that is
+        not finite.
     """
+    check_size(len(message.name), MOST_JOINTS, "joint_states, names")
     names = list(message.name)
     in_order = names == joints.joint_names
     if not in_order:
-        check_names(names, joints.joint_names, "joint_states")
+        known = set(joints.joint_names)
+        try:
+            check_names([name for name in names if name in known], joints.joint_names, "joint_states")
+        except PoloError as error:
+            further = sorted(set(names) - known)
+            raise PoloError(f"{error}; it also has {', '.join(further)}" if further else str(error)) from None
+        order = [names.index(name) for name in joints.joint_names]
     columns = []
     for what, values in (("position", message.position), ("velocity", message.velocity)):
         if len(values) != len(names):
             raise PoloError(f"joint_states has {len(values)} of {what} for {len(names)} joints")
-        column = np.asarray(values)
+        column = np.asarray(values) if in_order else np.asarray(values)[order]
         bad = np.flatnonzero(~np.isfinite(column))
         if bad.size:
-            raise PoloError(f"joint_states: {what} of {names[bad[0]]} is {column[bad[0]]}")
+            raise PoloError(f"joint_states: {what} of {joints.joint_names[bad[0]]} is {column[bad[0]]}")
         columns.append(column)
-    if in_order:
-        return columns[0], columns[1]
-    order = [names.index(name) for name in joints.joint_names]
-    return columns[0][order], columns[1][order]
+    return columns[0], columns[1]
+
+
+def further_joints(joints: JointMapping, message: JointState) -> list[str]:
+    """The joints in a message that the robot's model does not have, such as a gripper's."""
+    if message.name == joints.joint_names:
+        return []
+    known = set(joints.joint_names)
+    return sorted(name for name in message.name if name not in known)
 
 
 def pack_odometry(body: FreeBody, qpos: Array, qvel: Array, stamp: int, frame: str) -> Odometry:

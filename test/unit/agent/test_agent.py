@@ -43,7 +43,7 @@ def task() -> Task:
 
 def make_agent(task: Task, seed: int = 0, learning: bool = True, period: int = 5, threads: int = 1) -> Agent:
     config = dataclasses.replace(LEARNER, update_period=period)
-    learner = Learner(task, config, PLANNER, seed, threads) if learning else None
+    learner = Learner(task, config, seed, threads) if learning else None
     return Agent(task, Planner(task, PLANNER, seed, threads), learner, seed)
 
 

@@ -2,23 +2,28 @@
 
 import csv
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from matplotlib.image import imread
 
+import polo_ros
 from polo_ros.agent.agent import Step
 from polo_ros.agent.episode import Episode
 from polo_ros.agent.evaluation import COLUMNS as EVALUATE_COLUMNS
 from polo_ros.agent.evaluation import evaluate, value_check
+from polo_ros.agent.provenance import value_digest
 from polo_ros.agent.training import COLUMNS as TRAIN_COLUMNS
-from polo_ros.agent.training import train
+from polo_ros.agent.training import check_rewards, train
 from polo_ros.errors import PoloError
+from polo_ros.files import share_path
 from polo_ros.learner.checkpoint import read_tensors
 from polo_ros.learner.learner import Learner
 from polo_ros.learner.weights import load_value
 from polo_ros.parameters.settings import Settings, settings_for
+from polo_ros.parameters.yaml_files import ParameterFile
 from polo_ros.planner import Plan, PlanReport
 
 TIMES = {"plan_time", "plan_time_median", "wall_time"}
@@ -97,7 +102,7 @@ def test_training_leaves_metrics_weights_and_a_film_strip(settings: Settings, tm
     value, origin = load_value(str(weights), settings.task)
     assert origin.sequence == 6 and value.head_count == 2
     heading, rows = table(out / "metrics.csv")
-    assert heading == "# polo train cartpole_swingup steps=30 episode_steps=12 seed=3"
+    assert heading.startswith("# polo train cartpole_swingup steps=30 episode_steps=12 seed=3 version=")
     assert tuple(rows[0]) == TRAIN_COLUMNS
     assert [row["steps"] for row in rows] == ["12", "24", "30"]  # the last episode is cut short
     assert [row["episode"] for row in rows] == ["0", "1", "2"]
@@ -106,7 +111,8 @@ def test_training_leaves_metrics_weights_and_a_film_strip(settings: Settings, tm
     assert all(np.isfinite(float(cell)) for row in rows for cell in row.values())
     assert np.ptp(imread(out / "last_episode.png")) > 0.1
     assert {path.name for path in out.iterdir()} == {
-        "metrics.csv", "weights.safetensors", "checkpoint.safetensors", "last_episode.png",
+        "metrics.csv", "weights.safetensors", "checkpoint.safetensors", "checkpoint.1.safetensors",
+        "checkpoint.2.safetensors", "last_episode.png",
     }  # fmt: skip
 
 
@@ -131,10 +137,94 @@ def test_earlier_results_are_not_overwritten(settings: Settings, tmp_path: Path)
 def test_resuming_needs_a_checkpoint_of_training(settings: Settings, tmp_path: Path) -> None:
     with pytest.raises(PoloError, match=r"checkpoint\.safetensors could not be read"):
         train(settings, 12, 12, 3, tmp_path, resume=True)
-    learner = Learner(settings.task, settings.learner, settings.planner)
+    learner = Learner(settings.task, settings.learner)
     learner.save(tmp_path / "checkpoint.safetensors", epoch=7)
     with pytest.raises(PoloError, match="was not written by polo train"):
         train(settings, 12, 12, 3, tmp_path, resume=True)
+
+
+def test_a_run_interrupted_between_row_and_checkpoint_repeats_no_row(
+    settings: Settings, tmp_path: Path
+) -> None:
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    train(settings, 24, 12, 3, whole, resume=False)
+    train(settings, 12, 12, 3, parts, resume=False)
+    with (parts / "metrics.csv").open(
+        "a"
+    ) as file:  # as of the next episode, whose checkpoint was not written
+        file.write((whole / "metrics.csv").read_text().splitlines()[-1] + "\n36,2,0.7")
+    train(settings, 24, 12, 3, parts, resume=True)
+    (first, rows), (second, resumed) = (table(folder / "metrics.csv") for folder in (whole, parts))
+    assert first == second
+    assert without_times(rows) == without_times(resumed)
+
+
+def test_results_say_what_made_them(tmp_path: Path) -> None:
+    path = tmp_path / "fast.yaml"
+    path.write_text(FAST)
+    settings = settings_for("cartpole_swingup", path, {"temperature": 0.7, "reward.centre": -0.3})
+    train(settings, 12, 12, 3, tmp_path, resume=False)
+    value, _ = load_value(str(tmp_path / "weights.safetensors"), settings.task)
+    evaluate(settings, value, [0], 5, tmp_path)
+    for name in ("metrics.csv", "evaluation.csv"):
+        words = table(tmp_path / name)[0].split()
+        for word in (
+            f"version={polo_ros.__version__}", f"model_hash={settings.task.model_hash()}",
+            f"dynamics_hash={settings.task.dynamics_hash()}", "planner_node.temperature:=0.7",
+            "planner_node.horizon:=16", "learner_node.hidden:=[8]", "reward.centre:=-0.3",
+        ):  # fmt: skip
+            assert word in words
+        assert not any("elites" in word for word in words)  # a default
+    assert f"value={value_digest(value)}" in table(tmp_path / "evaluation.csv")[0].split()
+    assert value_digest(value) != value_digest(Learner(settings.task, settings.learner).value())
+
+
+@pytest.mark.parametrize(
+    ("change", "seed", "episode", "message"),
+    [
+        ({"rollouts": 9}, 3, 12, "planner_node.rollouts 8, not 9"),
+        ({"learning_rate": 0.002}, 3, 12, "learner_node.learning_rate its default, not 0.002"),
+        ({"reward.centre": -0.3}, 3, 12, "reward.centre its default, not -0.3"),
+        ({}, 4, 12, "seed 3, not 4"),
+        ({}, 3, 24, "episode 12, not 24"),
+    ],
+)
+def test_resuming_with_other_settings_is_refused_by_name(
+    settings: Settings, tmp_path: Path, change: dict[str, object], seed: int, episode: int, message: str
+) -> None:
+    train(settings, 12, 12, 3, tmp_path, resume=False)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    path = tmp_path.parent / f"{tmp_path.name}.yaml"
+    path.write_text(FAST)
+    other = settings_for("cartpole_swingup", path, change)
+    with pytest.raises(PoloError, match=f"{message}; resume with the same settings"):
+        train(other, 24, episode, seed, tmp_path, resume=True)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+    # the number of threads changes no result
+    train(
+        replace(settings, planner_node=replace(settings.planner_node, threads=2)), 24, 12, 3, tmp_path, True
+    )
+
+
+def test_planner_and_learner_of_one_process_have_one_reward(tmp_path: Path) -> None:
+    path = tmp_path / "two.yaml"
+    path.write_text(FAST.replace("noise_sigma: 0.5", "noise_sigma: 0.5, reward.centre: -0.4"))
+    with pytest.raises(
+        PoloError, match=r"reward.centre is -0\.4 for planner_node and -0\.1 for learner_node"
+    ):
+        train(settings_for("cartpole_swingup", path), 12, 12, 3, tmp_path / "out", resume=False)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("path", sorted(share_path("config").glob("*.yaml")), ids=lambda path: path.stem)
+def test_parameter_files_mean_the_same_to_all_entry_points(path: Path) -> None:
+    """The nodes read their own blocks; `polo train` reads both."""
+    settings = settings_for(ParameterFile.read(path).values("planner_node")["task"], path)
+    check_rewards(settings)
+    assert settings.learner.target_temperature == settings.planner.temperature
+    assert settings.learner.target_temperature_mode == settings.planner.temperature_mode
+    if settings.task.terms:  # without rewards the planner's discount ranks plans alone
+        assert settings.learner.discount == settings.planner.discount
 
 
 @pytest.mark.parametrize(
@@ -154,10 +244,10 @@ def test_training_for_nothing_is_refused(
 
 
 def test_evaluation_leaves_a_row_a_seed_and_a_film_strip(settings: Settings, tmp_path: Path) -> None:
-    value = Learner(settings.task, settings.learner, settings.planner).value()
+    value = Learner(settings.task, settings.learner).value()
     rows = evaluate(settings, value, [4, 2], 105, tmp_path)
     heading, written = table(tmp_path / "evaluation.csv")
-    assert heading.startswith("# polo evaluate cartpole_swingup steps=105 PlannerConfig(horizon=16,")
+    assert heading.startswith("# polo evaluate cartpole_swingup steps=105 value=")
     assert tuple(written[0]) == EVALUATE_COLUMNS
     assert [row["seed"] for row in written] == ["4", "2"]
     for row, line in zip(rows, written, strict=True):

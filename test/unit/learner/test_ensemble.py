@@ -246,7 +246,7 @@ def test_incomplete_optimiser_is_refused_and_nothing_changes(change: str) -> Non
         del tensors["adam.bias1.exp_avg_sq"]
     else:
         tensors["adam.bias1.exp_avg_sq"] = tensors["adam.bias1.exp_avg_sq"][:1]
-    with pytest.raises(PoloError, match=r"the optimiser's adam\.bias1\.exp_avg_sq is missing or has another"):
+    with pytest.raises(PoloError, match=r"adam\.bias1\.exp_avg_sq (is missing|of shape)"):
         trainer.restore(tensors, source.value())
     assert equal(tensors_of(trainer.value()), before)
     assert equal(trainer.dump_optimiser(), optimiser)

@@ -17,8 +17,8 @@ from polo_ros.files import write_atomically
 from polo_ros.learner.checkpoint import read_tensors
 from polo_ros.learner.config import LearnerConfig
 from polo_ros.learner.learner import Learner
-from polo_ros.learner.weights import Origin, encode_value
-from polo_ros.planner import PlannerConfig
+from polo_ros.learner.origin import Origin
+from polo_ros.learner.weights import encode_value
 from polo_ros.tasks import Task, View, make_task
 from polo_ros.tasks.task import STATE_SPEC
 
@@ -35,7 +35,6 @@ CONFIG = LearnerConfig(
     buffer_capacity=50,
     label_capacity=20,
 )
-PLANNER = PlannerConfig(noise_sigma=0.5)
 
 
 @pytest.fixture(autouse=True)
@@ -50,7 +49,7 @@ def task() -> Task:
 
 def make_learner(task: Task, seed: int = 0, **changes: Any) -> Learner:
     config = dataclasses.replace(CONFIG, **changes)
-    return Learner(task, config, PLANNER, seed, threads=1)
+    return Learner(task, config, seed, threads=1)
 
 
 def experience(task: Task, count: int, episode_steps: int = 20) -> tuple[Array, Array, Array, Array]:
@@ -316,7 +315,7 @@ def test_loaded_learner_continues_to_the_bit(task: Task, tmp_path: Path, warmup:
         source.update()
     source.save(tmp_path / "checkpoint", epoch=7, extra={"mine": "kept"})
     resumed = make_learner(task, seed=99, **changes)
-    metadata = resumed.load(tmp_path / "checkpoint")
+    metadata = resumed.load(tmp_path / "checkpoint").metadata
     assert metadata["mine"] == "kept" and metadata["epoch"] == "7"
     assert resumed.sequence == 2
     assert_same(source, resumed, tmp_path)
@@ -400,11 +399,12 @@ def test_checkpoint_without_features_is_read_and_completed(task: Task, tmp_path:
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("solver_rng", "lacks solver_rng; use another one"),
-        ("ends", "lacks ends; use another one"),
-        ("adam.weight1.step", "the optimiser's adam.weight1.step is missing"),
-        ("labels.rewards", "has rows of other sizes"),
-        ("buffer.ctrl", "has rows of other sizes"),
+        ("solver_rng", "no usable state of the random generator solver_rng"),
+        ("ends", "ends is missing"),
+        ("adam.weight1.step", "adam.weight1.step is missing"),
+        ("labels.rewards", "labels.rewards is missing"),
+        ("buffer.ctrl", "buffer.ctrl is missing"),
+        ("buffer_added", "no number buffer_added"),
     ],
 )
 def test_incomplete_checkpoints_are_refused_and_nothing_changes(
@@ -429,7 +429,7 @@ def test_bad_checkpoints_are_refused_and_nothing_changes(task: Task, tmp_path: P
     source.save(tmp_path / "good", epoch=7)
     content = (tmp_path / "good").read_bytes()
     (tmp_path / "short").write_bytes(content[:-1])
-    weaker = Learner(make_task(task.name, torque_scale=0.5), CONFIG, PLANNER, threads=1)
+    weaker = Learner(make_task(task.name, torque_scale=0.5), CONFIG, threads=1)
     weaker.save(tmp_path / "weaker", epoch=7)
     learner, untouched = fed(task, seed=3), fed(task, seed=3)
     for name, message in (
@@ -464,3 +464,103 @@ def test_settings_change_live(task: Task) -> None:
     assert moved[0] == pytest.approx(4e-5, rel=0.05) and moved[1] == pytest.approx(1e-2, rel=0.05)
     slow.configure(dataclasses.replace(CONFIG, target_states=9))
     assert slow.update().sequence == 2
+
+
+@pytest.mark.parametrize("kind", ["exp_avg", "exp_avg_sq", "step"])
+@pytest.mark.parametrize("how", ["longer", "shorter", "reshaped", "huge", "bytes"])
+def test_wrong_adam_moments_are_refused_and_nothing_changes(
+    task: Task, tmp_path: Path, kind: str, how: str
+) -> None:
+    """The fused optimiser writes beyond such arrays and ends the process."""
+    name = f"adam.weight1.{kind}"
+
+    def change(tensors: dict[str, Array], _: dict[str, str]) -> None:
+        array = tensors[name]
+        tensors[name] = {
+            "longer": np.concatenate([array, array]), "shorter": array[:-1], "reshaped": array[..., None],
+            "huge": np.full_like(array, 3e38), "bytes": np.ascontiguousarray(array).view(np.uint8),
+        }[how]  # fmt: skip
+
+    source = fed(task)
+    source.update()
+    source.save(tmp_path / "checkpoint", epoch=7)
+    learner, untouched = fed(task, seed=3), fed(task, seed=3)
+    with pytest.raises(PoloError, match=r"adam\.weight1"):
+        learner.load(changed(tmp_path / "checkpoint", change))
+    assert_same(learner, untouched, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"discount": 0.95}, r"are of discount 0\.95, not 0\.99"),
+        ({"target_horizon": 9}, "hold labels of 9 steps, not 8; set target_horizon to the checkpoint's"),
+    ],
+)
+def test_labels_of_another_meaning_are_refused(
+    task: Task, tmp_path: Path, changes: dict[str, Any], message: str
+) -> None:
+    source = fed(task, **changes)
+    source.update()
+    source.save(tmp_path / "checkpoint", epoch=7)
+    with pytest.raises(PoloError, match=message):
+        fed(task).load(tmp_path / "checkpoint")
+
+
+@pytest.mark.parametrize("bare", [False, True])
+def test_the_files_prior_and_scales_replace_the_settings(task: Task, tmp_path: Path, bare: bool) -> None:
+    source = fed(task, prior_scale=2.0)
+    source.update()
+    path = tmp_path / "file"
+    if bare:
+        write_atomically(path, encode_value(source.value(), Origin.of(task, 0.99, 7, 1)))
+    else:
+        source.save(path, epoch=7)
+    learner = fed(task, seed=99, prior_scale=0.01)
+    learner.load(path)
+    features = task.value_features(task.observe(experience(task, 10)[0]))
+    np.testing.assert_array_equal(learner.value().heads(features), source.value().heads(features))
+    learner.update()
+    assert learner.value().prior_scale == 2.0
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("rng", "{}"), ("rng", "[" * 9999), ("solver_rng", '{"bit_generator": "MT19937"}'),
+        ("buffer_added", "1"), ("buffer_added", "-1"), ("labels_added", "many"),
+    ],
+    ids=range(6),
+)  # fmt: skip
+def test_unusable_metadata_are_refused_and_nothing_changes(
+    task: Task, tmp_path: Path, name: str, text: str
+) -> None:
+    source = fed(task)
+    source.update()
+    source.save(tmp_path / "checkpoint", epoch=7)
+    learner, untouched = fed(task, seed=3), fed(task, seed=3)
+
+    def change(_: dict[str, Array], metadata: dict[str, str]) -> None:
+        metadata[name] = text
+
+    with pytest.raises(PoloError, match=r"random generator|number|ever added"):
+        learner.load(changed(tmp_path / "checkpoint", change))
+    assert_same(learner, untouched, tmp_path)
+
+
+def test_networks_that_no_reader_takes_have_exploded(task: Task) -> None:
+    learner = fed(task)
+    learner.update()
+    learner.ensemble.feature_mean = np.full(task.feature_count, 1e10)
+    with pytest.raises(ExplodedError, match=r"the values of cartpole_swingup .* in feature_mean, beyond"):
+        learner.update()
+
+
+def test_checkpoints_hold_usable_numbers_even_of_diverged_simulations(task: Task, tmp_path: Path) -> None:
+    learner = fed(task)
+    states, ctrl, rewards, episodes = experience(task, 4)
+    states[:, task.model.nq :] = 1e300
+    learner.add(states, ctrl, rewards, episodes)
+    learner.update()
+    learner.save(tmp_path / "checkpoint", epoch=7)
+    make_learner(task).load(tmp_path / "checkpoint")

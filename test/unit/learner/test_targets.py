@@ -10,13 +10,11 @@ from polo_ros.arrays import Array
 from polo_ros.learner.config import LearnerConfig
 from polo_ros.learner.ensemble import EnsembleTrainer
 from polo_ros.learner.targets import TargetSolver, bootstrap, target_settings
-from polo_ros.planner.config import PlannerConfig
 from polo_ros.planner.value import ValueEnsemble
 from polo_ros.tasks import Task, make_task
 from polo_ros.tasks.task import STATE_SPEC
 
 CONFIG = LearnerConfig(target_horizon=32, target_rollouts=12, target_iterations=1, ensemble_size=3)
-PLANNER = PlannerConfig(noise_sigma=0.5)
 # numbers of order 10 that were summed in another order
 TOLERANCE = 1e-10
 
@@ -96,7 +94,7 @@ def test_a_rollout_that_does_not_count_is_never_chosen() -> None:
 
 
 def test_n_step_rewards_equal_a_replay(task: Task) -> None:
-    solver = TargetSolver(task, target_settings(CONFIG, PLANNER), seed=0, threads=1)
+    solver = TargetSolver(task, target_settings(CONFIG), seed=0, threads=1)
     states = start_states(task, 2)
     knots = np.zeros((2, solver.mppi.config.knots, 1))
     solution = solver.mppi.optimise(states, knots, None, ensemble(task.feature_count))
@@ -117,7 +115,7 @@ def test_n_step_rewards_equal_a_replay(task: Task) -> None:
 
 
 def test_given_controls_are_a_candidate(task: Task) -> None:
-    solver = TargetSolver(task, target_settings(CONFIG, PLANNER), seed=0, threads=1)
+    solver = TargetSolver(task, target_settings(CONFIG), seed=0, threads=1)
     states = start_states(task, 3)
     given = smooth_controls(solver, states)
     labels = solver.solve(states, given, ensemble(task.feature_count))
@@ -142,7 +140,7 @@ def test_given_controls_are_a_candidate(task: Task) -> None:
 @pytest.mark.parametrize("iterations", [1, 3])
 def test_targets_are_at_least_as_good_as_the_given_controls(task: Task, iterations: int) -> None:
     config = dataclasses.replace(CONFIG, target_iterations=iterations, ensemble_size=1)
-    solver = TargetSolver(task, target_settings(config, PLANNER), seed=0, threads=1)
+    solver = TargetSolver(task, target_settings(config), seed=0, threads=1)
     value = EnsembleTrainer(task.feature_count, config, seed=0).value()
     states = start_states(task, 6)
     given = smooth_controls(solver, states)
@@ -165,7 +163,7 @@ def test_more_search_finds_better_targets(task: Task) -> None:
     means = []
     for iterations in (1, 4):
         config = dataclasses.replace(CONFIG, target_iterations=iterations)
-        solver = TargetSolver(task, target_settings(config, PLANNER), seed=0, threads=1)
+        solver = TargetSolver(task, target_settings(config), seed=0, threads=1)
         labels = solver.solve(states, np.zeros((16, config.target_horizon, 1)), value)
         gamma_n = config.discount**config.target_horizon
         means.append(bootstrap(labels.rewards, labels.terminal_features, value, gamma_n).mean())
@@ -174,7 +172,7 @@ def test_more_search_finds_better_targets(task: Task) -> None:
 
 def test_one_step_targets_need_no_curve(task: Task) -> None:
     config = dataclasses.replace(CONFIG, target_horizon=1)
-    solver = TargetSolver(task, target_settings(config, PLANNER), seed=0, threads=1)
+    solver = TargetSolver(task, target_settings(config), seed=0, threads=1)
     states, given = start_states(task, 2), np.full((2, 1, 1), 0.3)
     labels = solver.solve(states, given, ensemble(task.feature_count))
     for problem, state in enumerate(states):
@@ -190,7 +188,7 @@ def test_same_seed_gives_the_same_labels(task: Task) -> None:
     states = start_states(task, 3)
     given, value = np.zeros((3, CONFIG.target_horizon, 1)), ensemble(task.feature_count)
     first, second, other = (
-        TargetSolver(task, target_settings(CONFIG, PLANNER), seed, threads).solve(states, given, value)
+        TargetSolver(task, target_settings(CONFIG), seed, threads).solve(states, given, value)
         for seed, threads in ((5, 1), (5, 2), (6, 1))
     )
     np.testing.assert_array_equal(first.rewards, second.rewards)
@@ -203,7 +201,7 @@ def test_diverged_rollouts_do_not_count() -> None:
     task = make_task("cartpole_swingup", torque_scale=1e9)
     config = dataclasses.replace(CONFIG, target_horizon=4, ensemble_size=2)
     value = EnsembleTrainer(task.feature_count, config, seed=0).value()
-    solver = TargetSolver(task, target_settings(config, PLANNER), seed=0, threads=1)
+    solver = TargetSolver(task, target_settings(config), seed=0, threads=1)
     states = start_states(task, 2)
     states[1, task.model.nq] = 1e12  # diverges whatever the control
     labels = solver.solve(states, np.zeros((2, 4, 1)), value)

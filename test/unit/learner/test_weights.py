@@ -18,7 +18,9 @@ from polo_ros.files import write_atomically
 from polo_ros.learner.checkpoint import read_tensors
 from polo_ros.learner.config import LearnerConfig
 from polo_ros.learner.ensemble import EnsembleTrainer
-from polo_ros.learner.weights import FORMAT, Origin, architecture, decode_value, encode_value, load_value
+from polo_ros.learner.origin import FORMAT, Origin
+from polo_ros.learner.weights import architecture, decode_value, encode_value, load_value
+from polo_ros.parameters.settings import settings_for
 from polo_ros.planner.value import ValueEnsemble
 from polo_ros.tasks import Task, make_task
 
@@ -39,7 +41,7 @@ def value(task: Task) -> ValueEnsemble:
 
 @pytest.fixture
 def origin(task: Task) -> Origin:
-    return Origin(task.name, task.model_hash(), epoch=1_700_000_000_000_000_123, sequence=42)
+    return Origin.of(task, 0.99, epoch=1_700_000_000_000_000_123, sequence=42)
 
 
 @pytest.fixture
@@ -74,6 +76,11 @@ def test_metadata_says_what_the_weights_are(task: Task, content: bytes) -> None:
         "epoch": "1700000000000000123",
         "sequence": "42",
         "architecture": "3x(5-8-6-1)",
+        "version": polo_ros.__version__,
+        "discount": "0.99",
+        "control_period": "0.02",
+        "dynamics_hash": task.dynamics_hash(),
+        "reward_weights": json.dumps(task.weights, sort_keys=True),
     }
 
 
@@ -160,7 +167,7 @@ def test_array_of_another_size_is_refused(task: Task, content: bytes, name: str)
     def lengthen(tensors: dict[str, Array]) -> None:
         tensors[name] = np.concatenate([tensors[name]] * 2, axis=-1)
 
-    with pytest.raises(PoloError, match="the weights are incomplete"):
+    with pytest.raises(PoloError, match=r"the weights have \S+ of shape"):
         decode_value(changed(content, lengthen), task)
 
 
@@ -236,3 +243,152 @@ def test_prior_scale_zero_needs_no_special_file(task: Task, value: ValueEnsemble
     plain = dataclasses.replace(value, prior_scale=0.0)
     decoded, _ = decode_value(encode_value(plain, origin), task)
     assert decoded.prior_scale == 0.0
+
+
+@pytest.mark.parametrize(
+    ("name", "number", "message"),
+    [
+        ("feature_std", 0.0, "an entry of 0 in feature_std, below"),
+        ("feature_std", 1e-300, "in feature_std, below"),
+        ("feature_std", -1.0, "in feature_std, below"),
+        ("feature_std", 1e12, "in feature_std, beyond"),
+        ("feature_mean", 1e300, "in feature_mean, beyond"),
+        ("network.weight0", 1e30, "in network.weight0, beyond"),
+        ("prior.bias1", -1e20, "in prior.bias1, beyond"),
+    ],
+)
+def test_entries_out_of_range_are_refused_by_name(
+    task: Task, content: bytes, name: str, number: float, message: str
+) -> None:
+    with pytest.raises(PoloError, match=message):
+        decode_value(changed(content, lambda tensors: np.put(tensors[name], 1, number)), task)
+
+
+@pytest.mark.parametrize(
+    ("index", "number", "message"),
+    [
+        (0, 1e9, "have offset"), (1, -100.0, "have scale -100"), (1, 0.0, "have scale 0"),
+        (1, 1e12, "have scale"), (2, 1e308, "have prior_scale"), (2, -0.1, "have prior_scale"),
+    ],
+)  # fmt: skip
+def test_scales_out_of_range_are_refused_by_name(
+    task: Task, content: bytes, index: int, number: float, message: str
+) -> None:
+    with pytest.raises(PoloError, match=message):
+        decode_value(changed(content, lambda tensors: np.put(tensors["scales"], index, number)), task)
+
+
+def test_values_that_no_rewards_add_up_to_are_refused(
+    task: Task, value: ValueEnsemble, origin: Origin
+) -> None:
+    last = value.network[-1]
+    far = dataclasses.replace(last, bias=last.bias + 9e3)
+    scale = value.scale  # 100, so that values are around 9e5
+    huge = dataclasses.replace(value, network=(*value.network[:-1], far))
+    assert scale == pytest.approx(100.0)
+    with pytest.raises(PoloError, match=r"give a value of 9e\+05, beyond 1e\+05: more than a reward of 1000"):
+        decode_value(encode_value(huge, origin), task)
+
+
+def retyped(content: bytes, name: str, dtype: object, shape: list[int]) -> bytes:
+    """The same bytes with another type and shape of an array in the header."""
+    (length,) = struct.unpack("<Q", content[:8])
+    header = json.loads(content[8 : 8 + length])
+    header[name] |= {"dtype": dtype, "shape": shape}
+    text = json.dumps(header).encode()
+    return struct.pack("<Q", len(text)) + text + content[8 + length :]
+
+
+@pytest.mark.parametrize(
+    ("dtype", "units"),
+    [("BF16", 16), ("F16", 16), ("F8_E4M3", 32), ("I64", 4), ("BOOL", 32), ("U8", 32), (7, 8), (None, 8)],
+)
+def test_arrays_of_other_types_are_refused(task: Task, content: bytes, dtype: object, units: int) -> None:
+    # 3 heads of 8 units in single precision have as many bytes as these
+    with pytest.raises(PoloError, match=r"network.bias0 (has|of) type"):
+        decode_value(retyped(content, "network.bias0", dtype, [3, 1, units]), task)
+
+
+HOSTILE_HEADERS = [
+    b"[" * 100_000,
+    b'{"a":' * 50_000,
+    b"[]",
+    b'{"feature_mean": {"dtype": "F64", "shape": [5], "data_offsets": [0, 40]}, "feature_mean": 1}',
+    b'{"feature_mean": {"dtype": "F64", "shape": [1000000000000], "data_offsets": [0, 40]}}',
+    b'{"feature_mean": {"dtype": "F64", "shape": [-1, -5], "data_offsets": [0, 40]}}',
+    b'{"feature_mean": {"dtype": "F64", "shape": [1,1,1,1,1,1,1,1,5], "data_offsets": [0, 40]}}',
+    b'{"__metadata__": {"task": 7}}',
+    b'{"\\ud800": {"dtype": "F64", "shape": [5], "data_offsets": [0, 40]}}',
+    b"\xff\xfe",
+    json.dumps({str(i): {"dtype": "U8", "shape": [0], "data_offsets": [0, 0]} for i in range(1100)}).encode(),
+]
+
+
+@pytest.mark.parametrize("header", HOSTILE_HEADERS, ids=range(len(HOSTILE_HEADERS)))
+def test_hostile_headers_are_refused(task: Task, header: bytes) -> None:
+    with pytest.raises(PoloError, match="the weights are corrupted"):
+        decode_value(struct.pack("<Q", len(header)) + header + bytes(40), task)
+
+
+@pytest.mark.parametrize("length", [1 << 62, 1 << 20, (1 << 64) - 1, (1 << 20) + 1])
+def test_length_of_the_header_is_bounded(task: Task, length: int) -> None:
+    with pytest.raises(PoloError, match="the weights are corrupted"):
+        decode_value(struct.pack("<Q", length) + bytes(1 << 21), task)
+
+
+def test_size_is_bounded_before_anything_is_read(task: Task, content: bytes, tmp_path: Path) -> None:
+    with pytest.raises(PoloError, match="more than the allowed"):
+        decode_value(content + bytes(64 << 20), task)
+    path = tmp_path / "large.safetensors"
+    with path.open("wb") as file:
+        file.truncate(1 << 40)  # a sparse file
+    with pytest.raises(PoloError, match="more than the allowed"):
+        load_value(str(path), task)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"discount": "0.95"}, r"are of discount 0\.95, not 0\.99"),
+        ({"control_period": "0.01"}, r"of a control period of 0\.01 s, not 0\.02 s"),
+        ({"dynamics_hash": "0123"}, "other actuator gains, friction or gravity"),
+        ({"discount": "nan"}, "do not say where they come from"),
+        ({"discount": "1.5"}, "do not say where they come from"),
+        ({"reward_weights": "[1]"}, "do not say where they come from"),
+        ({"reward_weights": '{"upright": "much"}'}, "do not say where they come from"),
+        ({"epoch": "-1"}, "do not say where they come from"),
+        ({"sequence": "9" * 5000}, "do not say where they come from"),
+    ],
+)
+def test_values_of_another_meaning_are_refused_by_name(
+    task: Task, content: bytes, change: dict[str, str], message: str
+) -> None:
+    with pytest.raises(PoloError, match=message):
+        decode_value(save(load(content), metadata_of(content) | change), task, 0.99)
+
+
+def test_dynamics_hash_covers_gravity_and_servo_gains() -> None:
+    hand, other = make_task("hand_cube"), make_task("hand_cube")
+    assert hand.dynamics_hash() == other.dynamics_hash()
+    other.model.actuator_gainprm[0, 0] *= 2.0
+    assert hand.dynamics_hash() != other.dynamics_hash() and hand.model_hash() == other.model_hash()
+    hand.model.opt.gravity[2] = -3.7
+    assert hand.dynamics_hash() != make_task("hand_cube").dynamics_hash()
+
+
+def test_files_of_earlier_versions_have_the_discount_of_their_scale(task: Task, content: bytes) -> None:
+    stated = ("discount", "control_period", "dynamics_hash", "reward_weights", "version")
+    metadata = {key: text for key, text in metadata_of(content).items() if key not in stated}
+    old = save(load(content), metadata)
+    assert decode_value(old, task, 0.99)[1].discount == pytest.approx(0.99)
+    with pytest.raises(PoloError, match=r"are of discount 0\.99, not 0\.9"):
+        decode_value(old, task, 0.9)
+
+
+def test_shipped_weights_state_what_they_mean() -> None:
+    humanoid = make_task("humanoid_getup")
+    _, origin = load_value("humanoid_getup.safetensors", humanoid, 0.99)
+    assert (origin.discount, origin.control_period) == (0.99, 0.008)
+    assert origin.dynamics_hash == humanoid.dynamics_hash()
+    difference = origin.reward_difference(settings_for("humanoid_getup").task.weights)
+    assert difference == "motion 0, not -0.05, upright 0, not 0.5"

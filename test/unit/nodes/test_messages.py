@@ -64,7 +64,7 @@ def test_joint_states_are_read_by_name_in_any_order(humanoid: JointMapping) -> N
     ("names", "problem"),
     [
         (["slider", "hinge", "slider"], "doubled joint slider"),
-        (["slider", "elbow"], "unknown joint elbow"),
+        (["slider", "hinge", "elbow", "hinge"], "doubled joint hinge"),
         (["hinge"], "missing joint slider"),
         ([], "missing joint hinge, slider"),
     ],
@@ -75,6 +75,24 @@ def test_wrong_joint_names_are_named(cartpole: Task, names: list[str], problem: 
     message.name = names
     message.position = message.velocity = [0.0] * len(names)
     with pytest.raises(PoloError, match=f"joint_states: {problem}; expected slider, hinge"):
+        messages.unpack_joint_state(robot, message)
+
+
+def test_further_joints_are_ignored(cartpole: Task) -> None:
+    """A gripper's fingers, which need not even have a velocity that is finite."""
+    robot = JointMapping(cartpole.model)
+    message = messages.pack_joint_state(robot, np.array([1.0, 2.0]), np.array([3.0, 4.0]), 0)
+    assert messages.further_joints(robot, message) == []
+    message.name = ["finger", "hinge", "thumb", "slider"]
+    message.position = [9.0, 2.0, 9.0, 1.0]
+    message.velocity = [np.nan, 4.0, np.nan, 3.0]
+    positions, velocities = messages.unpack_joint_state(robot, message)
+    assert (list(positions), list(velocities)) == ([1.0, 2.0], [3.0, 4.0])
+    assert messages.further_joints(robot, message) == ["finger", "thumb"]
+    message.name = ["finger", "elbow", "thumb", "slider"]
+    with pytest.raises(
+        PoloError, match="missing joint hinge; expected slider, hinge; it also has elbow, finger"
+    ):
         messages.unpack_joint_state(robot, message)
 
 
@@ -181,7 +199,8 @@ def test_a_command_need_not_say_what_it_answers() -> None:
 
 def test_experience_returns_as_it_was(humanoid_getup: Task) -> None:
     rng = np.random.default_rng(0)
-    state, ctrl = rng.normal(size=humanoid_getup.state_size), rng.normal(size=humanoid_getup.model.nu)
+    state = rng.normal(size=humanoid_getup.state_size)
+    ctrl = rng.uniform(-0.4, 0.4, size=humanoid_getup.model.nu)
     first = messages.pack_experience(1.5, 2, state, ctrl, -0.25)
     second = messages.pack_experience(1.508, 2, 2.0 * state, -ctrl, 0.5)
     first.data.extend(second.data)
@@ -201,6 +220,26 @@ def test_experience_of_a_wrong_size_or_not_finite_is_refused(cartpole: Task) -> 
     for data in (list[float](), list(message.data[:-1])):
         with pytest.raises(PoloError, match=f"experience has {len(data)} values, not a multiple of 8"):
             messages.unpack_experience(Float64MultiArray(data=data), cartpole)
+
+
+@pytest.mark.parametrize(
+    ("entry", "number", "message"),
+    [
+        (1, 0.5, "episodes that are no whole numbers"), (1, 1e300, "episodes that are no whole numbers"),
+        (3, 1e7, "beyond 1e"), (6, 1.5, "controls out of the actuators' ranges"), (7, -1e200, "beyond 1e"),
+    ],
+)  # fmt: skip
+def test_experience_out_of_range_is_refused(cartpole: Task, entry: int, number: float, message: str) -> None:
+    packed = messages.pack_experience(0.0, 0, np.zeros(4), np.zeros(1), 0.0)
+    packed.data[entry] = number
+    with pytest.raises(PoloError, match=message):
+        messages.unpack_experience(packed, cartpole)
+
+
+def test_size_of_an_experience_message_is_bounded(cartpole: Task) -> None:
+    message = Float64MultiArray(data=[0.0] * (8 * 10_001))
+    with pytest.raises(PoloError, match=r"experience, values: .* are more than"):
+        messages.unpack_experience(message, cartpole)
 
 
 def test_the_schema_tells_a_reader_the_fields(cartpole: Task) -> None:

@@ -31,13 +31,13 @@ def planner_file(folder: Path, **values: Any) -> Path:
 
 def task_of(path: Path) -> str:
     """The file's task; pointmass.yaml names none, because it serves two."""
-    return str(ParameterFile.read(path).values("planner_node").get("task", "pointmass_maze"))
+    return str(ParameterFile.read(path).values("/planner_node").get("task", "pointmass_maze"))
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_shipped_files_load(path: Path) -> None:
     settings = settings_for(task_of(path), path)
-    values = ParameterFile.read(path).values("planner_node")
+    values = ParameterFile.read(path).values("/planner_node")
     assert settings.planner.horizon == values["horizon"]
     assert settings.planner.noise_sigma == values["noise_sigma"]
     assert settings.task.timestep == pytest.approx(1.0 / settings.planner_node.control_rate)
@@ -47,7 +47,7 @@ def test_shipped_files_load(path: Path) -> None:
 @pytest.mark.parametrize("node", NODES)
 def test_shipped_files_agree_with_the_tables(path: Path, node: str) -> None:
     specs = {spec.name: spec for spec in node_table(node, task_class(task_of(path)))}
-    for name, value in ParameterFile.read(path).values(node).items():
+    for name, value in ParameterFile.read(path).values(f"/{node}").items():
         specs[name].convert(value)
     for config in NODES[node]:
         build(config, {})
@@ -156,7 +156,7 @@ def test_a_file_of_another_kind_is_refused(text: bytes, message: str, tmp_path: 
     path = tmp_path / "file.yaml"
     path.write_bytes(text)
     with pytest.raises(PoloError, match=message):
-        ParameterFile.read(path).values("planner_node")
+        ParameterFile.read(path).values("/planner_node")
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:

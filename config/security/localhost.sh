@@ -1,0 +1,3 @@
+# To be sourced from the repository or the package's share folder: DDS on the loopback interface alone.
+export ROS_AUTOMATIC_DISCOVERY_RANGE=LOCALHOST
+export FASTDDS_DEFAULT_PROFILES_FILE="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)/localhost.xml"

@@ -1,0 +1,109 @@
+"""What a running graph opens to the network, and that the access policy fits it."""
+
+import os
+import xml.etree.ElementTree as ElementTree
+from collections.abc import Generator
+from pathlib import Path
+
+import pytest
+from harness import Graph
+from rclpy.node import Node
+
+from polo_ros.files import share_path
+
+NODES = ("simulator_node", "planner_node", "learner_node", "viewer_node")
+PORT = 18_911
+LOOPBACK = "0100007F"  # 127.0.0.1 as /proc/net writes it
+LISTENING = "0A"
+# of the policy, what tasks other than this one use: an odometry, free objects, goals, servos
+OTHER_TASKS = {"/odom", "/objects/box/odom", "/objects/cube/odom", "/goal"}
+OTHER_TASKS |= {f"/position_controller/commands{end}" for end in ("", "/source")}
+
+
+@pytest.fixture(scope="module")
+def graph(tmp_path_factory: pytest.TempPathFactory) -> Generator[Graph]:
+    """All nodes, with DDS on the loopback interface alone."""
+    with Graph(tmp_path_factory.mktemp("security")) as graph:
+        profile = share_path("config", "security", "localhost.xml")
+        graph.environment["FASTDDS_DEFAULT_PROFILES_FILE"] = str(profile)
+        graph.start("simulator_node")
+        graph.start("planner_node", use_sim_time=True, autostart=True)
+        graph.start("learner_node", use_sim_time=True)
+        graph.start("viewer_node", use_sim_time=True, port=PORT)
+        graph.wait(lambda: set(NODES) <= set(graph.statuses), "diagnostics of all nodes")
+        yield graph
+
+
+def sockets(pid: int) -> list[tuple[str, str, int, str]]:
+    """Protocol, local address, port and state of a process's sockets."""
+    links = [os.readlink(link) for link in Path(f"/proc/{pid}/fd").iterdir() if link.is_symlink()]
+    found = []
+    for protocol in ("tcp", "tcp6", "udp", "udp6"):
+        for line in Path(f"/proc/{pid}/net/{protocol}").read_text().splitlines()[1:]:
+            columns = line.split()
+            address, port = columns[1].split(":")
+            if f"socket:[{columns[9]}]" in links:
+                found.append((protocol, address, int(port, 16), columns[3]))
+    return found
+
+
+def test_only_the_viewer_listens_and_only_on_this_machine(graph: Graph) -> None:
+    for name in NODES:
+        listening = [
+            (address, port)
+            for protocol, address, port, state in sockets(graph.children[name].pid)
+            if protocol.startswith("tcp") and state == LISTENING
+        ]
+        assert {address for address, _ in listening} <= {LOOPBACK}, name
+        assert bool(listening) == (name == "viewer_node"), name
+    assert (LOOPBACK, PORT) in listening
+
+
+def test_with_the_profile_dds_has_its_ports_on_the_loopback_interface(graph: Graph) -> None:
+    first = 7400 + 250 * graph.domain  # the ports of a domain, by the DDS standard
+    for name in NODES:
+        ports = {
+            (address, port)
+            for protocol, address, port, _ in sockets(graph.children[name].pid)
+            if protocol == "udp" and first <= port < first + 250
+        }
+        assert ports, f"{name} has no port of the domain"
+        assert {address for address, _ in ports} == {LOOPBACK}, name
+
+
+def policy(name: str) -> dict[str, set[str]]:
+    """What a node may publish, subscribe, reply and request, as absolute names."""
+    tree = ElementTree.parse(share_path("config", "security", "polo_ros.policy.xml"))
+    profile = tree.find(f".//enclave[@path='/polo_ros/{name}']/profiles/profile[@node='{name}']")
+    assert profile is not None
+    allowed: dict[str, set[str]] = {kind: set() for kind in ("publish", "subscribe", "reply", "request")}
+    for group in profile:
+        for kind in allowed:
+            if group.get(kind) == "ALLOW":
+                allowed[kind] |= {absolute(entry.text or "", name) for entry in group}
+    return allowed
+
+
+def absolute(name: str, node: str) -> str:
+    if name.startswith("~"):
+        return f"/{node}{name[1:]}"
+    return name if name.startswith("/") else f"/{name}"
+
+
+def used(probe: Node, name: str) -> dict[str, set[str]]:
+    """What a running node publishes, subscribes, replies and requests."""
+    ask = {
+        "publish": probe.get_publisher_names_and_types_by_node,
+        "subscribe": probe.get_subscriber_names_and_types_by_node,
+        "reply": probe.get_service_names_and_types_by_node,
+        "request": probe.get_client_names_and_types_by_node,
+    }
+    return {kind: {topic for topic, _ in names(name, "/")} for kind, names in ask.items()}
+
+
+@pytest.mark.parametrize("name", NODES)
+def test_the_policy_allows_what_a_node_uses_and_nothing_else(graph: Graph, name: str) -> None:
+    allowed, in_use = policy(name), used(graph.node, name)
+    for kind, names in in_use.items():
+        assert names <= allowed[kind], f"{name} may not {kind} {names - allowed[kind]}"
+        assert allowed[kind] - names <= OTHER_TASKS, f"{name} need not {kind} {allowed[kind] - names}"
