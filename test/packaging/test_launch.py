@@ -1,13 +1,14 @@
 """The launch files: their arguments, what they start, and real runs of `ros2 launch`."""
 
 import importlib.util
+import os
 import re
 import shutil
 import signal
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -280,9 +281,13 @@ def launched(
     try:
         yield process
     finally:
-        if process.poll() is None:
-            process.send_signal(signal.SIGINT)
-            process.communicate(timeout=60)
+        try:
+            if process.poll() is None:
+                process.send_signal(signal.SIGINT)
+                process.communicate(timeout=60)
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)  # nodes that outlive a launch that failed
 
 
 def interrupt(process: subprocess.Popen[str]) -> str:
