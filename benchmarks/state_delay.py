@@ -50,7 +50,7 @@ class MixedParts(StateAssembler):
             newest = part.samples.newest
             assert newest is not None
             state[part.qpos] = newest.qpos
-            state[self._model.nq + part.qvel] = newest.qvel
+            state[self._model.nq :][part.qvel] = newest.qvel
         return Snapshot(state, stamp)
 
 

@@ -37,11 +37,19 @@ class RecentSamples:
     def add(self, sample: Sample) -> None:
         """Take a sample; it replaces one of the same stamp."""
         samples = self._samples
+        if samples and samples[-1].stamp < sample.stamp:  # as nearly always
+            samples.append(sample)
+            self._drop_old()
+            return
         if samples and sample.stamp < samples[-1].stamp - KEPT_SPAN_NS:
             samples.clear()
         first = bisect_left(samples, sample.stamp, key=STAMP)
         last = bisect_right(samples, sample.stamp, key=STAMP)
         samples[first:last] = [sample]
+        self._drop_old()
+
+    def _drop_old(self) -> None:
+        samples = self._samples
         oldest = samples[-1].stamp - KEPT_SPAN_NS
         while len(samples) > 1 and samples[1].stamp <= oldest:
             del samples[0]
@@ -58,6 +66,8 @@ class RecentSamples:
           IndexError: there is no sample yet.
         """
         samples = self._samples
+        if samples[-1].stamp == moment:
+            return samples[-1], samples[-1]
         after = bisect_left(samples, moment, key=STAMP)
         if after < len(samples) and samples[after].stamp == moment:
             return samples[after], samples[after]
