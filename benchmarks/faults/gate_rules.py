@@ -134,7 +134,8 @@ class Oracle:
         if self.lockstep:
             return True
         assert self._state is not None
-        return (self.clock - self._state.stamp) / NANOSECONDS <= self.parameters.state_timeout
+        age = (self.clock - self._state.stamp) / NANOSECONDS  # negative where the stamp is ahead
+        return abs(age) <= self.parameters.state_timeout
 
     # ---- what must hold
 

@@ -128,7 +128,8 @@ def test_overrides_are_layered_between_the_file_and_single_parameters(
     assert main([*arguments, "--overrides", str(own), "-p", "horizon:=22"]) == 0
     capsys.readouterr()
     settings = (tmp_path / "out" / "evaluation.csv").read_text().splitlines()[0]
-    assert "horizon=22" in settings and "noise_sigma=0.25" in settings and "rollouts=20" in settings
+    assert "planner_node.horizon:=22" in settings and "planner_node.noise_sigma:=0.25" in settings
+    assert "planner_node.rollouts:=20" in settings
 
 
 def test_evaluate_sums_up(trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
