@@ -21,7 +21,8 @@ from typing import Any
 from benchmarks.realtime import Listener, Nodes, Timekeeping
 from polo_ros.agent.scores import score
 from polo_ros.files import share_path
-from polo_ros.parameters.settings import parse_override, settings_for
+from polo_ros.parameters.settings import settings_for
+from polo_ros.parameters.yaml_files import parse_overrides
 from polo_ros.tasks import make_task
 
 TASK = "humanoid_getup"
@@ -47,7 +48,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results/realtime_getup.csv"))
     options = parser.parse_args()
     os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
-    given = dict(parse_override(text.replace("=", ":=", 1)) for text in options.override)
+    given = parse_overrides(text.replace("=", ":=", 1) for text in options.override)
     options.out.parent.mkdir(parents=True, exist_ok=True)
     rows = []
     with options.out.open("w", newline="") as file:

@@ -53,7 +53,8 @@ def test_the_demo_runs_in_a_namespace(graph: Graph) -> None:
     clock = graph.record(Clock, "/robot1/clock")
     out = graph.folder / "out"
     command = [sys.executable, "-m", "polo_ros.nodes.demo", "--task", "cartpole_swingup", "--out", str(out)]
-    graph.run("demo", [*command, "--no-learn", "--namespace", "robot1", "--bound", "120"])
+    never_solved = ["-p", "reward.upright:=0.0"]
+    graph.run("demo", [*command, *never_solved, "--no-learn", "--namespace", "robot1", "--bound", "120"])
     graph.wait(lambda: len(clock) > 100, "simulated time")
     assert not graph.node.count_publishers("/clock")
     graph.wait(lambda: re.search(r"episode 0 .* plan +\d", graph.log("demo")), "the planner's figures")
