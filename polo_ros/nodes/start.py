@@ -4,6 +4,7 @@ Python's own handlers would print a traceback. A signal before the node is made 
 there is nothing to save yet.
 """
 
+import contextlib
 import importlib
 import os
 import signal
@@ -38,6 +39,7 @@ class EarlyEnd:
     def _wait(self) -> None:
         while self._waiting:
             if signal.sigtimedwait(ENDINGS, POLL_S) is not None:
+                kill_children()
                 os.write(2, self._sentence.encode())
                 os._exit(self._code)
 
@@ -45,6 +47,15 @@ class EarlyEnd:
         """Stop waiting; signals stay blocked until the caller's handlers are ready."""
         self._waiting = False
         self._thread.join()
+
+
+def kill_children() -> None:
+    """End what imports have started and still wait for: it would find nobody to answer, and say so."""
+    with contextlib.suppress(OSError):  # Linux alone lists them
+        for thread in os.listdir("/proc/self/task"):
+            with open(f"/proc/self/task/{thread}/children") as children:
+                for pid in children.read().split():
+                    os.kill(int(pid), signal.SIGKILL)
 
 
 def unblock() -> None:
