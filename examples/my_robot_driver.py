@@ -5,7 +5,7 @@ Three terminals, with ROS 2 sourced or this repository's .venv active:
     python -m polo_ros.nodes.planner_node --ros-args \
         --params-file config/cartpole_swingup.yaml -p planner_node:lockstep:=false
     ros2 service call /planner_node/enable std_srvs/srv/SetBool "{data: true}"
-The planner sends zero force until it is enabled. docs/interface.md lists all topics, units and rates.
+The planner sends no command until it is enabled. docs/interface.md lists all topics, units and rates.
 """
 
 from contextlib import suppress

@@ -19,8 +19,9 @@ def test_the_driver_swings_up_once_the_planner_is_enabled(tmp_path: Path) -> Non
         # a busy machine may take longer between two states than a robot may
         graph.start("planner_node", lockstep=False, safety__state_timeout=1.0)
         graph.wait_says("planner_node", "not enabled")
-        graph.wait(lambda: len(commands) > 5 and len(states) > 5, "commands and states")
-        assert not any(any(message.data) for message in commands)
+        seen = len(states)
+        graph.wait(lambda: len(states) > seen + 20, "states")
+        assert not commands
         assert all(message.position[1] == math.pi for message in states)
         assert graph.enable(True).success
         graph.wait(lambda: math.cos(states[-1].position[1]) > 0.0, "a pole above the horizontal")
