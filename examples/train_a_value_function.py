@@ -23,7 +23,7 @@ def train(steps: int) -> ValueEnsemble:
     """Algorithm 1 of the paper: plan, act, store the transition, and update the values every 16 steps."""
     settings = settings_for("cartpole_swingup")  # reads config/cartpole_swingup.yaml
     task = settings.task
-    learner = Learner(task, settings.learner, settings.planner, seed=0, threads=0)
+    learner = Learner(task, settings.learner, seed=0, threads=0)
     agent = Agent(task, Planner(task, settings.planner, seed=0), learner, seed=0)
     for _ in range(steps):
         step = agent.step()

@@ -48,13 +48,13 @@ def test_learning_without_a_checkpoint_path_says_so(graph: Graph) -> None:
 # a learner node whose update fails as no bad input makes it fail
 BROKEN_LEARNER = """
 from polo_ros.learner.learner import Learner
-from polo_ros.nodes.learner_node import main
+from polo_ros.nodes.start import learner_node
 
 def update(self):
     raise KeyError("broken")
 
 Learner.update = update
-main()
+learner_node()
 """
 
 

@@ -25,7 +25,8 @@ def graph(tmp_path_factory: pytest.TempPathFactory) -> Generator[Graph]:
     """All nodes, with DDS on the loopback interface alone."""
     with Graph(tmp_path_factory.mktemp("security")) as graph:
         profile = share_path("config", "security", "localhost.xml")
-        graph.environment["FASTDDS_DEFAULT_PROFILES_FILE"] = str(profile)
+        for name in ("FASTDDS_DEFAULT_PROFILES_FILE", "FASTRTPS_DEFAULT_PROFILES_FILE"):
+            graph.environment[name] = str(profile)
         graph.start("simulator_node")
         graph.start("planner_node", use_sim_time=True, autostart=True)
         graph.start("learner_node", use_sim_time=True)

@@ -118,6 +118,7 @@ class Graph:
         # as launch and demo do: the clock follows the namespace
         arguments += ["-r", f"__ns:={namespace}", "-r", "/clock:=clock"] if namespace else []
         module = f"polo_ros.nodes.{node}"
+        self.log_path(name).touch()  # a test may read it before the node has opened it
         self.children[name] = node_server().start(module, arguments, self.environment, self.log_path(name))
 
     def run(self, name: str, command: list[str]) -> None:
