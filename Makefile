@@ -35,7 +35,7 @@ PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 INSTALL = $(PIP) install -c $(VENV)/constraints.txt $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) -e
 
 # A sourced ROS 2 has pytest plug-ins of its own, for other versions of pytest: name those that are used.
-PYTEST := PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 $(BIN)/python -m pytest -p xdist.plugin -n 2 --dist worksteal
+PYTEST := PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 $(BIN)/python -m pytest -p xdist.plugin -n 2 --dist loadfile
 
 .PHONY: help install demo shell lint check test docs clean
 

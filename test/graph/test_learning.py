@@ -50,7 +50,7 @@ BROKEN_LEARNER = """
 from polo_ros.learner.learner import Learner
 from polo_ros.nodes.start import learner_node
 
-def update(self):
+def update(self, *_):
     raise KeyError("broken")
 
 Learner.update = update
@@ -219,6 +219,8 @@ def test_a_killed_learner_leaves_its_weights_and_its_successor_resumes(learning:
 
 
 def test_an_interrupted_learner_keeps_what_it_learned(learning: Learning) -> None:
+    learning.wait_for_updates()
+    assert learning.call("save_checkpoint").success
     learning.wait_for_updates()
     before = learning.checkpoint.read_bytes()
     assert learning.graph.end("learner_node") == 0
