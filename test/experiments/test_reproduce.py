@@ -109,6 +109,8 @@ def test_finished_jobs_and_no_processes_outlive_an_interruption(tmp_path: Path, 
     running = subprocess.Popen(
         [sys.executable, products.__file__, str(tmp_path)], env={**os.environ, "PYTHONPATH": paths},
         stderr=subprocess.PIPE, text=True, start_new_session=True,
+        # these tests may run in the background, where SIGINT is ignored and so in every child
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )  # fmt: skip
     try:
         wait_for(lambda: 1 in chosen.runs and chosen.file.exists() and len(table(chosen.file)[1]) == 6)
