@@ -1,5 +1,6 @@
 """Two robots in one domain, each in its namespace."""
 
+import re
 import sys
 
 from harness import Graph
@@ -32,10 +33,9 @@ def test_robots_in_namespaces_keep_their_own_time(graph: Graph) -> None:
     graph.wait(lambda: all(len(commands[robot]) > seen[robot] + 50 for robot in PACES), "commands")
     for robot in PACES:
         times = [from_stamp(message.clock) for message in clocks[robot]]
-        assert len(times) > 50 and times == sorted(times)
+        assert times == sorted(times)
         assert "jumped back" not in graph.log(f"planner{robot[1:]}")
         graph.wait_says(f"{robot[1:]}/planner_node", "planning")
-    assert not graph.node.count_publishers("/clock")
 
 
 def test_simulators_that_share_a_clock_say_so(graph: Graph) -> None:
@@ -53,9 +53,10 @@ def test_the_demo_runs_in_a_namespace(graph: Graph) -> None:
     clock = graph.record(Clock, "/robot1/clock")
     out = graph.folder / "out"
     command = [sys.executable, "-m", "polo_ros.nodes.demo", "--task", "cartpole_swingup", "--out", str(out)]
-    graph.run("demo", [*command, "--no-value", "--namespace", "robot1", "--bound", "120"])
-    graph.wait(lambda: clock, "simulated time")
+    never_solved = ["-p", "reward.upright:=0.0"]
+    graph.run("demo", [*command, *never_solved, "--no-learn", "--namespace", "robot1", "--bound", "120"])
+    graph.wait(lambda: len(clock) > 100, "simulated time")
     assert not graph.node.count_publishers("/clock")
-    assert graph.exit_code("demo") == 0
-    assert "cartpole_swingup, seed 0: solved" in graph.log("demo")
-    assert len(clock) > 100
+    graph.wait(lambda: re.search(r"episode 0 .* plan +\d", graph.log("demo")), "the planner's figures")
+    assert graph.end("demo") == 1
+    assert "interrupted" in graph.log("demo")
