@@ -5,9 +5,9 @@ import numpy as np
 from polo_ros.arrays import Array
 from polo_ros.control import NANOSECONDS
 from polo_ros.control.command_history import Transition
-from polo_ros.control.controller import Controller, found_something
+from polo_ros.control.controller import Controller
 from polo_ros.control.safety import GatedCommand
-from polo_ros.control.schedule import Scheduled, why_unfollowed
+from polo_ros.control.schedule import Scheduled, found_something, why_unfollowed
 from polo_ros.control.state import Snapshot
 from polo_ros.planner import PlanReport
 

@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass
 
-from polo_ros.planner import Plan
+import numpy as np
+
+from polo_ros.planner import Plan, PlanReport
 
 # times in s since 1970 are good to 2.4e-7 s: a plan that starts at a control tick acts at that tick
 ROUNDING_S = 1e-6
@@ -25,6 +27,11 @@ def why_unfollowed(scheduled: Scheduled | None, time: float) -> str:
     if scheduled is None:
         return NO_PLAN
     return RUN_OUT if time > scheduled.plan.end + ROUNDING_S else ""
+
+
+def found_something(report: PlanReport) -> bool:
+    """Whether a plan may be followed: without a valid rollout it is an old one, continued for ever."""
+    return report.valid_rollouts > 0 and bool(np.isfinite(report.plan.knots).all())
 
 
 class Schedule:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import Future
 from typing import Any
 
 from rclpy.exceptions import InvalidHandle
@@ -21,8 +22,9 @@ class NodeExecutor(Executor):
     core. This one keeps its wait set until a node's entities change, and handles all that is ready after one
     wait. A callback's exception ends `spin`, as with rclpy's.
 
-    A subscription's callback takes the message alone. Clients, guard conditions, tasks and waitables, such as
-    handlers of DDS events (see `LightweightNode`), are not served.
+    A subscription's callback takes the message alone. A service's callback may return a `Future` of the
+    response, which is sent once it is done; the other callbacks go on meanwhile. Clients, guard conditions,
+    tasks and waitables, such as handlers of DDS events (see `LightweightNode`), are not served.
     """
 
     def __init__(self, **kwargs: Any) -> None:
@@ -32,6 +34,8 @@ class NodeExecutor(Executor):
         self._timers: list[Any] = []
         self._services: list[Any] = []
         self._waits: Any = None
+        # responses that are not known yet, with the service and the request's header
+        self._awaited: list[tuple[Future[Any], Any, Any]] = []
 
     def wake(self) -> None:
         """Look at the nodes' entities again; nodes call it when these change."""
@@ -66,6 +70,7 @@ class NodeExecutor(Executor):
             self._take(subscription)
         for service in self._ready("service", self._services):
             self._answer(service)
+        self._answer_awaited()
 
     def _wait(self, timeout_sec: float | None) -> None:
         if self._changed:
@@ -123,6 +128,19 @@ class NodeExecutor(Executor):
                 request, header = service.handle.service_take_request(service.srv_type.Request)
         except InvalidHandle:
             return
-        if header is not None:
-            response = service.callback(request, service.srv_type.Response())
+        if header is None:
+            return
+        response = service.callback(request, service.srv_type.Response())
+        if isinstance(response, Future):
+            self._awaited.append((response, service, header))
+            response.add_done_callback(lambda _: self._guard.trigger())
+        else:
             service.send_response(response, header)
+
+    def _answer_awaited(self) -> None:
+        if not self._awaited:
+            return
+        done = [each for each in self._awaited if each[0].done()]
+        self._awaited = [each for each in self._awaited if each not in done]
+        for response, service, header in done:
+            service.send_response(response.result(), header)

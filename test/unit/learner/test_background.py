@@ -13,11 +13,12 @@ import torch
 
 from polo_ros.arrays import Array
 from polo_ros.errors import PoloError
-from polo_ros.learner.background import BackgroundLearner, BackgroundOutputs, BackgroundSettings
+from polo_ros.learner.background import BackgroundLearner
 from polo_ros.learner.checkpoint import read_tensors
 from polo_ros.learner.config import LearnerConfig
 from polo_ros.learner.learner import Learner
 from polo_ros.learner.origin import Origin
+from polo_ros.learner.ports import BackgroundOutputs, BackgroundSettings
 from polo_ros.learner.received_weights import ReceivedWeights
 from polo_ros.learner.weights import decode_value, encode_value
 from polo_ros.planner.mppi import MPPI
@@ -95,7 +96,7 @@ def rows(count: int = 4) -> dict[str, Array]:
 
 def started(learner: BackgroundLearner) -> None:
     """Wait until the learner has been created: what saves waits for it."""
-    learner.save()
+    learner.save().result(DEADLINE)
 
 
 def learn(learner: BackgroundLearner, published: Published, updates: int = 1) -> None:
@@ -150,7 +151,7 @@ def test_experience_of_another_model_is_dropped(make: Make) -> None:
     learner.accept(False)
     learner.accept(True)
     learner.add(rows(3))
-    learner.save()  # waits for the current update
+    learner.save().result(DEADLINE)  # waits for the current update
     assert not published.origins
 
 
@@ -170,9 +171,9 @@ def test_a_checkpoint_is_saved_resumed_and_loaded(make: Make, tmp_path: Path) ->
     path = tmp_path / "learner.safetensors"
     learner, published = make(path)
     learn(learner, published)
-    assert learner.save() == (True, f"saved update 1 to {path}")
+    assert learner.save().result(DEADLINE) == (True, f"saved update 1 to {path}")
     learn(learner, published)
-    assert learner.load() == (True, f"loaded update 1 from {path}")
+    assert learner.load().result(DEADLINE) == (True, f"loaded update 1 from {path}")
     published.wait(3)
     assert published.origins[-1].epoch != published.origins[-2].epoch
     assert published.origins[-1].sequence == 1
@@ -187,7 +188,7 @@ def test_the_last_three_checkpoints_are_kept(make: Make, tmp_path: Path) -> None
     learner, published = make(path)
     for _ in range(4):
         learn(learner, published)
-        learner.save()
+        learner.save().result(DEADLINE)
     kept = [path, tmp_path / "learner.1.safetensors", tmp_path / "learner.2.safetensors"]
     assert sorted(tmp_path.iterdir()) == sorted(kept)
     assert [read_tensors(file, "the weights")[1]["sequence"] for file in kept] == ["4", "3", "2"]
@@ -195,7 +196,8 @@ def test_the_last_three_checkpoints_are_kept(make: Make, tmp_path: Path) -> None
 
 def explode(learner: BackgroundLearner) -> None:
     """Make a learner's networks give values that no rewards add up to."""
-    made = learner._made_learner()
+    made = learner._learner
+    assert made is not None
     with torch.no_grad():
         for parameter in made.ensemble.network.parameters():
             parameter += 1e5
@@ -205,15 +207,15 @@ def test_exploded_values_are_saved_beside_the_checkpoint(make: Make, tmp_path: P
     path, aside = tmp_path / "learner.safetensors", tmp_path / "learner.exploded.safetensors"
     learner, published = make(path)
     learn(learner, published)
-    assert learner.save()[0]
+    assert learner.save().result(DEADLINE)[0]
     good = path.read_bytes()
     explode(learner)
     learner.add(rows())
     wait_for(lambda: learner.fault)
     assert "exploded" in learner.fault and len(published.origins) == 1
-    assert learner.save() == (True, f"saved update 2 to {aside}")
+    assert learner.save().result(DEADLINE) == (True, f"saved update 2 to {aside}")
     assert path.read_bytes() == good
-    assert learner.load()[0]  # back to the good values
+    assert learner.load().result(DEADLINE)[0]  # back to the good values
     assert learner.progress()[0] == "paused"
     learner.pause(False)
     learn(learner, published)
@@ -223,13 +225,37 @@ def test_exploded_values_are_saved_beside_the_checkpoint(make: Make, tmp_path: P
     assert {file.name for file in tmp_path.iterdir()} == {path.name, aside.name, "learner.1.safetensors"}
 
 
+def test_a_checkpoint_is_saved_after_the_update_at_hand_and_nobody_waits(
+    make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The node's executor would stand still meanwhile, and with it its diagnostics."""
+    path = tmp_path / "learner.safetensors"
+    learner, published = make(path)
+    learn(learner, published)
+    in_update, go_on = threading.Event(), threading.Event()
+    iterate = MPPI.iterate
+
+    def slow_round(*arguments: Any) -> Any:
+        in_update.set()
+        assert go_on.wait(DEADLINE)
+        return iterate(*arguments)
+
+    monkeypatch.setattr(MPPI, "iterate", slow_round)
+    learner.add(rows())
+    assert in_update.wait(DEADLINE)
+    saved = learner.save()
+    assert not saved.done() and learner.progress()[0] == "learning"
+    go_on.set()
+    assert saved.result(DEADLINE) == (True, f"saved update 2 to {path}")
+
+
 def test_a_closed_learner_does_not_replace_its_checkpoint_by_exploded_values(
     make: Make, tmp_path: Path
 ) -> None:
     path = tmp_path / "learner.safetensors"
     learner, published = make(path)
     learn(learner, published)
-    learner.save()
+    learner.save().result(DEADLINE)
     good = path.read_bytes()
     explode(learner)
     learner.add(rows())
@@ -243,12 +269,12 @@ def test_a_file_that_could_not_be_loaded_is_not_overwritten(make: Make, tmp_path
     path = tmp_path / "learner.safetensors"
     learner, published = make(path)
     learn(learner, published)
-    learner.save()
+    learner.save().result(DEADLINE)
     path.write_bytes(b"someone else's work")
-    answer = learner.load()
+    answer = learner.load().result(DEADLINE)
     assert not answer[0] and "are corrupted" in answer[1]
     aside = tmp_path / "learner.aside.safetensors"
-    assert learner.save() == (True, f"saved update 1 to {aside}")
+    assert learner.save().result(DEADLINE) == (True, f"saved update 1 to {aside}")
     learn(learner, published)
     learner.close()
     assert path.read_bytes() == b"someone else's work"
@@ -271,7 +297,7 @@ def test_any_failure_of_the_thread_is_reported(make: Make, tmp_path: Path) -> No
     path = tmp_path / "learner.safetensors"
     learner, published = make(path)
     learn(learner, published)
-    learner.save()
+    learner.save().result(DEADLINE)
     good = path.read_bytes()
     learner.check()
     learner.add({**rows(), "ctrl": np.zeros((4, 7))})  # no message can hold this
@@ -349,8 +375,11 @@ def test_closing_does_not_wait_for_a_learner_that_is_being_made(
 
 def test_without_a_checkpoint_path_nothing_is_kept(make: Make) -> None:
     learner, _ = make()
-    assert learner.save() == (False, "checkpoint_path is empty, so that nothing is kept; set it to a file")
-    assert learner.load() == (False, "checkpoint_path is empty; set it to a file")
+    assert learner.save().result(DEADLINE) == (
+        False,
+        "checkpoint_path is empty, so that nothing is kept; set it to a file",
+    )
+    assert learner.load().result(DEADLINE) == (False, "checkpoint_path is empty; set it to a file")
 
 
 def test_a_broken_checkpoint_ends_the_thread_and_is_not_overwritten(make: Make, tmp_path: Path) -> None:
@@ -361,7 +390,7 @@ def test_a_broken_checkpoint_ends_the_thread_and_is_not_overwritten(make: Make, 
     learner.close()
     assert isinstance(learner.failure, PoloError)
     assert f"the weights in {path} are corrupted" in str(learner.failure)
-    assert learner.save() == (False, "the learner could not be started")
+    assert learner.save().result(DEADLINE) == (False, "the learner could not be started")
     assert not published.origins
     assert path.read_bytes() == b"no checkpoint at all"
 
@@ -383,7 +412,7 @@ def test_a_checkpoint_of_other_sizes_ends_the_thread_and_is_not_overwritten(
     learner.close()
     assert isinstance(learner.failure, PoloError)
     assert "set target_rollouts to the checkpoint's" in str(learner.failure)
-    assert learner.save() == (False, "the learner could not be started")
+    assert learner.save().result(DEADLINE) == (False, "the learner could not be started")
     assert not published.origins
     assert path.read_bytes() == before
 
