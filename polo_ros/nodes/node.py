@@ -12,6 +12,7 @@ from rclpy.clock import Clock
 from rclpy.clock_type import ClockType
 from rclpy.exceptions import ParameterNotDeclaredException
 from rclpy.parameter import Parameter as RosParameter
+from rclpy.timer import Timer
 
 from polo_ros.control.config import CommonConfig
 from polo_ros.control.status import Level, Status
@@ -106,9 +107,9 @@ class PoloNode(LightweightNode):
         if simulated is not None and simulated != self.get_parameter("use_sim_time").value:
             self.set_parameters([RosParameter("use_sim_time", value=simulated)])
 
-    def every(self, period: float, callback: Callable[[], None]) -> None:
+    def every(self, period: float, callback: Callable[[], None]) -> Timer:
         """Call back in wall time, whatever the simulated clock does; the period is in s."""
-        self.create_timer(period, callback, clock=Clock(clock_type=ClockType.STEADY_TIME))
+        return self.create_timer(period, callback, clock=Clock(clock_type=ClockType.STEADY_TIME))
 
     # ---- parameters
 

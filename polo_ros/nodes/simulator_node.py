@@ -11,7 +11,7 @@ import time
 from collections import deque
 
 import numpy as np
-from geometry_msgs.msg import PoseStamped
+from geometry_msgs.msg import PoseStamped, WrenchStamped
 from nav_msgs.msg import Odometry
 from rclpy.clock import Clock
 from rclpy.clock_type import ClockType
@@ -40,6 +40,7 @@ from polo_ros.nodes.messages import (
     to_stamp,
     unpack_command,
     unpack_goal,
+    unpack_push,
 )
 from polo_ros.nodes.node import PoloNode
 from polo_ros.nodes.qos import LATCHED, RELIABLE
@@ -119,6 +120,7 @@ class SimulatorNode(PoloNode):
             )
             self.create_subscription(PoseStamped, GOAL, self._on_goal, every)
         self.create_subscription(Float64MultiArray, self._joints.command_topic, self._on_command, RELIABLE)
+        self.create_subscription(WrenchStamped, "~/push", self._on_push, RELIABLE)
         self.create_service(SetBool, "~/set_pause", self._on_set_pause)
         self.create_service(Trigger, "~/reset_world", self._on_reset_world)
         self.create_service(Trigger, "~/step_simulation", self._on_step_simulation)
@@ -267,6 +269,13 @@ class SimulatorNode(PoloNode):
         self._world.set_goal(position, quaternion)
         if self._lockstep:  # a planner that waits for this moment's goal gets it
             self._publish_state()
+
+    def _on_push(self, message: WrenchStamped) -> None:
+        """A hand pushes the robot, for as long as such messages come."""
+        try:
+            self._robot.push(*unpack_push(message))
+        except PoloError as error:
+            self.report_fault(str(error))
 
     # ---- services
 

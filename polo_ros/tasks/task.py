@@ -76,6 +76,8 @@ class Task(ABC):
     measure: ClassVar[Measure] = Measure("reward", "1")
     # physics steps per control period
     substeps: ClassVar[int] = 1
+    # of `map_states`: lowest and highest x, lowest and highest y, in m
+    map_extent: ClassVar[tuple[float, float, float, float]] = (-1.0, 1.0, -1.0, 1.0)
     # control periods between goals that are drawn at random; 0 where the goal does not change
     goal_period: ClassVar[int] = 0
 
@@ -171,6 +173,17 @@ class Task(ABC):
 
     def draw_goal(self, data: mujoco.MjData, rng: np.random.Generator) -> None:  # noqa: B027
         """Put a new goal into the mocap bodies of `data`; nothing where the task has no goals to draw."""
+
+    def map_states(self, resolution: int) -> Array | None:
+        """States all over the world whose values can be drawn on its floor; None where there is no such map.
+
+        Args:
+          resolution: states along each side.
+
+        Returns:
+          (resolution, resolution, state_size), rows along y and columns along x over `map_extent`.
+        """
+        return None
 
     def reward(self, view: View) -> Array:
         """The weighted sum of the reward terms, (...); zero where there are none."""

@@ -97,7 +97,7 @@ def test_the_parameter_file_of_another_task_is_refused(own_task: str) -> None:
 
 
 def test_misspelt_terms_of_a_task_in_a_file_are_refused_with_what_was_meant(own_task: str) -> None:
-    with pytest.raises(PoloError, match=r"no node has a parameter reward\.uprigt; did you mean reward\.upright\?"):
+    with pytest.raises(PoloError, match=r"parameter reward\.uprigt; did you mean reward\.upright\?"):
         settings_for(own_task, overrides={"reward.uprigt": 1.0})
 
 
