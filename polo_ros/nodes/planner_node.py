@@ -76,12 +76,12 @@ class PlannerNode(PoloNode):
         )
         if settings.node.lockstep:
             return LockstepController(self._planner, self._joints, settings, self._now, outputs)
-        period = round(NANOSECONDS / settings.node.control_rate)
+        period = round(NANOSECONDS * self.task.timestep)
         simulated = bool(self.get_parameter("use_sim_time").value)
         controller = RealTimeController(
             self._planner, self._joints, settings, self._now, outputs, period if simulated else 0
         )
-        self.create_timer(1.0 / settings.node.control_rate, controller.tick)
+        self.create_timer(self.task.timestep, controller.tick)
         return controller
 
     def _subscribe(self, node: PlannerNodeConfig) -> None:
