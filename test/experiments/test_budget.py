@@ -16,9 +16,9 @@ SETTINGS = settings_for("cartpole_swingup")
 STEPS = SETTINGS.planner.rollouts * (SETTINGS.planner.horizon * SETTINGS.task.substeps + 1)
 
 
-def final_reward(seed: int, steps_per_second: float) -> float:
-    """The mean reward from 3 s to 5 s."""
-    result, task = run(SETTINGS, None, seed, 5.0, steps_per_second), SETTINGS.task
+def final_reward(steps_per_second: float) -> float:
+    """The mean reward from 3 s to 4 s."""
+    result, task = run(SETTINGS, None, 0, 4.0, steps_per_second), SETTINGS.task
     rewards = task.reward(task.observe(result.states, result.ctrl))
     return float(rewards[round(3.0 / task.timestep) :].mean())
 
@@ -31,21 +31,20 @@ def test_a_run_repeats_to_the_bit() -> None:
 
 def test_plans_take_as_long_as_their_steps() -> None:
     period = SETTINGS.task.timestep
-    for periods in (0.4, 2.5, 6.3):
+    for periods in (0.4, 2.5):
         took = periods * period
-        result = run(SETTINGS, None, 3, 4.0, STEPS / took)
+        result = run(SETTINGS, None, 3, 2.0, STEPS / took)
         # a plan begins with a state where planning waits for one, and else where the last plan ends; the
         # prediction's few steps are paid for, too
         between = max(took, period)
-        assert result.plans == pytest.approx(4.0 / between, rel=0.05)
+        assert result.plans == pytest.approx(2.0 / between, rel=0.05)
         waits = 0.5 * period if took > period else 0.0
         assert result.ready_after == pytest.approx(took + waits, abs=0.3 * period)
 
 
 def test_with_enough_steps_the_pole_is_swung_up_and_with_few_it_is_not() -> None:
-    enough = [final_reward(seed, 100_000) for seed in (0, 1)]
-    few = [final_reward(seed, 500) for seed in (0, 1)]
-    assert min(enough) > 0.8 > 0.4 > max(few)
+    assert final_reward(60_000) > 0.8
+    assert final_reward(500) < 0.4
 
 
 def test_the_command_goes_on_where_it_stopped_and_draws(
