@@ -11,7 +11,7 @@ import time
 from collections import deque
 
 import numpy as np
-from geometry_msgs.msg import PoseStamped
+from geometry_msgs.msg import PoseStamped, WrenchStamped
 from nav_msgs.msg import Odometry
 from rclpy.clock import Clock
 from rclpy.clock_type import ClockType
@@ -40,10 +40,12 @@ from polo_ros.nodes.messages import (
     to_stamp,
     unpack_command,
     unpack_goal,
+    unpack_push,
 )
 from polo_ros.nodes.node import PoloNode
 from polo_ros.nodes.qos import LATCHED, RELIABLE
 from polo_ros.nodes.sole_source import SoleSource
+from polo_ros.tasks.goals import POSE
 
 # how long another source of the state is looked for before the first state is published, in s of wall time
 DISCOVERY_S = 1.0
@@ -104,7 +106,9 @@ class SimulatorNode(PoloNode):
             (body, self.create_publisher(Odometry, topic, RELIABLE, qos_overriding_options=overrides))
             for body, topic in bodies
         ]
-        self._goal = self.create_publisher(PoseStamped, GOAL, LATCHED) if self.task.model.nmocap else None
+        self._goal = (
+            self.create_publisher(PoseStamped, GOAL, LATCHED) if POSE in self.task.goals.kinds else None
+        )
 
     def _subscribe(self) -> None:
         # this node receives its own goals, too; what it published last tells them from a user's
@@ -120,6 +124,7 @@ class SimulatorNode(PoloNode):
         )
         if not self._lockstep:
             self.unawaited.add(commands)  # soon enough before the next period is stepped
+        self.create_subscription(WrenchStamped, "~/push", self._on_push, RELIABLE)
         self.create_service(SetBool, "~/set_pause", self._on_set_pause)
         self.create_service(Trigger, "~/reset_world", self._on_reset_world)
         self.create_service(Trigger, "~/step_simulation", self._on_step_simulation)
@@ -250,7 +255,8 @@ class SimulatorNode(PoloNode):
 
     def _publish_goal(self, publisher: Publisher[PoseStamped], stamp: int) -> None:
         """With every state, so that in lockstep no plan is made for an earlier goal."""
-        position, quaternion = self._world.data.mocap_pos[0], self._world.data.mocap_quat[0]
+        index = self.task.goals.index(POSE)
+        position, quaternion = self._world.data.mocap_pos[index], self._world.data.mocap_quat[index]
         self._own_goals.append((stamp, (*position, *quaternion)))
         publisher.publish(pack_goal(position, quaternion, stamp))
 
@@ -258,8 +264,7 @@ class SimulatorNode(PoloNode):
         """A user's goal holds until the next reset."""
         try:
             position, quaternion, stamp = unpack_goal(message)
-            if self._goal is None:
-                raise PoloError(f"task {self.task.name} has no goal to set: its model has no mocap body")
+            self.task.goals.index(POSE)  # raises where the task has no goal that is a pose
         except PoloError as error:
             self.report_fault(str(error))
             return
@@ -268,6 +273,13 @@ class SimulatorNode(PoloNode):
         self._world.set_goal(position, quaternion)
         if self._lockstep:  # a planner that waits for this moment's goal gets it
             self._publish_state()
+
+    def _on_push(self, message: WrenchStamped) -> None:
+        """A hand pushes the robot, for as long as such messages come."""
+        try:
+            self._robot.push(*unpack_push(message))
+        except PoloError as error:
+            self.report_fault(str(error))
 
     # ---- services
 

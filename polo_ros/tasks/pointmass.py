@@ -6,7 +6,8 @@ import mujoco
 import numpy as np
 
 from polo_ros.arrays import Array, Mask
-from polo_ros.tasks.task import Feature, Measure, RewardTerm, Task
+from polo_ros.tasks.task import Task
+from polo_ros.tasks.terms import Feature, Measure, RewardTerm
 from polo_ros.tasks.view import View
 
 # largest distance of a start from the middle of the world in x and in y, in m: a third of the free space of
@@ -28,13 +29,14 @@ class PointmassBox(Task):
 
     name: ClassVar[str] = "pointmass_box"
     summary: ClassVar[str] = "A point mass explores an empty box without any reward."
-    model_file: ClassVar[str] = "pointmass_box.xml"
+    model_source: ClassVar[str] = "pointmass_box.xml"
     trace_sensor: ClassVar[str] = "mass_position"
     measure: ClassVar[Measure] = Measure("distance from the start", "m")
     # 0.05 s, the control period of mjrl's point mass; 0.01 s of physics keeps a ball at full speed from
     # sinking further than 0.02 m into a wall
     substeps: ClassVar[int] = 5
     terms: ClassVar[tuple[RewardTerm, ...]] = ()
+    map_extent: ClassVar[tuple[float, float, float, float]] = (BUMPS[0], BUMPS[-1], BUMPS[0], BUMPS[-1])
     features: ClassVar[tuple[Feature, ...]] = (
         Feature("nearness to the points of a grid of 0.25 m", len(BUMPS) ** 2, "1"),
         Feature("way in x and y per control period", 2, "m"),
@@ -61,6 +63,13 @@ class PointmassBox(Task):
         distance: Array = np.linalg.norm(view.sensor("mass_position")[..., :2], axis=-1)
         return distance
 
+    def map_states(self, resolution: int) -> Array:
+        """The mass at rest at points of the grid of `BUMPS`, as in figure 2(b) of the paper."""
+        along = np.linspace(BUMPS[0], BUMPS[-1], resolution)
+        states = np.zeros((resolution, resolution, self.state_size))
+        states[..., 0], states[..., 1] = along, along[:, None]
+        return states
+
     def start(self, data: mujoco.MjData, rng: np.random.Generator) -> None:
         """At rest, up to 0.02 m from the middle in x and in y."""
         mujoco.mj_resetData(self.model, data)
@@ -76,4 +85,4 @@ class PointmassMaze(PointmassBox):
 
     name: ClassVar[str] = "pointmass_maze"
     summary: ClassVar[str] = "A point mass explores a maze without any reward."
-    model_file: ClassVar[str] = "pointmass_maze.xml"
+    model_source: ClassVar[str] = "pointmass_maze.xml"

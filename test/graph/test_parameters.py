@@ -15,7 +15,7 @@ from std_msgs.msg import Float64, Float64MultiArray
 from trajectory_msgs.msg import JointTrajectory
 from visualization_msgs.msg import MarkerArray
 
-from polo_ros.nodes.messages import best_trace
+from polo_ros.nodes.messages import unpack_traces
 from polo_ros.parameters.node_tables import NODES, node_table
 from polo_ros.parameters.settings import settings_for
 from polo_ros.parameters.yaml_files import ParameterFile
@@ -213,5 +213,5 @@ def test_a_change_is_judged_with_what_is_in_force(robot: Robot1) -> None:
 
 def test_candidate_trajectories_are_drawn_for_who_looks(robot: Robot1) -> None:
     robot.graph.wait(lambda: robot.traces, "candidate trajectories")
-    line = best_trace(robot.traces[0])
+    line = unpack_traces(robot.traces[0]).best
     assert line.shape == (settings_for("cartpole_swingup").planner.horizon + 1, 3)

@@ -2,7 +2,16 @@
 
 from polo_ros.control import NANOSECONDS
 from polo_ros.nodes.messages.commands import pack_command, unpack_command
-from polo_ros.nodes.messages.displays import best_trace, pack_diagnostics, pack_plan, pack_traces
+from polo_ros.nodes.messages.displays import (
+    Traces,
+    pack_diagnostics,
+    pack_plan,
+    pack_reward_terms,
+    pack_traces,
+    unpack_plan,
+    unpack_reward_terms,
+    unpack_traces,
+)
 from polo_ros.nodes.messages.experience import (
     check_schema,
     experience_fields,
@@ -12,6 +21,7 @@ from polo_ros.nodes.messages.experience import (
     unpack_bytes,
     unpack_experience,
 )
+from polo_ros.nodes.messages.pushes import pack_push, unpack_push
 from polo_ros.nodes.messages.stamps import from_stamp, to_stamp
 from polo_ros.nodes.messages.states import (
     further_joints,
@@ -25,7 +35,7 @@ from polo_ros.nodes.messages.states import (
 
 __all__ = [
     "NANOSECONDS",
-    "best_trace",
+    "Traces",
     "check_schema",
     "experience_fields",
     "experience_schema",
@@ -39,6 +49,8 @@ __all__ = [
     "pack_joint_state",
     "pack_odometry",
     "pack_plan",
+    "pack_push",
+    "pack_reward_terms",
     "pack_traces",
     "to_stamp",
     "unpack_bytes",
@@ -47,4 +59,8 @@ __all__ = [
     "unpack_goal",
     "unpack_joint_state",
     "unpack_odometry",
+    "unpack_plan",
+    "unpack_push",
+    "unpack_reward_terms",
+    "unpack_traces",
 ]
