@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 # the folder that holds `experiments/` where this package lies in its repository
 REPOSITORY = Path(__file__).resolve().parents[1]
 
+# what a shell shows of a program that SIGPIPE ended
+ENDED_BY_PIPE = 141
+
 
 def parser() -> argparse.ArgumentParser:
     """The command line."""
@@ -34,7 +37,7 @@ def parser() -> argparse.ArgumentParser:
     parameters.set_defaults(run=run_parameters)
 
     acting = argparse.ArgumentParser(add_help=False)
-    acting.add_argument("task", help="name of the task, as in `polo tasks`")
+    acting.add_argument("task", help="name of the task, as in `polo tasks`, or path of its Python file")
     acting.add_argument("--config", type=Path, help="ROS 2 parameter file (default: the task's own)")
     acting.add_argument(
         "--overrides", metavar="YAML", help="file or text like '{horizon: 20}' over the parameter file"
@@ -81,10 +84,16 @@ def main(arguments: list[str] | None = None) -> int:
     options.rest = rest
     try:
         code: int = options.run(options)
+        sys.stdout.flush()
         return code
     except PoloError as error:
         print(f"polo: {error}", file=sys.stderr)
         return 1
+    except BrokenPipeError:  # such as `polo tasks | head`: nobody reads on
+        os.dup2(
+            os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno()
+        )  # what is left in the buffer goes there
+        return ENDED_BY_PIPE
     except OSError as error:  # a full disk, or a folder that is a file
         print(f"polo: {error.filename or 'a file'} could not be written ({error.strerror})", file=sys.stderr)
         return 1
@@ -125,7 +134,7 @@ def run_train(options: argparse.Namespace) -> int:
     from polo_ros.agent.training import train
 
     settings = settings_of(options)
-    out = options.out or Path("runs") / f"{options.task}-{options.seed}"
+    out = options.out or Path("runs") / f"{settings.task.name}-{options.seed}"
     weights = train(settings, options.steps, options.episode, options.seed, out, options.resume)
     print(f"weights: {weights}")
     return 0
@@ -143,11 +152,12 @@ def run_evaluate(options: argparse.Namespace) -> int:
     if received.warning:
         print(f"polo: {received.warning}", file=sys.stderr)
     seeds = range(options.first_seed, options.first_seed + options.seeds)
-    out = options.out or Path("runs") / f"{options.task}-evaluation"
+    out = options.out or Path("runs") / f"{settings.task.name}-evaluation"
     rows = evaluate(settings, value, seeds, options.steps, out, options.animation)
     rewards = [float(row["mean_reward"]) for row in rows]
+    solved = sum(row["solved"] for row in rows)
     print(
-        f"{options.task}: {sum(row['solved'] for row in rows)} of {len(rows)} seeds solved, mean reward "
+        f"{settings.task.name}: {solved} of {len(rows)} seeds solved, mean reward "
         f"{sum(rewards) / len(rewards):.3f} ({min(rewards):.3f} to {max(rewards):.3f}); {out}"
     )
     return 0

@@ -12,7 +12,6 @@ from polo_ros.control.config import PlannerNodeConfig
 from polo_ros.control.joints import JointMapping
 from polo_ros.control.ports import ControllerOutputs, ControllerSettings
 from polo_ros.control.safety import SafetyGate
-from polo_ros.control.schedule import found_something
 from polo_ros.control.state import Snapshot, StateAssembler
 from polo_ros.control.state_intake import StateIntake
 from polo_ros.control.status import Level, Status
@@ -54,13 +53,13 @@ class Controller(StateIntake):
         monotonic: Callable[[], int] = time.monotonic_ns,
     ) -> None:
         task, node = planner.task, settings.node
-        if abs(node.control_rate * task.timestep - 1.0) > 1e-6:
+        if node.control_rate and abs(node.control_rate * task.timestep - 1.0) > 1e-6:
             raise PoloError(
                 f"control_rate {node.control_rate} is not task {task.name}'s "
                 f"{1.0 / task.timestep:g} control periods per second; set it to that, or the timestep "
                 f"in the MJCF to 1 / (control_rate · {task.substeps})"
             )
-        self._period = round(NANOSECONDS / node.control_rate)
+        self._period = round(NANOSECONDS * task.timestep)
         super().__init__(StateAssembler(task, joints, node.lockstep), self._period, monotonic)
         self._planner = planner
         self._task = task
@@ -152,7 +151,7 @@ class Controller(StateIntake):
             sent = "no command" if self._gate.silent else "safe action"
             return Status(Level.WARN, f"{sent}: {reason}", values)
         unfollowed = self._why_unfollowed()
-        if report is not None and not found_something(report):
+        if report is not None and not report.usable:
             followed = f"safe action: {unfollowed}" if unfollowed else "following the last good plan"
             return Status(Level.ERROR, f"{FOUND_NOTHING}; {followed}", values)
         if unfollowed:
@@ -220,7 +219,7 @@ class Controller(StateIntake):
 
     def _count(self, report: PlanReport) -> None:
         self._counts["plans"] += 1
-        self._counts["diverged_plans"] += not found_something(report)
+        self._counts["diverged_plans"] += not report.usable
 
     # ---- commands
 

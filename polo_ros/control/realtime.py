@@ -12,7 +12,7 @@ from polo_ros.control.joints import JointMapping
 from polo_ros.control.latency import LatencyEstimate
 from polo_ros.control.plan_follower import PlanFollower
 from polo_ros.control.ports import ControllerOutputs, ControllerSettings
-from polo_ros.control.schedule import RUN_OUT, found_something, why_unfollowed
+from polo_ros.control.schedule import RUN_OUT, why_unfollowed
 from polo_ros.control.state import Snapshot
 from polo_ros.control.status import Level, Status
 from polo_ros.control.timing import Timing
@@ -166,7 +166,7 @@ class RealTimeController(Controller):
     def _schedule(self, report: PlanReport, stamp: int, now: float) -> None:
         """Let a plan act from its start on; one that found nothing leaves the last good one in force."""
         schedule = self._follower.schedule
-        if found_something(report):
+        if report.usable:
             schedule.add(report.plan, stamp, now)
         elif why_unfollowed(schedule.at(now), now):
             self._planner.reset()  # what is left of the old plan may be why nothing is found

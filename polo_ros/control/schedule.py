@@ -2,12 +2,9 @@
 
 from dataclasses import dataclass
 
-import numpy as np
+from polo_ros.planner import Plan
+from polo_ros.planner.plan import ROUNDING_S
 
-from polo_ros.planner import Plan, PlanReport
-
-# times in s since 1970 are good to 2.4e-7 s: a plan that starts at a control tick acts at that tick
-ROUNDING_S = 1e-6
 # plans that another one replaced longer ago than this are dropped, in s: `at` may be called with a time
 # shortly before now
 KEPT_AFTER_END_S = 1.0
@@ -26,12 +23,7 @@ def why_unfollowed(scheduled: Scheduled | None, time: float) -> str:
     """Why there is no plan to follow at a time in s; empty where there is."""
     if scheduled is None:
         return NO_PLAN
-    return RUN_OUT if time > scheduled.plan.end + ROUNDING_S else ""
-
-
-def found_something(report: PlanReport) -> bool:
-    """Whether a plan may be followed: without a valid rollout it is an old one, continued for ever."""
-    return report.valid_rollouts > 0 and bool(np.isfinite(report.plan.knots).all())
+    return RUN_OUT if scheduled.plan.has_ended(time) else ""
 
 
 class Schedule:

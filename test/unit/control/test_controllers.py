@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from values import nowhere_finite
 
 from polo_ros.arrays import Array
 from polo_ros.control import NANOSECONDS
@@ -22,7 +23,6 @@ from polo_ros.control.state import Snapshot
 from polo_ros.control.status import Level
 from polo_ros.errors import PoloError
 from polo_ros.planner import Planner, PlannerConfig, PlanReport
-from polo_ros.planner.value import Layer, ValueEnsemble
 from polo_ros.tasks import Task, make_task
 
 DEADLINE = 60.0  # s of wall time; only a failing test takes as long
@@ -98,13 +98,6 @@ def make(results: Results) -> Generator[Make]:
     yield make_controller
     for controller in made:
         controller.close()
-
-
-def nowhere_finite(task: Task) -> ValueEnsemble:
-    """A value function that divides by a deviation of zero."""
-    size = task.feature_count
-    layer = Layer(np.ones((2, size, 1)), np.zeros((2, 1, 1)))
-    return ValueEnsemble((layer,), (layer,), np.zeros(size), np.zeros(size), 0.0, 1.0, 0.0)
 
 
 def settings(task: Task, node: PlannerNodeConfig, **values: Any) -> ControllerSettings:
