@@ -29,7 +29,8 @@ class NodeExecutor(Executor):
 
     A callback's exception ends `spin`, as with rclpy's. A subscription's callback takes the message alone.
     A service's callback may return a `Future` of the response, which is sent once it is done; other callbacks
-    go on meanwhile. Clients, guard conditions, tasks and waitables, such as handlers of DDS events, are not served.
+    go on meanwhile. Clients, guard conditions, tasks and waitables, such as handlers of DDS events, are not
+    served.
 
     Args:
       gather: time in s between waking up and looking at what has come.
