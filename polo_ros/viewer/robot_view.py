@@ -10,7 +10,8 @@ from mjviser import ViserMujocoScene
 from mjviser.conversions import merge_geoms
 
 from polo_ros.arrays import Array
-from polo_ros.tasks.task import STATE_SPEC, Task
+from polo_ros.tasks.state import set_state
+from polo_ros.tasks.task import Task
 from polo_ros.viewer.camera import VISIBLE_GROUPS, floating_base, viewpoint
 from polo_ros.viewer.pushing import Pushing
 
@@ -89,9 +90,9 @@ class RobotView:
             switch.on_update(apply)
 
     def show(self, state: Array) -> None:
-        """Draw a flat state of `STATE_SPEC`, (state_size,)."""
+        """Draw a flat state, (state_size,)."""
         model, data = self._model, self._data
-        mujoco.mj_setState(model, data, state, STATE_SPEC)
+        set_state(model, data, state)
         if self._scene.show_contact_points or self._scene.show_contact_forces:
             mujoco.mj_forward(model, data)
         else:
