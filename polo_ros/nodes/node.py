@@ -11,12 +11,14 @@ from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescri
 from rclpy.clock import Clock
 from rclpy.clock_type import ClockType
 from rclpy.exceptions import ParameterNotDeclaredException
+from rclpy.executors import Executor
 from rclpy.parameter import Parameter as RosParameter
 from rclpy.timer import Timer
 
 from polo_ros.control.config import CommonConfig
 from polo_ros.control.status import Level, Status
 from polo_ros.errors import PoloError
+from polo_ros.nodes.executor import NodeExecutor
 from polo_ros.nodes.lightweight_node import LightweightNode
 from polo_ros.nodes.messages import pack_diagnostics
 from polo_ros.nodes.status_log import StatusLog
@@ -71,6 +73,8 @@ class PoloNode(LightweightNode):
     # for the log: what on /diagnostics counts the node's work, its unit, and what else the summary shows
     counted: ClassVar[tuple[str, str]] = ("", "")
     summarised: ClassVar[tuple[str, ...]] = ()
+    # `NodeExecutor` costs least; a node with clients or guard conditions needs another one
+    executor_type: ClassVar[type[Executor]] = NodeExecutor
 
     def __init__(self, name: str) -> None:
         super().__init__(name)

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 from rcl_interfaces.msg import ParameterEvent
+from rclpy.executors import SingleThreadedExecutor
 from rclpy.subscription import Subscription
 from rosgraph_msgs.msg import Clock
 
@@ -47,6 +48,7 @@ class ViewerNode(PoloNode):
     """
 
     summarised = ("url",)
+    executor_type = SingleThreadedExecutor
 
     def __init__(self) -> None:
         self._clock_topic: Subscription[Any] | None = None
