@@ -106,6 +106,10 @@ class ViewerNode(PoloNode):
         """Set the goal."""
         self._post(partial(self._operator.send_goal, position, quaternion))
 
+    def drive(self, velocity: Array) -> None:
+        """Set the velocity goal."""
+        self._post(partial(self._operator.drive, velocity))
+
     def push(self, body: str, force: Array, torque: Array) -> None:
         """Push a body of the simulated robot."""
         self._operator.push(body, force, torque)
@@ -147,6 +151,7 @@ class ViewerNode(PoloNode):
             self._drawing = self.every(1.0 / self.config(ViewerNodeConfig).rate, self._draw)
             self._look_around()
         elif not watched and self._inputs is not None:
+            self._operator.stop_driving()  # nobody watches the robot any more
             self.destroy_timer(self._drawing)
             self._inputs.close()
             self._inputs = None
@@ -167,6 +172,7 @@ class ViewerNode(PoloNode):
 
     def _draw(self) -> None:
         self._take_clock()
+        self._operator.keep_driving()
         if self._inputs is not None:
             self._inputs.draw()
 
