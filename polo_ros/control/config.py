@@ -76,6 +76,19 @@ class PlannerNodeConfig(CommonConfig):
         "child", "Frame of the twist in odom: child as in REP-105, or world for drivers that differ.",
         choices=("child", "world"), dynamic=False,
     )  # fmt: skip
+    missing_velocities: str = parameter(
+        "differentiate", "What joint_states without velocities are: differentiate positions, or refuse.",
+        choices=("differentiate", "refuse"), dynamic=False,
+    )  # fmt: skip
+    use_imu: bool = parameter(
+        False,
+        "Whether orientation and angular velocity of the base come from imu, beside odom.",
+        dynamic=False,
+    )
+    imu_frame: str = parameter(
+        "", "Site or body on the base in whose frame imu measures; empty for the message's frame_id.",
+        dynamic=False,
+    )  # fmt: skip
     autostart: bool = parameter(
         False, "Whether to command from the start; otherwise ~/enable starts.", dynamic=False
     )

@@ -101,7 +101,7 @@ class Controller(ABC):
         self._joints = joints
         self._about_hold = ""
         self._period = round(NANOSECONDS / node.control_rate)
-        self._states = StateAssembler(task, joints, node.lockstep)
+        self._states = StateAssembler(task, joints, node.lockstep, node.use_imu)
         self._gate = SafetyGate(task, joints, node.autostart, node.safety)
         self._latest: Snapshot | None = None
         # when the last message of a whole state came, by the monotonic clock, in ns
@@ -134,26 +134,30 @@ class Controller(ABC):
         self._states.add_odometry(topic, qpos, qvel, stamp)
         return self._on_part()
 
+    def add_imu(self, quaternion: Array, velocity: Array, stamp: int) -> bool:
+        """Take a part of the state, as `StateAssembler` does; whether the state is whole now."""
+        self._states.add_imu(quaternion, velocity, stamp)
+        return self._on_part()
+
     def add_goal(self, position: Array, quaternion: Array, stamp: int) -> bool:
         """Take a goal, as `StateAssembler` does; whether it completes a state."""
         self._states.add_goal(position, quaternion, stamp)
         return False
 
     def _on_part(self) -> bool:
-        """Act on the state as soon as it is whole, once for each stamp."""
-        stamp = self._states.stamp
-        if stamp is None:
+        """Act on the state as soon as it is whole, once for each moment and what is known after it."""
+        progress, previous = self._states.progress, self._latest
+        if progress is None:
             return False
         self._received = time.monotonic_ns()
-        previous = self._latest.stamp if self._latest is not None else None
-        if stamp == previous:
+        if previous is not None and progress == previous.progress:
             self._on_repeated_state()
             return True
         snapshot = self._states.snapshot()
         assert snapshot is not None
         self._latest = snapshot
         if previous is not None:
-            self._check_gap(stamp - previous)
+            self._check_gap(snapshot.stamp - previous.stamp)
         self._on_state(snapshot)
         return True
 

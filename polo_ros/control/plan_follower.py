@@ -2,6 +2,8 @@
 
 from copy import copy
 
+import numpy as np
+
 from polo_ros.arrays import Array
 from polo_ros.control import NANOSECONDS
 from polo_ros.control.command_history import CommandHistory
@@ -39,7 +41,10 @@ class PlanFollower:
         return self._gate.command(wanted, time, measured)
 
     def predict(self, snapshot: Snapshot, periods: int, measured: Measured) -> Array:
-        """The state (state_size,) some control periods later, under commands sent and then planned."""
+        """The state (state_size,) some control periods later, under commands sent and then planned.
+
+        What has been measured meanwhile replaces what is predicted for that moment.
+        """
         gate = copy(self._gate)  # the ramp of the gate itself must not begin with a prediction
 
         def control(time: float) -> Array:
@@ -52,4 +57,9 @@ class PlanFollower:
             command = gate.command(wanted, time, measured)
             return self._neutral if command is None else command.ctrl
 
-        return self._predictor.predict(snapshot.state, snapshot.stamp / NANOSECONDS, periods, control)
+        state, start = snapshot.state, snapshot.stamp / NANOSECONDS
+        for measured_state in snapshot.later[:periods]:
+            predicted = self._predictor.predict(state, start, 1, control)
+            state = np.where(np.isnan(measured_state), predicted, measured_state)
+            start += self._planner.task.timestep
+        return self._predictor.predict(state, start, periods - len(snapshot.later[:periods]), control)

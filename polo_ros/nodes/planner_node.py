@@ -19,6 +19,7 @@ from polo_ros.control import NANOSECONDS
 from polo_ros.control.command_history import Transition, rewards
 from polo_ros.control.config import PlannerNodeConfig
 from polo_ros.control.controller import Controller, ControllerOutputs, ControllerSettings
+from polo_ros.control.imu import ImuMounting
 from polo_ros.control.joints import JointMapping
 from polo_ros.control.lockstep import LockstepController
 from polo_ros.control.realtime import RealTimeController
@@ -86,6 +87,7 @@ class PlannerNode(PoloNode):
 
     def _subscribe(self, node: PlannerNodeConfig) -> None:
         """Subscriptions and services."""
+        base = self._joints.base
         self._receiver = receiver = StateReceiver(
             self._joints,
             self._controller,
@@ -93,6 +95,8 @@ class PlannerNode(PoloNode):
             self.report_fault,
             node.odom_twist_frame,
             self.get_logger().info,
+            ImuMounting(self.task.model, base, node.imu_frame) if node.use_imu and base else None,
+            node.missing_velocities == "differentiate",
         )
         overrides = QoSOverridingOptions.with_default_policies()
         for kind, topic, callback in receiver.state_topics():

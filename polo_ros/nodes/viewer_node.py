@@ -39,7 +39,7 @@ class ViewerNode(PoloNode):
             self.get_logger().warning(f"port {settings.port} is taken, so that the page is on port {port}")
         self._viewer = BrowserViewer(self.task.model, port, base.name if base else None)
         receiver = StateReceiver(
-            joints, self._states, lambda _: None, self._on_fault, on_further=self.get_logger().info
+            joints, self._states, lambda _: None, self._on_fault, say=self.get_logger().info
         )
         for kind, topic, callback in receiver.state_topics():
             self.create_subscription(kind, topic, callback, SENSOR)

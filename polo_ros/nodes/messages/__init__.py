@@ -16,9 +16,11 @@ from polo_ros.nodes.messages.stamps import from_stamp, to_stamp
 from polo_ros.nodes.messages.states import (
     further_joints,
     pack_goal,
+    pack_imu,
     pack_joint_state,
     pack_odometry,
     unpack_goal,
+    unpack_imu,
     unpack_joint_state,
     unpack_odometry,
 )
@@ -36,6 +38,7 @@ __all__ = [
     "pack_diagnostics",
     "pack_experience",
     "pack_goal",
+    "pack_imu",
     "pack_joint_state",
     "pack_odometry",
     "pack_plan",
@@ -45,6 +48,7 @@ __all__ = [
     "unpack_command",
     "unpack_experience",
     "unpack_goal",
+    "unpack_imu",
     "unpack_joint_state",
     "unpack_odometry",
 ]

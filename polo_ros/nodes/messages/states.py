@@ -5,7 +5,7 @@ import array
 import numpy as np
 from geometry_msgs.msg import Pose, PoseStamped
 from nav_msgs.msg import Odometry
-from sensor_msgs.msg import JointState
+from sensor_msgs.msg import Imu, JointState
 
 from polo_ros.arrays import Array
 from polo_ros.control.joints import FreeBody, JointMapping, check_names
@@ -28,9 +28,12 @@ def pack_joint_state(joints: JointMapping, qpos: Array, qvel: Array, stamp: int)
 def unpack_joint_state(joints: JointMapping, message: JointState) -> tuple[Array, Array]:
     """Positions and velocities in the order of `joints.joint_names`; further joints are ignored.
 
+    A velocity that the message leaves out is NaN: joint_state_broadcaster publishes NaN for a joint without
+    that interface, others leave the whole list empty.
+
     Raises:
-      PoloError: a doubled or missing joint, a wrong size, more than `MOST_JOINTS` joints, or a value that is
-        not finite.
+      PoloError: a doubled or missing joint, a wrong size, more than `MOST_JOINTS` joints, a position that is
+        not finite, or a velocity that is infinite.
     """
     check_size(len(message.name), MOST_JOINTS, "joint_states, names")
     names = list(message.name)
@@ -45,10 +48,13 @@ def unpack_joint_state(joints: JointMapping, message: JointState) -> tuple[Array
         order = [names.index(name) for name in joints.joint_names]
     columns = []
     for what, values in (("position", message.position), ("velocity", message.velocity)):
+        if what == "velocity" and not len(values):
+            columns.append(np.full(len(joints.joint_names), np.nan))
+            continue
         if len(values) != len(names):
             raise PoloError(f"joint_states has {len(values)} of {what} for {len(names)} joints")
         column = np.asarray(values) if in_order else np.asarray(values)[order]
-        bad = np.flatnonzero(~np.isfinite(column))
+        bad = np.flatnonzero(np.isinf(column) if what == "velocity" else ~np.isfinite(column))
         if bad.size:
             raise PoloError(f"joint_states: {what} of {joints.joint_names[bad[0]]} is {column[bad[0]]}")
         columns.append(column)
@@ -110,6 +116,42 @@ def unpack_odometry(message: Odometry, what: str, twist_frame: str) -> tuple[Arr
     else:
         angular = matrix.T @ angular
     return qpos, np.concatenate([linear, angular])
+
+
+def unpack_imu(message: Imu) -> tuple[Array, Array]:
+    """Orientation (4,) wxyz and angular velocity (3,) in rad/s, in the sensor's frame.
+
+    Raises:
+      PoloError: either is left out (a covariance that begins with -1 says so), a value is not finite, or the
+        quaternion is not of unit length.
+    """
+    for what, covariance in (
+        ("orientation", message.orientation_covariance),
+        ("angular velocity", message.angular_velocity_covariance),
+    ):
+        if covariance[0] == -1.0:
+            raise PoloError(
+                f"imu has no {what} (its covariance begins with -1); use a driver that estimates it, or set "
+                f"use_imu: false"
+            )
+    rotation, velocity = message.orientation, message.angular_velocity
+    quaternion = np.array([rotation.w, rotation.x, rotation.y, rotation.z])
+    angular = np.array([velocity.x, velocity.y, velocity.z])
+    _check_finite("imu", quaternion, angular)
+    _check_unit("imu", quaternion)
+    return quaternion, angular
+
+
+def pack_imu(quaternion: Array, velocity: Array, stamp: int, frame: str) -> Imu:
+    """Orientation (4,) wxyz and angular velocity (3,) in rad/s, no acceleration; the stamp is in ns."""
+    message = Imu()
+    message.header.stamp, message.header.frame_id = to_stamp(stamp), frame
+    rotation = message.orientation
+    rotation.w, rotation.x, rotation.y, rotation.z = map(float, quaternion)
+    angular = message.angular_velocity
+    angular.x, angular.y, angular.z = map(float, velocity)
+    message.linear_acceleration_covariance[0] = -1.0
+    return message
 
 
 def _unpack_pose(pose: Pose) -> Array:
