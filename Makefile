@@ -1,4 +1,5 @@
 # make demo    a humanoid stands up, over ROS 2 nodes     (VIEW=1 PORT=8090 shows it in a browser, SEED=3 starts elsewhere)
+# make learn   a cart-pole learns to swing up in a minute: reward with and without the learner     (SEED=3, TASK=...)
 # make shell   a shell in which `polo` is a command
 # make check   format, lint, types and the tests that start no process: a minute
 # make test    everything: make check, the nodes, the experiments, the packaging     (ARGS="test/graph -k name")
@@ -37,7 +38,7 @@ INSTALL = $(PIP) install -c $(VENV)/constraints.txt $(if $(TORCH_INDEX),--extra-
 # A sourced ROS 2 has pytest plug-ins of its own, for other versions of pytest: name those that are used.
 PYTEST := PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 $(BIN)/python -m pytest -p xdist.plugin -n 2 --dist loadfile
 
-.PHONY: help install demo shell lint check test docs clean
+.PHONY: help install demo learn shell lint check test docs clean
 
 help:
 	@sed -n 's/^# make/make/p' Makefile
@@ -46,6 +47,9 @@ install: $(INSTALLED)-develop
 
 demo: $(INSTALLED)
 	@$(BIN)/python -m polo_ros.nodes.demo $(if $(VIEW),--viewer) $(if $(SEED),--seed $(SEED)) $(if $(PORT),--port $(PORT)) $(ARGS)
+
+learn: $(INSTALLED)
+	@$(BIN)/python -m polo_ros.nodes.learn $(if $(TASK),--task $(TASK)) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
 # the start-up file of an interactive bash can put other folders first, so that it has to come before
 shell: $(INSTALLED)

@@ -20,7 +20,8 @@ from mujoco.batch import Batch
 from polo_ros.arrays import Array
 from polo_ros.planner.rollouts import for_rollouts
 from polo_ros.tasks import make_task, task_classes
-from polo_ros.tasks.task import STATE_SPEC, Task
+from polo_ros.tasks.state import set_state
+from polo_ros.tasks.task import Task
 
 SIMULATIONS = 240
 # differences of a velocity above this, in m/s or rad/s, are counted
@@ -67,7 +68,7 @@ def random_walk_problem(task: Task, steps: int) -> tuple[Array, Array]:
     rows = np.empty((SIMULATIONS, mujoco.mj_stateSize(task.model, whole)))
     for row in rows:
         data = mujoco.MjData(task.model)
-        mujoco.mj_setState(task.model, data, task.start_state(rng), STATE_SPEC)
+        set_state(task.model, data, task.start_state(rng))
         mujoco.mj_getState(task.model, data, row, whole)
     half_range = 0.5 * (task.control_high - task.control_low)
     steered = SIGMA * half_range * rng.standard_normal((SIMULATIONS, steps, task.model.nu)).cumsum(axis=1)

@@ -23,7 +23,7 @@ from polo_ros.learner.weights import load_value
 from polo_ros.parameters.settings import settings_for
 from polo_ros.planner import Planner
 from polo_ros.planner.rollouts import for_rollouts
-from polo_ros.tasks.task import STATE_SPEC
+from polo_ros.tasks.state import set_state
 
 SIZES = ((120, 64), (30, 64), (30, 16), (16, 16))
 WARM_UP = 5
@@ -43,7 +43,7 @@ class BareRollouts:
 
     def run(self, state: np.ndarray, controls: np.ndarray) -> float:
         """Roll out and return the wall time, in s."""
-        mujoco.mj_setState(self._model, self._data, state, STATE_SPEC)
+        set_state(self._model, self._data, state)
         whole = int(mujoco.mjtState.mjSTATE_INTEGRATION)
         row = np.empty(self._batch.nstate)
         mujoco.mj_getState(self._model, self._data, row, whole)

@@ -49,6 +49,10 @@ class Nodes(Processes):
         with self.log("planner_node").open("wb") as log:
             self._running["planner_node"] = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
 
+    def pid(self, node: str) -> int:
+        """The process of a running node."""
+        return self._running[node].pid
+
 
 @dataclass(frozen=True)
 class Timekeeping:

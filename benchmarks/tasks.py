@@ -28,7 +28,7 @@ from polo_ros.nodes.demo import Processes
 from polo_ros.parameters import markdown
 from polo_ros.parameters.settings import settings_for
 from polo_ros.tasks import Task, make_task, task_classes
-from polo_ros.tasks.task import STATE_SPEC
+from polo_ros.tasks.state import set_state
 
 COLUMNS = (
     "task", "seed", "setting", "steps", "mean_reward", "first_reward", "last_reward", "coverage", "down",
@@ -102,7 +102,7 @@ def down(task: Task, states: Array) -> float | str:
     floor, objects = names.index("floor"), {index for index, name in enumerate(names) if name == "box"}
     fallen = 0
     for state in states:
-        mujoco.mj_setState(model, data, state, STATE_SPEC)
+        set_state(model, data, state)
         mujoco.mj_forward(model, data)
         pairs = (set(contact.geom.tolist()) for contact in data.contact[: data.ncon])
         fallen += any(floor in pair and not pair & (feet | objects) for pair in pairs)

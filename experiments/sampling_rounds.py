@@ -18,14 +18,19 @@ class AnnealedMPPI(MPPI):
     decay: ClassVar[float] = 0.5
 
     def optimise(
-        self, states: Array, knots: Array, elites: Array | None = None, value: ValueEnsemble | None = None
+        self,
+        states: Array,
+        knots: Array,
+        elites: Array | None = None,
+        value: ValueEnsemble | None = None,
+        before: Array | None = None,
     ) -> Solution:
         """As `MPPI.optimise`, with less noise in each iteration."""
         config = self.config
         tried = np.empty((len(states), 0, *knots.shape[1:])) if elites is None else elites
         for iteration in range(config.iterations):
             self.configure(replace(config, noise_sigma=config.noise_sigma * self.decay**iteration))
-            solution = self.iterate(states, knots, tried, value)
+            solution = self.iterate(states, knots, tried, value, before)
             solution.iterations = iteration + 1
             knots, tried = solution.knots, solution.elites
         self.configure(config)
@@ -39,12 +44,17 @@ class GainLimitedMPPI(MPPI):
     minimum_gain: ClassVar[float] = 1.0
 
     def optimise(
-        self, states: Array, knots: Array, elites: Array | None = None, value: ValueEnsemble | None = None
+        self,
+        states: Array,
+        knots: Array,
+        elites: Array | None = None,
+        value: ValueEnsemble | None = None,
+        before: Array | None = None,
     ) -> Solution:
         """As `MPPI.optimise`, with at most the configured number of iterations."""
         tried = np.empty((len(states), 0, *knots.shape[1:])) if elites is None else elites
         for iteration in range(self.config.iterations):
-            solution = self.iterate(states, knots, tried, value)
+            solution = self.iterate(states, knots, tried, value, before)
             solution.iterations = iteration + 1
             if not self._gains(solution):
                 break

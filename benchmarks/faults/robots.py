@@ -8,7 +8,8 @@ import mujoco
 import numpy as np
 
 from polo_ros.arrays import Array, Mask
-from polo_ros.tasks.task import Feature, Measure, RewardTerm, Task, View
+from polo_ros.tasks.task import Task, View
+from polo_ros.tasks.terms import Feature, Measure, RewardTerm
 
 # a shoulder whose servo counts two units a radian, and an elbow with a servo or a motor
 ARM = """
@@ -46,7 +47,7 @@ class Arm(Task):
 
     name: ClassVar[str] = "arm"
     summary: ClassVar[str] = "An arm of two joints."
-    model_file: ClassVar[str] = ""
+    model_source: ClassVar[str] = ""
     trace_sensor: ClassVar[str] = "hand"
     measure: ClassVar[Measure] = Measure("height missing", "m")
     terms: ClassVar[tuple[RewardTerm, ...]] = (

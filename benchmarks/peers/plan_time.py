@@ -26,7 +26,8 @@ from benchmarks.peers.problems import humanoid_getup
 from benchmarks.peers.roster import PEERS
 from benchmarks.planner_overhead import SIZES, WARM_UP, BareRollouts
 from polo_ros.arrays import Array
-from polo_ros.tasks.task import STATE_SPEC, Task
+from polo_ros.tasks.state import set_state
+from polo_ros.tasks.task import Task
 
 OURS = "polo_ros"
 NAMES = (OURS, "judo", "judo, our threads", "pytorch_mppi, knots", "pytorch_mppi, knots, stepwise")
@@ -94,7 +95,7 @@ def physics_errors(task: Task, peers: Mapping[str, Peer], state: Array) -> dict[
             for name, peer in peers.items():
                 error = np.abs(peer.simulate(state, pair)[:, 1] - truth) / scale
                 errors[name] = max(errors[name], float(error.max()))
-        mujoco.mj_setState(task.model, data, state, STATE_SPEC)
+        set_state(task.model, data, state)
         data.ctrl[:] = pair[0, 0]
         mujoco.mj_step(task.model, data)
         state = task.state_of(data)
@@ -104,7 +105,7 @@ def physics_errors(task: Task, peers: Mapping[str, Peer], state: Array) -> dict[
 def after_one_step(task: Task, state: Array, ctrl: Array) -> Array:
     """The sensors after one control period, (nsensordata,), by `mj_step`."""
     data = mujoco.MjData(task.model)
-    mujoco.mj_setState(task.model, data, state, STATE_SPEC)
+    set_state(task.model, data, state)
     data.ctrl[:] = ctrl
     mujoco.mj_step(task.model, data)
     mujoco.mj_forward(task.model, data)

@@ -14,7 +14,7 @@ from benchmarks.peers.peer import Peer, Sampler, Size, half_range
 from benchmarks.peers.problems import Problem
 from polo_ros.arrays import Array
 from polo_ros.planner.rollouts import Rollouts, for_rollouts
-from polo_ros.tasks.task import STATE_SPEC
+from polo_ros.tasks.state import set_state
 
 # kernel width in knot spacings, as in the example of pytorch_mppi's README: width 2 with five points on a
 # horizon of 20
@@ -131,7 +131,7 @@ class TorchStepwise(TorchKnots):
     def _start(self, state: Array) -> Array:
         """The full integration state, so that the solver keeps its warm start from step to step."""
         mujoco.mj_resetData(self.task.model, self._data)
-        mujoco.mj_setState(self.task.model, self._data, state, STATE_SPEC)
+        set_state(self.task.model, self._data, state)
         row = np.empty(self._batch.nstate)
         whole = int(mujoco.mjtState.mjSTATE_INTEGRATION)
         mujoco.mj_getState(self.task.model, self._data, row, whole)

@@ -55,8 +55,21 @@ class World:
         return True
 
     def set_goal(self, position: Array, quaternion: Array) -> None:
-        """Set a user's goal: position (3,) in m and quaternion (4,) wxyz of the first mocap body."""
-        self.data.mocap_pos[0], self.data.mocap_quat[0] = position, quaternion
+        """Set a user's goal: position (3,) in m and quaternion (4,) wxyz.
+
+        Raises:
+          PoloError: the task has no pose goal.
+        """
+        self.task.goals.set_pose(self.data, position, quaternion)
+        self._goal_given = True
+
+    def set_velocity_goal(self, velocity: Array) -> None:
+        """Set a user's velocity goal (3,): ahead and left in m/s, yaw rate in rad/s.
+
+        Raises:
+          PoloError: the task has no velocity goal.
+        """
+        self.task.goals.set_velocity(self.data, velocity)
         self._goal_given = True
 
     @property

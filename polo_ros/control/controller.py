@@ -21,6 +21,8 @@ from polo_ros.errors import PoloError
 from polo_ros.planner import Planner, PlannerConfig, PlanReport
 from polo_ros.planner.value import ValueEnsemble
 
+# a state to plan from, and when it was received by the monotonic clock, in ns
+Request = tuple[Snapshot, int]
 # a forward gap between two states begins a new episode where it is longer than this many control periods …
 EPISODE_GAP_PERIODS = 20
 # … or, with slow control, longer than this, in s, as long as it is more than one period
@@ -72,6 +74,7 @@ class Controller(ABC):
       settings: see `configure`.
       clock: gives the time in ns by the clock that stamps the states.
       outputs: where the results go.
+      monotonic: gives the time in ns by the clock that measures computing.
 
     Raises:
       PoloError: the control rate is not the task's.
@@ -84,6 +87,7 @@ class Controller(ABC):
         settings: ControllerSettings,
         clock: Callable[[], int],
         outputs: ControllerOutputs,
+        monotonic: Callable[[], int] = time.monotonic_ns,
     ) -> None:
         task, node = planner.task, settings.node
         if abs(node.control_rate * task.timestep - 1.0) > 1e-6:
@@ -97,6 +101,7 @@ class Controller(ABC):
         self._settings = settings
         self._pending: ControllerSettings | None = None
         self._clock = clock
+        self._monotonic = monotonic
         self._outputs = outputs
         self._joints = joints
         self._about_hold = ""
@@ -115,8 +120,12 @@ class Controller(ABC):
         self._lock = threading.RLock()
         self._reset_wanted = False
         self._newest: PlanReport | None = None
-        self._worker: Worker[tuple[Snapshot, int]] = Worker(self._work, "planning")
+        self._worker = self._make_worker()
         self._say_what_hold_means(node)
+
+    def _make_worker(self) -> Worker[Request]:
+        """What plans from the newest state: a thread of its own."""
+        return Worker(self._work, "planning")
 
     # ---- the state
 
@@ -149,7 +158,7 @@ class Controller(ABC):
         progress, previous = self._states.progress, self._latest
         if progress is None:
             return False
-        self._received = time.monotonic_ns()
+        self._received = self._monotonic()
         if previous is not None and progress == previous.progress:
             self._on_repeated_state()
             return True
@@ -269,7 +278,7 @@ class Controller(ABC):
         if self._received is None:
             return ""
         parameters = self._gate.parameters
-        silent = (time.monotonic_ns() - self._received) / NANOSECONDS
+        silent = (self._monotonic() - self._received) / NANOSECONDS
         limit = max(parameters.silence_timeout, parameters.state_timeout)
         return f"no state has come for {silent:.1f} s" if silent > limit else ""
 
@@ -299,7 +308,7 @@ class Controller(ABC):
 
     # ---- planning, on its own thread
 
-    def _work(self, request: tuple[Snapshot, int]) -> None:
+    def _work(self, request: Request) -> None:
         """A plan from a state that was received at a monotonic time in ns."""
         self._apply_changes()
         self._plan(*request)

@@ -1,7 +1,5 @@
 """Control in lockstep: each state is answered with one command, however long planning takes."""
 
-import time
-
 import numpy as np
 
 from polo_ros.arrays import Array
@@ -50,7 +48,7 @@ class LockstepController(Controller):
 
     def _submit(self, snapshot: Snapshot) -> None:
         self._planned_for = snapshot.stamp
-        self._worker.submit((snapshot, time.monotonic_ns()))
+        self._worker.submit((snapshot, self._monotonic()))
 
     def _why_stale(self, now: int) -> str:
         return ""

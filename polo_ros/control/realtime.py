@@ -2,8 +2,9 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
+from polo_ros.arrays import Array
 from polo_ros.control import NANOSECONDS
 from polo_ros.control.command_history import Command
 from polo_ros.control.controller import Controller, ControllerOutputs, ControllerSettings, found_something
@@ -17,11 +18,28 @@ from polo_ros.control.timing import Timing
 from polo_ros.planner import Planner, PlanReport
 
 
+@dataclass(frozen=True)
+class BegunPlan:
+    """A plan that is being made.
+
+    Attributes:
+      stamp: of the state that it is made from, in ns.
+      state: the state predicted to `start`, (state_size,).
+      start: when the plan begins to act, in ns.
+      compensated: whether the latency was compensated, so that `state` is not the one of `stamp`.
+    """
+
+    stamp: int
+    state: Array
+    start: int
+    compensated: bool
+
+
 class RealTimeController(Controller):
     """Plans from the newest state, predicted to the time at which the plan will be ready.
 
     Args:
-      planner, joints, settings, clock, outputs: see `Controller`.
+      planner, joints, settings, clock, outputs, monotonic: see `Controller`.
       clock_resolution: of `clock`, in ns: a simulated clock advances by whole control periods.
     """
 
@@ -33,8 +51,9 @@ class RealTimeController(Controller):
         clock: Callable[[], int],
         outputs: ControllerOutputs,
         clock_resolution: int = 0,
+        monotonic: Callable[[], int] = time.monotonic_ns,
     ) -> None:
-        super().__init__(planner, joints, settings, clock, outputs)
+        super().__init__(planner, joints, settings, clock, outputs, monotonic)
         self._follower = PlanFollower(planner, self._gate, self._period)
         self._look_ahead = LatencyEstimate(self._period, clock_resolution)
         self._timing = Timing(self._period)
@@ -88,7 +107,7 @@ class RealTimeController(Controller):
             episode = self._episode + self._reset_wanted
         self._follower.history.add_state(snapshot, episode)
         if not self._why_gated(self._clock()):
-            self._worker.submit((snapshot, time.monotonic_ns()))
+            self._worker.submit((snapshot, self._monotonic()))
 
     def _on_repeated_state(self) -> None:
         """A part is new and the others of its moment are still on their way: no state to plan from."""
@@ -110,25 +129,33 @@ class RealTimeController(Controller):
     # ---- planning, on its own thread
 
     def _plan(self, snapshot: Snapshot, received: int) -> None:
-        wall, now = time.monotonic_ns(), self._clock()
+        begun = self._begin_plan(snapshot, received)
+        report = self._planner.plan(begun.state, begun.start / NANOSECONDS)
+        self._end_plan(begun, report)
+
+    def _begin_plan(self, snapshot: Snapshot, received: int) -> BegunPlan:
+        """Decide when the plan starts, and predict the state of that time."""
+        wall, now = self._monotonic(), self._clock()
         self._look_ahead.begin(wall, now)
-        state, start = snapshot.state, snapshot.stamp
-        compensates = self._settings.node.latency_compensation
-        if compensates:
-            periods = self._look_ahead.periods(now - start, wall - received)
+        state, periods = snapshot.state, 0
+        compensated = self._settings.node.latency_compensation
+        if compensated:
+            periods = self._look_ahead.periods(now - snapshot.stamp, wall - received)
             measured = self._measure(self._why_stale(now))
             state = self._follower.predict(snapshot, periods, measured)
-            start += periods * self._period
-        report = self._planner.plan(state, start / NANOSECONDS)
-        self._look_ahead.end(time.monotonic_ns())
+        return BegunPlan(snapshot.stamp, state, snapshot.stamp + periods * self._period, compensated)
+
+    def _end_plan(self, begun: BegunPlan, report: PlanReport) -> None:
+        """Let the plan act from its start on, and pass on the results."""
+        self._look_ahead.end(self._monotonic())
         self._count(report)
         now = self._clock()
         with self._lock:
             if not self._reset_wanted:
                 self._newest = report
-                self._schedule(report, snapshot.stamp, now / NANOSECONDS)
-        self._latency = start - snapshot.stamp
-        self._counts["late_plans"] += compensates and now >= start
+                self._schedule(report, begun.stamp, now / NANOSECONDS)
+        self._latency = begun.start - begun.stamp
+        self._counts["late_plans"] += begun.compensated and now >= begun.start
         # judging transitions takes time that the control timer does not have
         self._outputs.record(self._follower.history.pop_transitions())
         self._outputs.show(report)

@@ -13,7 +13,9 @@ from polo_ros.control.imu import MOST_TILT, heading_and_tilt, orientation_at
 from polo_ros.control.joints import JointMapping
 from polo_ros.control.samples import KEPT_SPAN_NS, KEPT_SPAN_S, RecentSamples, Sample
 from polo_ros.errors import PoloError
+from polo_ros.tasks.goals import POSE, VELOCITY
 from polo_ros.tasks.rotations import multiply
+from polo_ros.tasks.state import clock_entry
 from polo_ros.tasks.task import Task
 
 Addresses = NDArray[np.int_]
@@ -83,11 +85,10 @@ class StateAssembler:
         self._model = model
         self._lockstep = lockstep
         self._period = round(task.timestep * NANOSECONDS)
-        # a flat state is qpos, qvel, act, mocap positions, mocap quaternions (`STATE_SPEC`)
+        # the parts of a state that do not come with every message; see `polo_ros.tasks.state`
         self._rest = task.state_of(mujoco.MjData(model))
-        goal = task.state_size - task.goal_size
-        self._goal_position = slice(goal, goal + 3)
-        self._goal_quaternion = slice(goal + 3 * model.nmocap, goal + 3 * model.nmocap + 4)
+        self._goal = task.goal_of(self._rest)
+        self._clock = clock_entry(model)
         bodies = {object_topic(body.name): body for body in joints.objects}
         if joints.base:
             bodies = {ODOM: joints.base, **bodies}
@@ -106,7 +107,7 @@ class StateAssembler:
             qpos, qvel = joints.base.qpos + 3, joints.base.qvel + 3
             self._base = slice(qpos, qpos + 4), slice(qvel, qvel + 3)
             self._imu, self._stamps[IMU] = RecentSamples(), None
-        if lockstep and model.nmocap:
+        if lockstep and POSE in task.goals.kinds:
             self._stamps[GOAL] = None
 
     def odometry_topics(self) -> list[str]:
@@ -159,17 +160,24 @@ class StateAssembler:
         self._stamps[IMU] = _add(self._imu, Sample(quaternion, velocity, stamp))
 
     def add_goal(self, position: Array, quaternion: Array, stamp: int) -> None:
-        """Move the goal: the model's first mocap body.
+        """Move the pose goal.
 
         Raises:
-          PoloError: the model has no mocap body.
+          PoloError: the task has no pose goal.
         """
-        if not self._model.nmocap:
-            raise PoloError(f"task {self._task.name} has no goal to set: its model has no mocap body")
-        self._rest[self._goal_position] = position
-        self._rest[self._goal_quaternion] = quaternion
+        goals = self._task.goals
+        self._goal[goals.position_entries(POSE)] = position
+        self._goal[goals.quaternion_entries()] = quaternion
         if GOAL in self._stamps:
             self._stamps[GOAL] = stamp
+
+    def add_velocity_goal(self, velocity: Array) -> None:
+        """Set the velocity goal (3,): ahead and left in m/s, yaw rate in rad/s.
+
+        Raises:
+          PoloError: the task has no velocity goal.
+        """
+        self._goal[self._task.goals.position_entries(VELOCITY)] = velocity
 
     @property
     def stamp(self) -> int | None:
@@ -248,6 +256,8 @@ class StateAssembler:
     def _at(self, moment: int) -> Array:
         """The flat state at a moment in ns, (state_size,)."""
         model, state = self._model, self._rest.copy()
+        if self._clock is not None:
+            state[self._clock] = self._task.clock_at(moment)
         qpos, qvel = state[: model.nq], state[model.nq : model.nq + model.nv]
         between = []
         for part in self._parts.values():

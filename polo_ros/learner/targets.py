@@ -71,11 +71,18 @@ class InterruptibleMPPI(MPPI):
 
     between: Callable[[], None] | None = None
 
-    def iterate(self, states: Array, knots: Array, elites: Array, value: ValueEnsemble | None) -> Solution:
+    def iterate(
+        self,
+        states: Array,
+        knots: Array,
+        elites: Array,
+        value: ValueEnsemble | None,
+        before: Array | None = None,
+    ) -> Solution:
         """As `MPPI.iterate`."""
         if self.between is not None:
             self.between()
-        return super().iterate(states, knots, elites, value)
+        return super().iterate(states, knots, elites, value, before)
 
 
 class TargetSolver:

@@ -20,7 +20,7 @@ from polo_ros.nodes.lightweight_node import LightweightNode
 from polo_ros.nodes.messages import pack_diagnostics
 from polo_ros.nodes.status_log import StatusLog
 from polo_ros.parameters.layers import check_layers, given_values
-from polo_ros.parameters.node_tables import node_table
+from polo_ros.parameters.node_tables import node_table, setup_values
 from polo_ros.parameters.ros_arguments import parameter_layers
 from polo_ros.parameters.schema import Parameter, build, table
 from polo_ros.tasks import Task, make_task, task_class
@@ -76,7 +76,9 @@ class PoloNode(LightweightNode):
         self._log = StatusLog(self.get_logger(), self.counted, self.summarised)
         self._declare_parameters(name)
         common = self.config(CommonConfig)
-        self.task: Task = make_task(common.task, common.model_path, common.torque_scale)
+        self.task: Task = make_task(
+            common.task, common.model_path, common.torque_scale, setup_values(self.values())
+        )
         self.seed = common.seed
         self.fault = ""
         self.stops: list[int] = []

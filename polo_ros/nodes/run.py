@@ -1,6 +1,7 @@
 """A clean end of a node's process."""
 
 import contextlib
+import gc
 import signal
 import sys
 from collections.abc import Callable
@@ -8,10 +9,10 @@ from types import FrameType
 
 import rclpy
 from rclpy.exceptions import ParameterException
-from rclpy.executors import SingleThreadedExecutor
 from rclpy.signals import SignalHandlerOptions
 
 from polo_ros.errors import PoloError
+from polo_ros.nodes.executor import NodeExecutor
 from polo_ros.nodes.node import PoloNode, Stopped
 from polo_ros.nodes.start import ENDINGS, unblock
 from polo_ros.parameters.ros_arguments import parameter_layers
@@ -58,7 +59,8 @@ def run_node(make: Callable[[], PoloNode]) -> int:
         node = make()
         interruption.making = False
         node.stops = interruption.stops
-        executor = SingleThreadedExecutor()
+        gc.freeze()  # what start-up has made stays: searching it takes longer than a control period
+        executor = NodeExecutor()
         executor.add_node(node)
         executor.spin()
     except (PoloError, ParameterException) as error:  # ROS 2 checks types and ranges itself

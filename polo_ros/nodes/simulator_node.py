@@ -44,6 +44,7 @@ from polo_ros.nodes.messages import (
 from polo_ros.nodes.node import PoloNode
 from polo_ros.nodes.qos import LATCHED, RELIABLE
 from polo_ros.nodes.sole_source import SoleSource
+from polo_ros.tasks.goals import POSE
 
 # how long another source of the state is looked for before the first state is published, in s of wall time
 DISCOVERY_S = 1.0
@@ -104,7 +105,9 @@ class SimulatorNode(PoloNode):
             (body, self.create_publisher(Odometry, topic, RELIABLE, qos_overriding_options=overrides))
             for body, topic in bodies
         ]
-        self._goal = self.create_publisher(PoseStamped, GOAL, LATCHED) if self.task.model.nmocap else None
+        self._goal = (
+            self.create_publisher(PoseStamped, GOAL, LATCHED) if POSE in self.task.goals.kinds else None
+        )
 
     def _subscribe(self) -> None:
         # this node receives its own goals, too; what it published last tells them from a user's
@@ -246,7 +249,8 @@ class SimulatorNode(PoloNode):
 
     def _publish_goal(self, publisher: Publisher[PoseStamped], stamp: int) -> None:
         """With every state, so that in lockstep no plan is made for an earlier goal."""
-        position, quaternion = self._world.data.mocap_pos[0], self._world.data.mocap_quat[0]
+        index = self.task.goals.index(POSE)
+        position, quaternion = self._world.data.mocap_pos[index], self._world.data.mocap_quat[index]
         self._own_goals.append((stamp, (*position, *quaternion)))
         publisher.publish(pack_goal(position, quaternion, stamp))
 
@@ -254,8 +258,7 @@ class SimulatorNode(PoloNode):
         """A user's goal holds until the next reset."""
         try:
             position, quaternion, stamp = unpack_goal(message)
-            if self._goal is None:
-                raise PoloError(f"task {self.task.name} has no goal to set: its model has no mocap body")
+            self.task.goals.index(POSE)  # raises where the task has no goal that is a pose
         except PoloError as error:
             self.report_fault(str(error))
             return

@@ -83,6 +83,13 @@ def demo() -> NoReturn:
     sys.exit(main(None, early))
 
 
+def learn() -> NoReturn:
+    """Run `python -m polo_ros.nodes.learn`."""
+    early = EarlyEnd(code=1, sentence="learn: interrupted\n")
+    main: Callable[[None, EarlyEnd], int] = importlib.import_module("polo_ros.nodes.learn").main
+    sys.exit(main(None, early))
+
+
 def planner_node() -> NoReturn:
     """The executable planner_node."""
     start("polo_ros.nodes.planner_node", "PlannerNode")

@@ -2,9 +2,12 @@
 
 from polo_ros.control.joints import JointMapping
 from polo_ros.control.state import JOINTS, StateAssembler
+from polo_ros.files import share_folders
 from polo_ros.parameters.markdown import table
 from polo_ros.parameters.node_tables import NODES, node_table
 from polo_ros.tasks import Task, make_task, task_class, task_classes
+from polo_ros.tasks.goals import VELOCITY
+from polo_ros.tasks.state import clock_entry
 
 
 def parameters_markdown() -> str:
@@ -57,11 +60,14 @@ def task_section(task: Task) -> list[str]:
         "positions": model.nq,
         "velocities": model.nv,
         "activations": model.na,
-        "for the pose of the goal": task.goal_size,
+        "for the gait clock": int(clock_entry(model) is not None),
+        "for the velocity goal"
+        if VELOCITY in task.goals.kinds
+        else "for the pose of the goal": task.goal_size,
     }
     sizes = ", ".join(f"{size} {part}" for part, size in parts.items() if size)
     facts = {
-        "model": f"[models/{task.model_file}](../models/{task.model_file})",
+        "model": model(task),
         "state": f"{task.state_size} numbers: {sizes}",
         "degrees of freedom": model.nv,
         "actuators": model.nu,
@@ -91,6 +97,14 @@ def task_section(task: Task) -> list[str]:
         "",
         *table(("value feature", "size", "unit"), features),
     ]
+
+
+def model(task: Task) -> str:
+    """A link to a task's model where it is a file of this package; else what it is called."""
+    source = str(task.source())
+    if any((folder / "models" / source).is_file() for folder in share_folders()):
+        return f"[models/{source}](../models/{source})"
+    return f"`{source}`"
 
 
 def goal(task: Task) -> str:

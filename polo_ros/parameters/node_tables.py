@@ -1,12 +1,18 @@
 """The parameters of the nodes around those of planner and learner, and every node's whole table."""
 
+import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from polo_ros.control.config import CommonConfig, PlannerNodeConfig, SimulatorNodeConfig
 from polo_ros.learner.config import LearnerConfig
 from polo_ros.parameters.schema import Parameter, parameter, table
 from polo_ros.planner.config import PlannerConfig
 from polo_ros.tasks.task import Task
+
+# of the parameters that fit a task to a robot
+SETUP = "setup."
 
 
 @dataclass(frozen=True)
@@ -41,6 +47,17 @@ def reward_parameters(task: type[Task]) -> tuple[Parameter, ...]:
     )
 
 
+def setup_parameters(task: type[Task]) -> tuple[Parameter, ...]:
+    """The fields of a task's setup as parameters `setup.<field>`, fixed while a node runs."""
+    rows = table(task.setup_type)
+    return tuple(dataclasses.replace(row, name=f"{SETUP}{row.name}", dynamic=False) for row in rows)
+
+
+def setup_values(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The values of `setup.<field>` among a node's parameters, by field."""
+    return {name.removeprefix(SETUP): value for name, value in values.items() if name.startswith(SETUP)}
+
+
 NODES: dict[str, tuple[type, ...]] = {
     "planner_node": (PlannerNodeConfig, PlannerConfig),
     "learner_node": (LearnerNodeConfig, LearnerConfig),
@@ -52,6 +69,7 @@ NODES: dict[str, tuple[type, ...]] = {
 def node_table(node: str, task: type[Task]) -> tuple[Parameter, ...]:
     """Every parameter of a node for a task."""
     rows = [row for config in NODES[node] for row in table(config)]
+    rows.extend(setup_parameters(task))
     if node in ("planner_node", "learner_node"):
         rows.extend(reward_parameters(task))
     return tuple(rows)

@@ -16,7 +16,13 @@ from polo_ros.parameters.layers import (
     name_without_ros,
     overrides_layer,
 )
-from polo_ros.parameters.node_tables import NODES, LearnerNodeConfig, node_table, reward_parameters
+from polo_ros.parameters.node_tables import (
+    NODES,
+    LearnerNodeConfig,
+    node_table,
+    reward_parameters,
+    setup_values,
+)
 from polo_ros.parameters.schema import build, table
 from polo_ros.parameters.yaml_files import ParameterFile
 from polo_ros.planner.config import PlannerConfig
@@ -82,7 +88,9 @@ def settings_for(
         mine = given_values(everything, names[node])
         values[node] = {name: value for name, value in mine.items() if name in known}
     planner_node = _pick(PlannerNodeConfig, values["planner_node"])
-    task = make_task(task_name, planner_node.model_path, planner_node.torque_scale)
+    task = make_task(
+        task_name, planner_node.model_path, planner_node.torque_scale, setup_values(values["planner_node"])
+    )
     task.weights.update(_reward_weights(cls, values["planner_node"]))
     return Settings(
         task=task,

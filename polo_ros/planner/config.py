@@ -33,7 +33,8 @@ class PlannerConfig:
         choices=NOISES,
     )
     noise_sigma: float = parameter(
-        0.1, "Standard deviation of the noise, as a fraction of half the control range.",
+        0.1, "Standard deviation of the noise, in units of each actuator's noise scale: half of its control "
+        "range, unless the task says otherwise.",
         low=0.01, high=1.0,
     )  # fmt: skip
     noise_knots: int = parameter(4, "Knots of the plan when the noise is on knots.", low=2, high=32)

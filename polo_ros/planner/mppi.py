@@ -9,6 +9,7 @@ from polo_ros.planner.config import PlannerConfig
 from polo_ros.planner.noise import sample_noise
 from polo_ros.planner.objective import Objective, RolloutReturns
 from polo_ros.planner.plan import interpolation_matrix
+from polo_ros.planner.rates import RateLimiter
 from polo_ros.planner.rollouts import Rollouts, for_rollouts
 from polo_ros.planner.value import ValueEnsemble
 from polo_ros.tasks.task import Task
@@ -70,7 +71,7 @@ class MPPI:
         self.rollouts = Rollouts(for_rollouts(task.model), threads, task.substeps)
         self._low = task.control_low
         self._high = task.control_high
-        self._half_range = 0.5 * (self._high - self._low)
+        self._scale = task.noise_scale
         self.configure(config)
 
     def configure(self, config: PlannerConfig) -> None:
@@ -81,6 +82,10 @@ class MPPI:
         self.knot_spacing = (horizon - 1) / (knots - 1) if knots > 1 else 1.0
         steps = np.arange(horizon + 1) / self.knot_spacing
         self._interpolation = interpolation_matrix(steps, knots, config.curve)
+        rates = self.task.rate_limits
+        self._rate_limiter = (
+            None if rates is None else RateLimiter(rates * self.task.timestep, self._interpolation)
+        )
         self._objective = Objective(self.task, config)
 
     @property
@@ -94,6 +99,7 @@ class MPPI:
         knots: Array,
         elites: Array | None = None,
         value: ValueEnsemble | None = None,
+        before: Array | None = None,
     ) -> Solution:
         """Run the configured number of iterations.
 
@@ -102,17 +108,28 @@ class MPPI:
           knots: (P, knots, nu), the warm start.
           elites: (P, any, knots, nu), further curves that the first iteration tries without noise.
           value: the value function of eq. (6); none by default.
+          before: (P, nu), the controls one step before the states, which the task's rate limits count from;
+            by default the first knots are free.
         """
         tried = np.empty((len(states), 0, *knots.shape[1:])) if elites is None else elites
         for iteration in range(self.config.iterations):
-            solution = self.iterate(states, knots, tried, value)
+            solution = self.iterate(states, knots, tried, value, before)
             solution.iterations = iteration + 1
             knots, tried = solution.knots, solution.elites
         return solution
 
-    def iterate(self, states: Array, knots: Array, elites: Array, value: ValueEnsemble | None) -> Solution:
+    def iterate(
+        self,
+        states: Array,
+        knots: Array,
+        elites: Array,
+        value: ValueEnsemble | None,
+        before: Array | None = None,
+    ) -> Solution:
         """One iteration; the arguments are those of `optimise`."""
         samples = self._sample(knots, elites)
+        if self._rate_limiter is not None:
+            self._rate_limiter.limit(samples, before)
         # (K, H + 1, nu) <- (H + 1, n) @ (K, n, nu): the curve is linear in its knots
         controls = np.matmul(self._interpolation, samples)
         np.clip(controls, self._low, self._high, out=controls)
@@ -126,7 +143,7 @@ class MPPI:
         problems, count, nu = knots.shape
         shape = (problems, config.rollouts, count, nu)
         samples = sample_noise(self.rng, shape, filtered=config.noise == "filtered")
-        samples *= config.noise_sigma * self._half_range
+        samples *= config.noise_sigma * self._scale
         samples[:, 0] = 0.0
         samples += knots[:, None]
         kept = min(elites.shape[1], config.rollouts - 1)

@@ -139,7 +139,7 @@ class Planner:
         spacing = mppi.knot_spacing * self.task.timestep
         knots, elites = self._warm_start(now + mppi.knot_steps * self.task.timestep)
         value = self.value  # read once: another thread may replace it while this plan is made
-        solution = mppi.optimise(state[None], knots[None], elites, value)
+        solution = mppi.optimise(state[None], knots[None], elites, value, self._before(now))
         self._sequence += 1
         plan = Plan(now, spacing, solution.knots[0], self.config.curve, self._sequence)
         self._plan, self._solution = plan, solution
@@ -188,6 +188,12 @@ class Planner:
         shift = last.interpolation_matrix(knot_times)
         elites = None if self._elites is None else (shift @ self._elites)[None]
         return shift @ last.knots, elites
+
+    def _before(self, now: float) -> Array | None:
+        """The control (1, nu) of the last plan one control period before a time in s; None without a plan."""
+        if self._plan is None or self.task.rate_limits is None:
+            return None
+        return self.control(self._plan, np.array([now - self.task.timestep]))
 
     def _report(
         self, plan: Plan, solution: Solution, ensemble: ValueEnsemble | None, began: float

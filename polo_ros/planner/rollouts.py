@@ -8,8 +8,8 @@ import numpy as np
 from mujoco.batch import Batch
 
 from polo_ros.arrays import Array, Mask
-from polo_ros.tasks.model import INTEGRATION_SPEC, silence_divergence_log, state_entries
-from polo_ros.tasks.task import STATE_SPEC
+from polo_ros.tasks.model import silence_divergence_log
+from polo_ros.tasks.state import INTEGRATION_SPEC, state_entries
 
 
 @dataclass
@@ -43,7 +43,7 @@ class Rollouts:
         self._model = model
         self._threads = threads
         self._substeps = substeps
-        self._entries = state_entries(model, STATE_SPEC)
+        self._entries = state_entries(model)
         self._default = np.empty(mujoco.mj_stateSize(model, INTEGRATION_SPEC))
         mujoco.mj_getState(model, mujoco.MjData(model), self._default, INTEGRATION_SPEC)
         self._batch: Batch | None = None

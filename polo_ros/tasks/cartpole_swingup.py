@@ -6,7 +6,8 @@ import mujoco
 import numpy as np
 
 from polo_ros.arrays import Array, Mask
-from polo_ros.tasks.task import Feature, Measure, RewardTerm, Task
+from polo_ros.tasks.task import Task
+from polo_ros.tasks.terms import Feature, Measure, RewardTerm
 from polo_ros.tasks.view import View
 
 
@@ -15,7 +16,7 @@ class CartpoleSwingup(Task):
 
     name: ClassVar[str] = "cartpole_swingup"
     summary: ClassVar[str] = "A cart swings a hanging pole up and balances it."
-    model_file: ClassVar[str] = "cartpole.xml"
+    model_source: ClassVar[str] = "cartpole.xml"
     trace_sensor: ClassVar[str] = "tip_position"
     hold_time: ClassVar[float] = 1.0
     measure: ClassVar[Measure] = Measure("angle from upright", "rad")

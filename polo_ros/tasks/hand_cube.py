@@ -7,7 +7,8 @@ import numpy as np
 
 from polo_ros.arrays import Array, Mask
 from polo_ros.tasks.rotations import angle_between, conjugate, multiply, random_rotation, two_axes
-from polo_ros.tasks.task import Feature, Measure, RewardTerm, Task
+from polo_ros.tasks.task import Task
+from polo_ros.tasks.terms import Feature, Measure, RewardTerm
 from polo_ros.tasks.view import View
 
 JOINTS = (
@@ -35,7 +36,7 @@ class HandCube(Task):
 
     name: ClassVar[str] = "hand_cube"
     summary: ClassVar[str] = "A five-fingered hand turns a cube to orientations that keep changing."
-    model_file: ClassVar[str] = "hand.xml"
+    model_source: ClassVar[str] = "hand.xml"
     trace_sensor: ClassVar[str] = "cube_position"
     hold_time: ClassVar[float] = 0.1
     substeps: ClassVar[int] = 2

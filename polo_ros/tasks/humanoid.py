@@ -1,14 +1,14 @@
 """The common part of the humanoid tasks: 34 value features and the control cost (appendix A)."""
 
 from abc import ABC
-from pathlib import Path
 from typing import ClassVar
 
 import mujoco
 import numpy as np
 
 from polo_ros.arrays import Array, Mask
-from polo_ros.tasks.task import Feature, Measure, RewardTerm, Task
+from polo_ros.tasks.task import Task
+from polo_ros.tasks.terms import Feature, Measure, RewardTerm
 from polo_ros.tasks.view import View
 
 # contact force at which a touch feature reads one half, in N: about an eighth of the body's weight
@@ -43,7 +43,7 @@ MOST_MOTION = 10.0
 class Humanoid(Task, ABC):
     """The 27-dof humanoid of `models/humanoid.xml` with the paper's 34 value features."""
 
-    model_file: ClassVar[str] = "humanoid.xml"
+    model_source: ClassVar[str] = "humanoid.xml"
     trace_sensor: ClassVar[str] = "torso_position"
     measure: ClassVar[Measure] = Measure("root height", "m")
     features: ClassVar[tuple[Feature, ...]] = (
@@ -59,10 +59,8 @@ class Humanoid(Task, ABC):
         Feature("touch of head, hands and feet", 5, "f / (f + 50 N)"),
     )
 
-    def __init__(self, model_path: str | Path = "", torque_scale: float = 1.0) -> None:
-        # set first: the base class computes the reward terms to check the model
-        self._control_metric: Array | None = None
-        super().__init__(model_path, torque_scale)
+    # computed by the first call of `control_cost`
+    _control_metric: Array | None = None
 
     def value_features(self, view: View) -> Array:
         """The 34 numbers of the paper's appendix A, (..., 34)."""

@@ -13,7 +13,7 @@ from polo_ros.tasks.humanoid import (
     UPRIGHT,
     Humanoid,
 )
-from polo_ros.tasks.task import Feature, Measure, RewardTerm
+from polo_ros.tasks.terms import Feature, Measure, RewardTerm
 from polo_ros.tasks.view import View
 
 # horizontal distance between root and box centre below which the distance to the goal is rewarded, in m
@@ -27,7 +27,7 @@ class HumanoidBox(Humanoid):
 
     name: ClassVar[str] = "humanoid_box"
     summary: ClassVar[str] = "A humanoid pushes a sliding box to a goal."
-    model_file: ClassVar[str] = "humanoid_box.xml"
+    model_source: ClassVar[str] = "humanoid_box.xml"
     measure: ClassVar[Measure] = Measure("distance of the box from its goal", "m")
     hold_time: ClassVar[float] = 1.0
     terms: ClassVar[tuple[RewardTerm, ...]] = (

@@ -7,7 +7,7 @@ import numpy as np
 
 from polo_ros.arrays import Array
 from polo_ros.tasks.humanoid import CONTROL_COST, MOTION, TARGET_HEIGHT, UPRIGHT, Humanoid
-from polo_ros.tasks.task import RewardTerm
+from polo_ros.tasks.terms import RewardTerm
 from polo_ros.tasks.view import View
 
 

@@ -13,7 +13,7 @@ from polo_ros.tasks.humanoid import (
     UPRIGHT,
     Humanoid,
 )
-from polo_ros.tasks.task import Feature, Measure, RewardTerm
+from polo_ros.tasks.terms import Feature, Measure, RewardTerm
 from polo_ros.tasks.view import View
 
 TARGET_SPEED = 1.0

@@ -1,34 +1,15 @@
-"""What tasks and rollouts need of a MuJoCo model: loading, a digest, state layouts, batched sensors."""
+"""What tasks and rollouts need of a MuJoCo model: digests and batched sensors."""
 
 import hashlib
-from pathlib import Path
 
 import mujoco
 import numpy as np
 from mujoco.batch import Batch
-from numpy.typing import NDArray
 
 from polo_ros.arrays import Array
-from polo_ros.errors import PoloError
+from polo_ros.tasks.state import set_state, spec_entries, state_entries
 
-# MuJoCo's flat vector of everything that a step depends on, the layout of the rows of `Batch.state`
-INTEGRATION_SPEC = int(mujoco.mjtState.mjSTATE_INTEGRATION)
 CTRL_SPEC = int(mujoco.mjtState.mjSTATE_CTRL)
-
-
-def load_model(path: Path) -> mujoco.MjModel:
-    """Compile an MJCF file.
-
-    Raises:
-      PoloError: the file is missing or MuJoCo refuses it.
-    """
-    if not path.is_file():
-        raise PoloError(f"there is no MJCF file {path}; give model_path the path of one")
-    try:
-        return mujoco.MjModel.from_xml_path(str(path))
-    except ValueError as error:
-        reason = " ".join(str(error).split())
-        raise PoloError(f"{path} is not a valid MJCF model: {reason}") from None
 
 
 def model_hash(model: mujoco.MjModel) -> str:
@@ -63,21 +44,12 @@ def dynamics_hash(model: mujoco.MjModel) -> str:
     return digest.hexdigest()[:16]
 
 
-def state_entries(model: mujoco.MjModel, spec: int) -> NDArray[np.int64]:
-    """The entries of MuJoCo's integration state that make up the state of another `mjtState` spec, (n,)."""
-    entries = np.empty(mujoco.mj_stateSize(model, spec))
-    numbered = np.arange(mujoco.mj_stateSize(model, INTEGRATION_SPEC), dtype=float)
-    mujoco.mj_extractState(model, numbered, INTEGRATION_SPEC, entries, spec)
-    return entries.astype(np.int64)
-
-
-def sensor_readings(model: mujoco.MjModel, spec: int, states: Array, ctrl: Array) -> Array:
+def sensor_readings(model: mujoco.MjModel, states: Array, ctrl: Array) -> Array:
     """The sensors of many states, as `mj_forward` computes them, in one batched call.
 
     Args:
       model: the model as it is now; later changes of it are seen by later calls.
-      spec: the `mjtState` bits that a state consists of.
-      states: (n, size of `spec`).
+      states: (n, state_size), flat states.
       ctrl: (n, nu).
 
     Returns:
@@ -87,15 +59,15 @@ def sensor_readings(model: mujoco.MjModel, spec: int, states: Array, ctrl: Array
         return np.empty((0, model.nsensordata))
     batch = Batch(model, len(states), 1)
     readings = batch.bind("sensordata")
-    batch.state[:, state_entries(model, spec)] = states
-    batch.state[:, state_entries(model, CTRL_SPEC)] = ctrl
+    batch.state[:, state_entries(model)] = states
+    batch.state[:, spec_entries(model, CTRL_SPEC)] = ctrl
     silence_divergence_log()
     batch.forward()
     found = np.array(readings)
     # the batch resets states that MuJoCo would not step, such as diverged ones, and counts a warning
     for row in np.flatnonzero(batch.warning[:, :, 1].any(axis=1)):
         data = mujoco.MjData(model)
-        mujoco.mj_setState(model, data, states[row], spec)
+        set_state(model, data, states[row])
         data.ctrl[:] = ctrl[row]
         mujoco.mj_forward(model, data)
         found[row] = data.sensordata

@@ -6,7 +6,8 @@ import mujoco
 import numpy as np
 
 from polo_ros.arrays import Array, Mask
-from polo_ros.tasks.task import Feature, Measure, RewardTerm, Task
+from polo_ros.tasks.task import Task
+from polo_ros.tasks.terms import Feature, Measure, RewardTerm
 from polo_ros.tasks.view import View
 
 # largest distance of a start from the middle of the world in x and in y, in m: a third of the free space of
@@ -28,7 +29,7 @@ class PointmassBox(Task):
 
     name: ClassVar[str] = "pointmass_box"
     summary: ClassVar[str] = "A point mass explores an empty box without any reward."
-    model_file: ClassVar[str] = "pointmass_box.xml"
+    model_source: ClassVar[str] = "pointmass_box.xml"
     trace_sensor: ClassVar[str] = "mass_position"
     measure: ClassVar[Measure] = Measure("distance from the start", "m")
     # 0.05 s, the control period of mjrl's point mass; 0.01 s of physics keeps a ball at full speed from
@@ -76,4 +77,4 @@ class PointmassMaze(PointmassBox):
 
     name: ClassVar[str] = "pointmass_maze"
     summary: ClassVar[str] = "A point mass explores a maze without any reward."
-    model_file: ClassVar[str] = "pointmass_maze.xml"
+    model_source: ClassVar[str] = "pointmass_maze.xml"

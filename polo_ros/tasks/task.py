@@ -1,62 +1,33 @@
 """What to solve: a model, named reward terms, value features, start states and a goal."""
 
+import sys
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import mujoco
 import numpy as np
 
 from polo_ros.arrays import Array, Mask
-from polo_ros.errors import PoloError
-from polo_ros.files import share_path
-from polo_ros.tasks.model import dynamics_hash, load_model, model_hash, sensor_readings
+from polo_ros.errors import PoloError, nearest
+from polo_ros.tasks.actuators import holding_ctrl
+from polo_ros.tasks.building import SCALAR_JOINTS, add_gait_clock
+from polo_ros.tasks.gait import Gait
+from polo_ros.tasks.goals import Goals
+from polo_ros.tasks.model import dynamics_hash, model_hash, sensor_readings
+from polo_ros.tasks.sources import ModelSource, compile_spec, given_source, load_spec
+from polo_ros.tasks.state import get_state, state_size
+from polo_ros.tasks.terms import Feature, Measure, RewardTerm
+from polo_ros.tasks.validation import check_task
 from polo_ros.tasks.view import View
 
-# The flat state of a task: positions, velocities, activations, and the poses of the mocap bodies (the goal).
-STATE_SPEC = int(
-    mujoco.mjtState.mjSTATE_QPOS
-    | mujoco.mjtState.mjSTATE_QVEL
-    | mujoco.mjtState.mjSTATE_ACT
-    | mujoco.mjtState.mjSTATE_MOCAP_POS
-    | mujoco.mjtState.mjSTATE_MOCAP_QUAT
-)
-
 
 @dataclass(frozen=True)
-class RewardTerm:
-    """A named part of the reward: the total is the weighted sum of all terms.
-
-    Attributes:
-      name: the term; its weight is the ROS parameter `reward.<name>`.
-      weight: the default weight.
-      low, high: the range of the weight, tight enough for a slider.
-      description: one sentence, with the unit of the unweighted term.
-    """
-
-    name: str
-    weight: float
-    low: float
-    high: float
-    description: str
-
-
-@dataclass(frozen=True)
-class Feature:
-    """A block of the value function's input: its name, number of entries and unit."""
-
-    name: str
-    size: int
-    unit: str
-
-
-@dataclass(frozen=True)
-class Measure:
-    """The one number that summarises a state for people: its name and unit."""
-
-    name: str
-    unit: str
+class NoSetup:
+    """The setup of a task that has none: a dataclass without fields."""
 
 
 class Task(ABC):
@@ -66,58 +37,99 @@ class Task(ABC):
     the methods return arrays of that shape. No Python code runs once per rollout or step.
 
     Args:
-      model_path: an MJCF file in place of the task's own.
+      model_path: a model in place of the task's own: a path, or the name of a robot description.
       torque_scale: factor on every actuator's gear.
+      setup: an instance of `setup_type`; the default one where it is None.
+
+    Attributes:
+      model: compiled, with everything that `build` has added.
+      setup: of this robot; see `setup_type`.
+      weights: of the reward terms, by name.
+      goals: the goals that the model has.
 
     Raises:
-      PoloError: the model is missing or invalid, or lacks a sensor or a control range that is needed.
+      PoloError: the model is missing or invalid, or lacks a sensor, a keyframe or a control range that is
+        needed.
     """
 
     name: ClassVar[str]
     summary: ClassVar[str]
-    model_file: ClassVar[str]
+    # the MJCF file: a path, the name of a robot description, or a function that returns a mujoco.MjSpec; see
+    # `polo_ros.tasks.sources.load_spec`
+    model_source: ClassVar[ModelSource]
+    # the keyframe that start states and the neutral control are taken from; empty for the reference pose
+    home: ClassVar[str] = ""
+    # largest deviation of each joint of a start state from it, in rad or m
+    start_noise: ClassVar[float] = 0.0
     terms: ClassVar[tuple[RewardTerm, ...]]
     features: ClassVar[tuple[Feature, ...]]
+    # a frozen dataclass of `polo_ros.parameters.schema.parameter`: each field is a read-only ROS parameter
+    # `setup.<field>`, such as the names of a robot's feet
+    setup_type: ClassVar[type[Any]] = NoSetup
+    # the clock that gait rewards follow; `build` may set it on the instance
+    gait: Gait | None = None
     # the position sensor (3,) whose path is drawn for each rollout
     trace_sensor: ClassVar[str]
     # how long `achieved` must hold without a break before the task counts as solved, in s
     hold_time: ClassVar[float] = 2.0
     # name and unit of what `measured` returns
-    measure: ClassVar[Measure]
+    measure: ClassVar[Measure] = Measure("reward", "1")
     # physics steps per control period
     substeps: ClassVar[int] = 1
     # control periods between goals that are drawn at random; 0 where the goal does not change
     goal_period: ClassVar[int] = 0
 
-    def __init__(self, model_path: str | Path = "", torque_scale: float = 1.0) -> None:
-        path = Path(model_path) if model_path else share_path("models", self.model_file)
-        self.model = load_model(path)
+    def __init__(
+        self, model_path: str | Path = "", torque_scale: float = 1.0, setup: Any | None = None
+    ) -> None:
+        self.setup = self.setup_type() if setup is None else setup
+        source = given_source(model_path) if model_path else self.source()
+        spec, what = load_spec(source, self._folder())
+        with self._fitting(what):
+            self.build(spec)
+        if self.gait:
+            add_gait_clock(spec)
+        self.model = compile_spec(spec, what)
         self.model.actuator_gear[:] *= torque_scale
         unlimited = np.flatnonzero(~self.model.actuator_ctrllimited.astype(bool))
         if unlimited.size:
             name = self.model.actuator(int(unlimited[0])).name
             raise PoloError(
-                f"actuator '{name}' of {path} has no ctrlrange; the planner samples inside that range"
+                f"actuator '{name}' of {what} has no ctrlrange; the planner samples inside that range"
             )
         self.weights = {term.name: term.weight for term in self.terms}
+        self.goals = Goals(self.model, self.name)
         self._slices = {
             self.model.sensor(i).name: slice(
                 int(self.model.sensor_adr[i]), int(self.model.sensor_adr[i] + self.model.sensor_dim[i])
             )
             for i in range(self.model.nsensor)
         }
-        try:  # a model of another file may lack sensors or keyframes: find out now
-            probe = self.observe(self.state_of(mujoco.MjData(self.model)))
-            self.reward(probe)
-            given, listed = self.value_features(probe).size, self.feature_count
-            if given != listed:
-                raise PoloError(f"value_features gives {given} numbers, features lists {listed}")
-            self.achieved(probe)
-            self.measured(probe)
-            probe.sensor(self.trace_sensor)
-            self.start_state(np.random.default_rng(0))
+        with self._fitting(what):  # it may lack sensors or keyframes: find out now
+            check_task(self)
+
+    def _folder(self) -> Path:
+        """The folder of the task's file; the current one where it was typed in."""
+        return Path(getattr(sys.modules.get(type(self).__module__), "__file__", None) or "task.py").parent
+
+    @contextmanager
+    def _fitting(self, what: str) -> Iterator[None]:
+        """Names the model and the task in errors about the one not fitting the other."""
+        try:
+            yield
         except (PoloError, KeyError) as error:  # MuJoCo raises KeyError for an unknown name
-            raise PoloError(f"{path} does not fit task {self.name}: {error.args[0]}") from None
+            raise PoloError(f"{what} does not fit task {self.name}: {error.args[0]}") from None
+
+    def source(self) -> ModelSource:
+        """Where the model comes from: `model_source`, unless a task chooses it by its setup."""
+        return type(self).model_source
+
+    def build(self, spec: mujoco.MjSpec) -> None:  # noqa: B027
+        """Change the model before it is compiled: add sensors, a floor and goals, or replace actuators.
+
+        `polo_ros.tasks.building` and `polo_ros.tasks.actuators` have functions for this. By default the model
+        stays as it is.
+        """
 
     @abstractmethod
     def reward_terms(self, view: View) -> dict[str, Array]:
@@ -127,17 +139,36 @@ class Task(ABC):
     def value_features(self, view: View) -> Array:
         """The value function's input for each state, (..., feature_count)."""
 
-    @abstractmethod
     def start(self, data: mujoco.MjData, rng: np.random.Generator) -> None:
-        """Put `data` into a start state drawn with `rng`."""
+        """Put `data` into a start state drawn with `rng`.
 
-    @abstractmethod
+        By default at rest in `home`, each hinge and slide joint moved by up to `start_noise`.
+        """
+        if self.home:
+            mujoco.mj_resetDataKeyframe(self.model, data, self.home_keyframe())
+        else:
+            mujoco.mj_resetData(self.model, data)
+        moved = self.model.jnt_qposadr[np.isin(self.model.jnt_type, SCALAR_JOINTS)]
+        data.qpos[moved] += rng.uniform(-self.start_noise, self.start_noise, len(moved))
+
+    def home_keyframe(self) -> int:
+        """The number of the keyframe `home`.
+
+        Raises:
+          PoloError: the model has no such keyframe.
+        """
+        names = [self.model.key(index).name for index in range(self.model.nkey)]
+        if self.home not in names:
+            raise PoloError(f"the model has no keyframe '{self.home}'{nearest(self.home, names)}")
+        return names.index(self.home)
+
     def achieved(self, view: View) -> Mask:
-        """Whether each state fulfils the task, (...)."""
+        """Whether each state fulfils the task, (...); by default never."""
+        return np.zeros(view.sensordata.shape[:-1], dtype=bool)
 
-    @abstractmethod
     def measured(self, view: View) -> Array:
-        """The task's measure of each state, (...), in its unit."""
+        """The task's measure of each state, (...), in its unit; by default the reward."""
+        return self.reward(view)
 
     def draw_goal(self, data: mujoco.MjData, rng: np.random.Generator) -> None:  # noqa: B027
         """Put a new goal into the mocap bodies of `data`; nothing where the task has no goals to draw."""
@@ -157,17 +188,22 @@ class Task(ABC):
 
     @property
     def state_size(self) -> int:
-        """The number of entries of a flat state (`STATE_SPEC`)."""
-        return int(mujoco.mj_stateSize(self.model, STATE_SPEC))
+        """The number of entries of a flat state; see `polo_ros.tasks.state`."""
+        return state_size(self.model)
 
     @property
     def goal_size(self) -> int:
-        """How many of a flat state's last entries are its goal: the poses of the mocap bodies."""
-        return 7 * int(self.model.nmocap)
+        """How many of a flat state's last entries are its goals: the poses of the mocap bodies."""
+        return self.goals.size
 
     def goal_of(self, states: Array) -> Array:
         """The goals of flat states (..., state_size): positions, then quaternions, (..., goal_size)."""
         return states[..., self.state_size - self.goal_size :]
+
+    def clock_at(self, stamp: int) -> float:
+        """The gait clock at a time in ns, in s: a time within the gait's cycle, which begins at time 0."""
+        assert self.gait is not None
+        return stamp % round(1e9 * self.gait.period) / 1e9
 
     @property
     def control_low(self) -> Array:
@@ -181,9 +217,30 @@ class Task(ABC):
 
     @property
     def neutral(self) -> Array:
-        """The control of the first plan and of a robot at rest, (nu,): the nearest to zero in the range."""
-        neutral: Array = np.clip(0.0, self.control_low, self.control_high)
+        """The control of the first plan and of a robot at rest, (nu,).
+
+        With a `home`, the controls of that keyframe or, where it has none, those with which servos hold its
+        pose. Without, the nearest to zero in the range.
+        """
+        rest = np.zeros(self.model.nu)
+        if self.home:
+            key = self.home_keyframe()
+            rest = self.model.key_ctrl[key]
+            if not rest.any():
+                rest = holding_ctrl(self.model, self.model.key_qpos[key])
+        neutral: Array = np.clip(rest, self.control_low, self.control_high)
         return neutral
+
+    @property
+    def noise_scale(self) -> Array:
+        """What a `noise_sigma` of 1 is for each actuator, (nu,), in its control's unit: half its range."""
+        scale: Array = 0.5 * (self.control_high - self.control_low)
+        return scale
+
+    @property
+    def rate_limits(self) -> Array | None:
+        """How fast each control may change, (nu,), in its unit per second; None for no limits."""
+        return None
 
     @property
     def timestep(self) -> float:
@@ -206,14 +263,12 @@ class Task(ABC):
         shape = states.shape[:-1]
         controls = np.zeros((*shape, self.model.nu)) if ctrl is None else ctrl
         flat = states.reshape(-1, self.state_size)
-        readings = sensor_readings(self.model, STATE_SPEC, flat, controls.reshape(len(flat), self.model.nu))
+        readings = sensor_readings(self.model, flat, controls.reshape(len(flat), self.model.nu))
         return self.view(readings.reshape(*shape, self.model.nsensordata), controls)
 
     def state_of(self, data: mujoco.MjData) -> Array:
         """The flat state of `data`, (state_size,)."""
-        state = np.empty(self.state_size)
-        mujoco.mj_getState(self.model, data, state, STATE_SPEC)
-        return state
+        return get_state(self.model, data)
 
     def start_state(self, rng: np.random.Generator) -> Array:
         """A flat start state, (state_size,)."""

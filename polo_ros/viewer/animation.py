@@ -26,7 +26,7 @@ def animation(task: Task, states: Array, times: Array, path: Path, size: tuple[i
 
     Args:
       task: the world.
-      states: flat states of `STATE_SPEC`, (n, state_size).
+      states: flat states, (n, state_size).
       times: the time of each state, (n,), in s, increasing.
       path: the file, `.gif` or `.png`; missing folders are made, an older file is replaced as a whole.
       size: width and height, in pixels.

@@ -6,7 +6,7 @@ import mujoco
 import numpy as np
 
 from polo_ros.arrays import Array, Mask
-from polo_ros.tasks.task import STATE_SPEC
+from polo_ros.tasks.state import set_state
 
 # geoms of higher groups (collision shapes, by convention) are not shown
 VISIBLE_GROUPS = 3
@@ -31,7 +31,7 @@ def cameras(model: mujoco.MjModel, states: Array, aspect: float) -> list[mujoco.
 
     Args:
       model: the world.
-      states: flat states of `STATE_SPEC`, (n, state_size).
+      states: flat states, (n, state_size).
       aspect: width over height of a frame.
     """
     if model.ncam and floating_base(model) is None:
@@ -89,7 +89,7 @@ def _seen(model: mujoco.MjModel, states: Array, axes: Array) -> tuple[Array, Arr
     points = np.empty((len(states), *boxes.shape))
     followed = np.zeros((len(states), 3))
     for row, state in enumerate(states):
-        mujoco.mj_setState(model, data, state, STATE_SPEC)
+        set_state(model, data, state)
         mujoco.mj_forward(model, data)
         turns = data.geom_xmat[geoms].reshape(-1, 3, 3)
         points[row] = boxes @ turns.transpose(0, 2, 1) + data.geom_xpos[geoms, None]

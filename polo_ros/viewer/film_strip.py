@@ -15,7 +15,8 @@ from PIL import Image, ImageDraw, ImageFont
 from polo_ros.arrays import Array
 from polo_ros.errors import PoloError
 from polo_ros.files import write_atomically
-from polo_ros.tasks.task import STATE_SPEC, Task
+from polo_ros.tasks.state import state_size
+from polo_ros.tasks.task import Task
 from polo_ros.viewer.camera import natural_aspect
 from polo_ros.viewer.rendering import NoOpenGLError, Pixels, render
 
@@ -49,7 +50,7 @@ def film_strip(
 
     Args:
       task: the world and its measure.
-      states: flat states of `STATE_SPEC`, (n, state_size); goals are shown where each state has them.
+      states: flat states, (n, state_size); goals are shown where each state has them.
       times: the time of each state, (n,), in s.
       path: the file; missing folders are made, an older file is replaced as a whole.
       title: a line above the frames.
@@ -83,7 +84,7 @@ def thumbnail(task: Task, state: Array, path: Path) -> str:
 
     Args:
       task: the world.
-      state: a flat state of `STATE_SPEC`, (state_size,).
+      state: a flat state, (state_size,).
       path: as for `film_strip`.
 
     Returns:
@@ -118,7 +119,7 @@ def checked_run(model: mujoco.MjModel, states: Array, times: Array) -> tuple[Arr
       PoloError: a wrong shape, or a number that is not finite.
     """
     states, times = np.asarray(states, float), np.asarray(times, float)
-    size = mujoco.mj_stateSize(model, STATE_SPEC)
+    size = state_size(model)
     if states.ndim != 2 or states.shape[1] != size or not len(states):
         raise PoloError(f"states must have shape (n, {size}) with n > 0, not {states.shape}")
     if times.shape != states.shape[:1]:

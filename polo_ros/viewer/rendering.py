@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from polo_ros.arrays import Array
 from polo_ros.errors import PoloError
-from polo_ros.tasks.task import STATE_SPEC
+from polo_ros.tasks.state import set_state
 from polo_ros.viewer.camera import cameras
 
 Pixels = NDArray[np.uint8]
@@ -30,7 +30,7 @@ def render(model: mujoco.MjModel, states: Array, size: tuple[int, int]) -> Pixel
 
     Args:
       model: the world.
-      states: flat states of `STATE_SPEC`, (n, state_size).
+      states: flat states, (n, state_size).
       size: width and height of a frame, in pixels.
 
     Returns:
@@ -47,7 +47,7 @@ def render(model: mujoco.MjModel, states: Array, size: tuple[int, int]) -> Pixel
         # reflections on the floor hide where the feet touch it
         renderer.scene.flags[mujoco.mjtRndFlag.mjRND_REFLECTION] = False
         for frame, state, camera in zip(frames, states, views, strict=True):
-            mujoco.mj_setState(model, data, state, STATE_SPEC)
+            set_state(model, data, state)
             mujoco.mj_forward(model, data)
             renderer.update_scene(data, camera)
             _adjust_shadows(renderer.scene, camera)

@@ -14,7 +14,7 @@ from std_msgs.msg import Float64MultiArray
 from polo_ros.control.timing import Timing
 from polo_ros.nodes.messages import unpack_experience
 from polo_ros.tasks import make_task
-from polo_ros.tasks.task import STATE_SPEC
+from polo_ros.tasks.state import set_state
 
 
 class Loop:
@@ -73,7 +73,7 @@ def test_experience_pairs_each_state_with_the_control_that_moved_it(loop: Loop) 
         if round((after["time"][0] - before["time"][0]) / task.timestep) != 1:
             return False
         mujoco.mj_resetData(task.model, data)
-        mujoco.mj_setState(task.model, data, before["state"][0], STATE_SPEC)
+        set_state(task.model, data, before["state"][0])
         data.ctrl[:] = before["ctrl"][0]
         mujoco.mj_step(task.model, data, task.substeps)
         return np.allclose(task.state_of(data), after["state"][0], rtol=0, atol=1e-9)

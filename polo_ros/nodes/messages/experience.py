@@ -15,6 +15,7 @@ from polo_ros.nodes.messages.limits import (
     MOST_WEIGHT_BYTES,
     check_size,
 )
+from polo_ros.tasks.state import clock_entry
 from polo_ros.tasks.task import Task
 
 SCHEMA_VERSION = 1
@@ -34,6 +35,7 @@ def experience_fields(task: Task) -> list[tuple[str, int, str]]:
         ("qpos", model.nq, "m, rad, quaternion wxyz"),
         ("qvel", model.nv, "m/s, rad/s"),
         ("act", model.na, "actuator's"),
+        ("gait_clock", int(clock_entry(model) is not None), "s"),
         ("mocap_pos", 3 * model.nmocap, "m"),
         ("mocap_quat", 4 * model.nmocap, "quaternion wxyz"),
         ("ctrl", model.nu, "control range"),

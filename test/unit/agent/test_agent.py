@@ -14,7 +14,7 @@ from polo_ros.learner.config import LearnerConfig
 from polo_ros.learner.learner import Learner
 from polo_ros.planner import Planner, PlannerConfig
 from polo_ros.tasks import Task, make_task
-from polo_ros.tasks.task import STATE_SPEC
+from polo_ros.tasks.state import set_state
 
 PLANNER = PlannerConfig(horizon=16, rollouts=8, noise_sigma=0.5)
 LEARNER = LearnerConfig(
@@ -81,7 +81,7 @@ def test_seeded_life_repeats_to_the_bit(task: Task) -> None:
 def test_agent_lives_in_the_planners_model(task: Task) -> None:
     life = lived(make_agent(task, learning=False), episodes=1)
     data = mujoco.MjData(task.model)
-    mujoco.mj_setState(task.model, data, life[0].state, STATE_SPEC)
+    set_state(task.model, data, life[0].state)
     for step in life:
         np.testing.assert_allclose(task.state_of(data), step.state, atol=1e-12)
         assert step.time == pytest.approx(data.time, abs=1e-9)

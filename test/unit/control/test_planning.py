@@ -19,7 +19,7 @@ from polo_ros.control.simulated_clock import MAX_CATCH_UP_PERIODS, MAX_WAIT_NS, 
 from polo_ros.control.state import Snapshot
 from polo_ros.planner import Plan, Planner, PlannerConfig
 from polo_ros.tasks import Task
-from polo_ros.tasks.task import STATE_SPEC
+from polo_ros.tasks.state import set_state
 
 MS = 1_000_000
 PERIOD = 20 * MS  # of the cart-pole
@@ -225,7 +225,7 @@ def test_the_acting_command_is_known_until_the_next_one_is_due() -> None:
 def acted(task: Task, state: np.ndarray, controls: list[float]) -> np.ndarray:
     """Where some controls, one a period, lead."""
     data = mujoco.MjData(task.model)
-    mujoco.mj_setState(task.model, data, state, STATE_SPEC)
+    set_state(task.model, data, state)
     for ctrl in controls:
         data.ctrl[:] = ctrl
         mujoco.mj_step(task.model, data, task.substeps)

@@ -21,7 +21,7 @@ from polo_ros.learner.origin import Origin
 from polo_ros.learner.weights import encode_value
 from polo_ros.seeding import Stream, seed_of
 from polo_ros.tasks import Task, View, make_task
-from polo_ros.tasks.task import STATE_SPEC
+from polo_ros.tasks.state import set_state
 
 CONFIG = LearnerConfig(
     gradient_steps=4,
@@ -195,7 +195,7 @@ def test_plans_from_terminal_states_start_from_controls_executed_later(task: Tas
         end = int(np.abs(ends - features).sum(axis=1).argmin())
         start = min(int(first["end_visits"][end]), 79)
         last = start // 20 * 20 + 19  # of its episode
-        mujoco.mj_setState(task.model, data, first["ends"][end], STATE_SPEC)
+        set_state(task.model, data, first["ends"][end])
         earned = 0.0
         for step in range(2):
             done = ctrl[min(start + step, last)]
@@ -226,7 +226,7 @@ def test_plans_may_start_from_no_controls(task: Task, tmp_path: Path) -> None:
     visited = np.random.default_rng(seed_of(0, Stream.LEARNER)).integers(0, 40, 6)
     data = mujoco.MjData(task.model)
     for start, total in zip(visited, earned[1], strict=True):
-        mujoco.mj_setState(task.model, data, experience(task, 40)[0][start], STATE_SPEC)
+        set_state(task.model, data, experience(task, 40)[0][start])
         data.ctrl[:] = task.neutral
         expected = 0.0
         for step in range(CONFIG.target_horizon):

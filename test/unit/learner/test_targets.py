@@ -12,7 +12,7 @@ from polo_ros.learner.ensemble import EnsembleTrainer
 from polo_ros.learner.targets import TargetSolver, bootstrap, target_settings
 from polo_ros.planner.value import ValueEnsemble
 from polo_ros.tasks import Task, make_task
-from polo_ros.tasks.task import STATE_SPEC
+from polo_ros.tasks.state import set_state
 
 CONFIG = LearnerConfig(target_horizon=32, target_rollouts=12, target_iterations=1, ensemble_size=3)
 # numbers of order 10 that were summed in another order
@@ -49,7 +49,7 @@ def smooth_controls(solver: TargetSolver, states: Array) -> Array:
 def replay(task: Task, state: Array, controls: Array) -> tuple[Array, list[Array]]:
     """Rewards of the states visited and all of these, by plain `mj_step`."""
     data = mujoco.MjData(task.model)
-    mujoco.mj_setState(task.model, data, state, STATE_SPEC)
+    set_state(task.model, data, state)
     states = []
     for ctrl in controls:
         states.append(task.state_of(data))

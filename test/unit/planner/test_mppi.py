@@ -16,7 +16,7 @@ from polo_ros.planner.plan import Plan
 from polo_ros.planner.value import Layer, ValueEnsemble, optimistic
 from polo_ros.tasks import Task, View, make_task
 from polo_ros.tasks.cartpole_swingup import CartpoleSwingup
-from polo_ros.tasks.task import STATE_SPEC
+from polo_ros.tasks.state import set_state
 
 pytestmark = no_warnings
 
@@ -59,7 +59,7 @@ def ensemble(task: Task, heads: int = 3) -> ValueEnsemble:
 def stepped(task: Task, state: Array, controls: Array) -> list[Array]:
     """The states s_0 to s_H by plain steps."""
     data = mujoco.MjData(task.model)
-    mujoco.mj_setState(task.model, data, state, STATE_SPEC)
+    set_state(task.model, data, state)
     states = [task.state_of(data)]
     for control in controls:
         data.ctrl[:] = control

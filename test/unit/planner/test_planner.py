@@ -15,7 +15,7 @@ from polo_ros.parameters.settings import settings_for
 from polo_ros.planner import Plan, Planner, PlannerConfig
 from polo_ros.planner.value import Layer, ValueEnsemble, optimistic
 from polo_ros.tasks import Task, make_task
-from polo_ros.tasks.task import STATE_SPEC
+from polo_ros.tasks.state import set_state
 
 SMALL = {"horizon": 12, "rollouts": 10, "noise_knots": 4, "noise_sigma": 0.3, "elites": 1}
 NOISES = ("white", "filtered", "knots")
@@ -61,7 +61,7 @@ def shifted(planner: Planner, last: Plan, now: float) -> Array:
 def discounted_reward(task: Task, controls: Array) -> float:
     """What controls (H, nu) earn from the start state, by plain steps."""
     data = mujoco.MjData(task.model)
-    mujoco.mj_setState(task.model, data, start(task), STATE_SPEC)
+    set_state(task.model, data, start(task))
     total = 0.0
     for step, control in enumerate(controls):
         total += 0.99**step * float(task.reward(task.observe(task.state_of(data), control)))
@@ -230,7 +230,7 @@ def run(task: Task, seed: int, threads: int, noise: str) -> Array:
     planner = planner_for(task, seed, threads, noise=noise)
     planner.value = ensemble(task)
     data = mujoco.MjData(task.model)
-    mujoco.mj_setState(task.model, data, start(task), STATE_SPEC)
+    set_state(task.model, data, start(task))
     knots = []
     for step in range(5):
         now = step * task.timestep
@@ -318,7 +318,7 @@ def test_the_shipped_settings_swing_the_pole_up(seed: int) -> None:
     task = settings.task
     planner = Planner(task, settings.planner, seed, threads=1)
     data = mujoco.MjData(task.model)
-    mujoco.mj_setState(task.model, data, task.start_state(np.random.default_rng(seed)), STATE_SPEC)
+    set_state(task.model, data, task.start_state(np.random.default_rng(seed)))
     achieved = []
     for step in range(250):
         report = planner.plan(task.state_of(data), step * task.timestep)

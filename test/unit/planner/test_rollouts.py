@@ -10,7 +10,7 @@ import pytest
 from polo_ros.arrays import Array
 from polo_ros.planner.rollouts import Rollouts, for_rollouts
 from polo_ros.tasks import Task, make_task, task_classes
-from polo_ros.tasks.task import STATE_SPEC
+from polo_ros.tasks.state import set_state
 
 STEPS = 12
 
@@ -31,7 +31,7 @@ def problem(task: Task, problems: int = 2, rollouts: int = 3, seed: int = 1) -> 
 def stepped(task: Task, state: Array, controls: Array) -> tuple[Array, Array]:
     """Sensors of s_0 to s_H and the state one step further, by mj_step on one MjData."""
     data = mujoco.MjData(task.model)
-    mujoco.mj_setState(task.model, data, state, STATE_SPEC)
+    set_state(task.model, data, state)
     sensordata = []
     for control in controls:
         data.ctrl[:] = control
@@ -55,7 +55,7 @@ def test_records_equal_plain_steps_to_the_bit(task: Task, threads: int) -> None:
 
 
 # one task for each model
-@pytest.mark.parametrize("name", {task.model_file: name for name, task in task_classes().items()}.values())
+@pytest.mark.parametrize("name", {task.model_source: name for name, task in task_classes().items()}.values())
 def test_shortcuts_of_rollouts_are_accurate(name: str) -> None:
     """One step from states along random motions, against a solver that iterates until nothing changes.
 
@@ -109,7 +109,7 @@ def test_the_last_record_describes_the_terminal_state(task: Task) -> None:
     recording = Rollouts(task.model, 1).run(states, controls)
     for where in np.ndindex(2, 3):
         data = mujoco.MjData(task.model)
-        mujoco.mj_setState(task.model, data, states[where[0]], STATE_SPEC)
+        set_state(task.model, data, states[where[0]])
         for control in controls[where][:-1]:
             data.ctrl[:] = control
             mujoco.mj_step(task.model, data)

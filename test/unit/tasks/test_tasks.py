@@ -10,7 +10,7 @@ import pytest
 from polo_ros.errors import PoloError
 from polo_ros.files import share_path
 from polo_ros.tasks import Task, make_task, task_class, task_classes
-from polo_ros.tasks.task import STATE_SPEC
+from polo_ros.tasks.state import set_state
 
 CARTPOLE = share_path("models", "cartpole.xml").read_text()
 
@@ -216,7 +216,7 @@ def test_observing_equals_mj_forward_state_by_state(task: Task) -> None:
     view = task.observe(states, controls)
     for state, ctrl, readings in zip(states, controls, view.sensordata, strict=True):
         data = mujoco.MjData(task.model)
-        mujoco.mj_setState(task.model, data, state, STATE_SPEC)
+        set_state(task.model, data, state)
         data.ctrl[:] = ctrl
         mujoco.mj_forward(task.model, data)
         np.testing.assert_array_equal(readings, data.sensordata)

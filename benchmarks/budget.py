@@ -1,0 +1,190 @@
+"""How many simulator steps a second real-time control needs, with and without a value function.
+
+    python -m benchmarks.budget
+
+Real time is emulated (`benchmarks.emulated_time`): a plan takes as long as its simulator steps cost at the
+given rate, so that a run repeats to the bit on any machine. Each run lasts as long as told from the task's
+start state, whatever happens. It succeeds where the task is achieved at its end and for at least half of its
+time (for getup: upright, with the root between 1 m and 1.45 m). Rewards are the paper's, with default
+weights. Rows that the CSV file already has are not run again. Other settings, such as another horizon, add
+rows to the same file; the picture shows them all.
+"""
+
+import argparse
+import functools
+import itertools
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib.ticker import FuncFormatter
+
+from benchmarks.emulated_time import run
+from experiments.experiment import Row
+from experiments.parallel import run_jobs, worker_processes
+from experiments.results_file import ResultsFile
+from experiments.style import (
+    BLUE,
+    GREY,
+    ORANGE,
+    TASK_NAMES,
+    VERMILION,
+    Style,
+    add_caption,
+    add_legend,
+    count_in_words,
+    new_figure,
+)
+from polo_ros.agent.scores import score
+from polo_ros.errors import PoloError
+from polo_ros.files import share_path
+from polo_ros.learner.weights import load_value
+from polo_ros.parameters.settings import settings_for
+from polo_ros.parameters.yaml_files import parse_overrides
+from polo_ros.tasks import make_task
+
+RATES = (10_000, 15_000, 20_000, 30_000, 60_000)
+WEIGHTS = "results/horizons/getup_fifth_torque/weights.safetensors"
+SETTINGS = (
+    "task", "torque_scale", "weights_file", "value_weight", "horizon", "rollouts", "overrides", "seconds",
+    "steps_per_second", "seed",
+)  # fmt: skip
+RESULTS = (
+    "success", "achieved_at_end", "achieved_seconds", "longest_hold", "mean_reward", "plans_per_second",
+    "ready_after",
+)  # fmt: skip
+# shades and markers of the horizons: with a value function, and without
+WITH, WITHOUT = (BLUE, VERMILION), (GREY, ORANGE)
+MARKERS = "osD^v"
+
+
+def main() -> None:
+    """Run what is missing, write a row a run, draw, print the successes."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--task", default="humanoid_getup")
+    parser.add_argument("--config", type=Path, help="parameter file (default: the task's for real time)")
+    parser.add_argument("--rates", type=int, nargs="+", default=list(RATES), help="simulator steps a second")
+    parser.add_argument("--seeds", type=int, default=10)
+    parser.add_argument("--first-seed", type=int, default=0, help="tune on others than those that judge")
+    parser.add_argument("--seconds", type=float, default=20.0, help="simulated time a run")
+    parser.add_argument("--torque-scale", type=float, default=0.2)
+    parser.add_argument("--horizon", type=int, default=32)
+    parser.add_argument("--rollouts", type=int, default=12)
+    parser.add_argument("--weights", default=WEIGHTS, help="value function")
+    parser.add_argument(
+        "--value-weights", type=float, nargs="+", default=[1.0, 0.0], help="0 plans without value function"
+    )
+    parser.add_argument(
+        "--override", action="append", default=[], metavar="NAME=VALUE",
+        help="a further parameter in place of the file's",
+    )  # fmt: skip
+    parser.add_argument("--processes", type=int, default=0, help="runs side by side (default: one per core)")
+    parser.add_argument("--out", type=Path, default=Path("benchmarks/results/budget.csv"))
+    parser.add_argument("--draw-only", action="store_true", help="run nothing, draw --out again")
+    options = parser.parse_args()
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    file = ResultsFile(options.out, "# python -m benchmarks.budget", SETTINGS, RESULTS)
+    if not options.draw_only:
+        jobs = all_jobs(options)
+        config = options.config or share_path("config", f"{options.task}_realtime.yaml")
+        with worker_processes(options.processes):
+            for row in run_jobs(functools.partial(run_job, config=config), file.missing(jobs)):
+                file.add([row], jobs)
+                print(
+                    *(f"{name}={row[name]}" for name in (*SETTINGS[3:6], *SETTINGS[8:], *RESULTS)), flush=True
+                )
+    frame = pd.read_csv(options.out, comment="#", keep_default_na=False)
+    draw(frame, options.out.with_suffix(".png"))
+    print(frame.groupby(list(SETTINGS[:-1]))["success"].agg(["sum", "count"]).to_string())
+
+
+def all_jobs(options: argparse.Namespace) -> list[Row]:
+    """The runs that the options ask for: all seeds of a rate before the next rate."""
+    rows = []
+    seeds = range(options.first_seed, options.first_seed + options.seeds)
+    for rate, weight, seed in itertools.product(options.rates, options.value_weights, seeds):
+        rows.append(
+            {
+                "task": options.task,
+                "torque_scale": options.torque_scale,
+                "weights_file": options.weights if weight else "none",
+                "value_weight": weight,
+                "horizon": options.horizon,
+                "rollouts": options.rollouts,
+                "overrides": " ".join(options.override) or "none",
+                "seconds": options.seconds,
+                "steps_per_second": rate,
+                "seed": seed,
+            }
+        )
+    return rows
+
+
+def run_job(job: Row, config: Path) -> Row:
+    """One run as a row."""
+    overrides = [text for text in job["overrides"].split() if text != "none"]
+    given = parse_overrides(text.replace("=", ":=", 1) for text in overrides)
+    given |= {name: job[name] for name in ("torque_scale", "value_weight", "horizon", "rollouts")}
+    settings = settings_for(job["task"], config, given)
+    task, seconds = settings.task, job["seconds"]
+    value = load_value(job["weights_file"], task)[0] if job["value_weight"] else None
+    result = run(settings, value, job["seed"], seconds, job["steps_per_second"])
+    judge = make_task(task.name, torque_scale=job["torque_scale"])  # with the paper's weights
+    view = judge.observe(result.states, result.ctrl)
+    achieved = np.asarray(judge.achieved(view))
+    return {
+        **job,
+        "success": int(achieved[-1] and achieved.mean() >= 0.5),
+        "achieved_at_end": int(achieved[-1]),
+        "achieved_seconds": float(achieved.sum() * task.timestep),
+        "longest_hold": score(judge, result.states).longest_hold,
+        "mean_reward": float(judge.reward(view).mean()),
+        "plans_per_second": result.plans / seconds,
+        "ready_after": result.ready_after,
+    }
+
+
+def draw(frame: pd.DataFrame, picture: Path) -> None:
+    """Draw the share of successes against the rate, a panel a task and torque, a line a setting."""
+    panels = list(frame.groupby(["task", "torque_scale"]))
+    figure = new_figure(max(4.5 * len(panels), 7.0), 4.6)
+    columns = ["value_weight", "horizon", "rollouts", "weights_file", "overrides"]
+    styles: dict[object, Style] = {}
+    for axes, ((task, torque), panel) in zip(
+        figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True
+    ):
+        for key, rows in panel.groupby(columns, sort=False):
+            weight, horizon, rollouts, _, overrides = key
+            label = f"{f'value function, weight {weight:g}' if weight else 'planner alone'}, "
+            label += f"H = {horizon}, K = {rollouts}" + (f", {overrides}" if overrides != "none" else "")
+            count = len(styles)
+            colours = WITH if weight else WITHOUT
+            style = styles.setdefault(key, Style(label, colours[count // 2 % 2], MARKERS[count % 5]))
+            shares = rows.groupby("steps_per_second")["success"].mean()
+            axes.plot(
+                shares.index, shares, f"{style.marker}-" if weight else f"{style.marker}--",
+                color=style.colour, label=style.label, lw=2, ms=7, alpha=0.85,
+            )  # fmt: skip
+        rates = sorted(panel["steps_per_second"].unique())
+        axes.set(xscale="log", ylim=(-0.04, 1.04), title=f"{TASK_NAMES.get(task, task)}, torque × {torque:g}")
+        axes.set_xticks(rates, [f"{rate / 1000:g}" for rate in rates])
+        axes.set_xticks([], minor=True)
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda share, _: f"{share:.0%}"))
+        axes.set(xlabel="simulator steps a second, in thousands", ylabel="runs that succeed")
+        axes.grid(alpha=0.3)
+    add_legend(figure, figure.axes[0], "Real time as a budget of simulator steps", ncols=2)
+    runs = frame.groupby([*SETTINGS[:-1]])["seed"].nunique()
+    seconds = "/".join(f"{value:g}" for value in sorted(frame["seconds"].unique()))
+    add_caption(
+        figure,
+        f"{count_in_words(runs)} at each point, {seconds} s each. A run succeeds where the task is achieved "
+        "at its end\nand for at least half of its time. A plan takes as long as its simulator steps.",
+    )
+    figure.savefig(picture)
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except PoloError as error:
+        raise SystemExit(str(error)) from None

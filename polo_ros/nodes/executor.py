@@ -1,0 +1,128 @@
+"""An executor that costs a third of rclpy's."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from rclpy.exceptions import InvalidHandle
+from rclpy.executors import Executor
+from rclpy.impl.implementation_singleton import rclpy_implementation
+from rclpy.node import Node
+
+from polo_ros.control import NANOSECONDS
+
+
+class NodeExecutor(Executor):
+    """Serves subscriptions, timers and services of nodes whose callbacks are plain functions, on one thread.
+
+    rclpy's own single-threaded executor builds a wait set, a task and a coroutine for each message, and wakes
+    itself up after each: 0.3 to 0.5 ms of CPU time a message, which 125 states a second make a quarter of a
+    core. This one keeps its wait set until a node's entities change, and handles all that is ready after one
+    wait. A callback's exception ends `spin`, as with rclpy's.
+
+    A subscription's callback takes the message alone. Clients, guard conditions, tasks and waitables, such as
+    handlers of DDS events (see `LightweightNode`), are not served.
+    """
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self._changed = True
+        self._subscriptions: list[Any] = []
+        self._timers: list[Any] = []
+        self._services: list[Any] = []
+        self._waits: Any = None
+
+    def wake(self) -> None:
+        """Look at the nodes' entities again; nodes call it when these change."""
+        self._changed = True
+        super().wake()
+
+    def add_node(self, node: Node) -> bool:
+        """Serve a node; whether it is new here.
+
+        Raises:
+          TypeError: the node has entities that are not served.
+        """
+        for kind in ("clients", "guards", "waitables"):
+            if list(getattr(node, kind)):
+                raise TypeError(f"{type(self).__name__} does not serve {kind}, which {node.get_name()} has")
+        self._changed = True
+        return super().add_node(node)
+
+    def remove_node(self, node: Node) -> None:
+        """Serve a node no more."""
+        self._changed = True
+        super().remove_node(node)
+
+    def spin_once(self, timeout_sec: float | None = None) -> None:
+        """Wait until something is ready, or for a time in s, and handle all that is ready."""
+        self._wait(timeout_sec)
+        if not self._context.ok():
+            return
+        for timer in self._ready("timer", self._timers):
+            self._call(timer)
+        for subscription in self._ready("subscription", self._subscriptions):
+            self._take(subscription)
+        for service in self._ready("service", self._services):
+            self._answer(service)
+
+    def _wait(self, timeout_sec: float | None) -> None:
+        if self._changed:
+            self._build()
+        waits = self._waits
+        waits.clear_entities()
+        for subscription in self._subscriptions:
+            waits.add_subscription(subscription.handle)
+        for timer in self._timers:
+            waits.add_timer(timer.handle)
+        for service in self._services:
+            waits.add_service(service.handle)
+        waits.add_guard_condition(self._guard.handle)
+        waits.wait(-1 if timeout_sec is None else round(timeout_sec * NANOSECONDS))
+
+    def _build(self) -> None:
+        self._changed = False
+        nodes = self.get_nodes()
+        self._subscriptions = [each for node in nodes for each in node.subscriptions]
+        self._timers = [each for node in nodes for each in node.timers]
+        self._services = [each for node in nodes for each in node.services]
+        self._waits = rclpy_implementation.WaitSet(
+            len(self._subscriptions), 1, len(self._timers), 0, len(self._services), 0, self._context.handle
+        )
+
+    def _ready(self, kind: str, entities: Sequence[Any]) -> list[Any]:
+        """Those of the entities that the last wait found ready, in their order."""
+        ready = self._waits.get_ready_entities(kind)
+        return [entity for entity in entities if entity.handle.pointer in ready] if ready else []
+
+    # ---- what is ready; a callback before may have destroyed it
+
+    def _call(self, timer: Any) -> None:
+        try:
+            with timer.handle:
+                if not timer.handle.is_timer_ready():  # cancelled or reset meanwhile
+                    return
+                timer.handle.call_timer()
+        except InvalidHandle:
+            return
+        timer.callback()
+
+    def _take(self, subscription: Any) -> None:
+        try:
+            with subscription.handle:
+                taken = subscription.handle.take_message(subscription.msg_type, subscription.raw)
+        except InvalidHandle:
+            return
+        if taken is not None:
+            subscription.callback(taken[0])
+
+    def _answer(self, service: Any) -> None:
+        try:
+            with service.handle:
+                request, header = service.handle.service_take_request(service.srv_type.Request)
+        except InvalidHandle:
+            return
+        if header is not None:
+            response = service.callback(request, service.srv_type.Response())
+            service.send_response(response, header)

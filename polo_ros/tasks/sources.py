@@ -1,0 +1,99 @@
+"""Where a task's model comes from: a file, a package of robot descriptions, or a function."""
+
+import importlib
+import importlib.util
+import pkgutil
+from collections.abc import Callable
+from pathlib import Path
+
+import mujoco
+
+from polo_ros.errors import PoloError, nearest
+from polo_ros.files import share_path
+
+# a path or a name, or a function that makes a MjSpec
+ModelSource = str | Path | Callable[[], mujoco.MjSpec]
+MODEL_SUFFIXES = (".xml", ".mjcf", ".urdf")
+DESCRIPTIONS = "robot_descriptions"
+
+
+def load_spec(source: ModelSource, folder: Path) -> tuple[mujoco.MjSpec, str]:
+    """A model to build from, and what to call it in errors.
+
+    Args:
+      source: a function; the name of a module of the package `robot_descriptions`, such as
+        "go2_mj_description"; or a path. A relative path is looked up in `folder`, then in this package's
+        models.
+      folder: the folder of the task's file.
+
+    Raises:
+      PoloError: the file is missing or MuJoCo refuses it, or the package or the description is missing.
+    """
+    if not isinstance(source, (str, Path)):
+        made = source()
+        if not isinstance(made, mujoco.MjSpec):
+            raise PoloError(f"the function for the model returns a mujoco.MjSpec, not {type(made).__name__}")
+        return made, getattr(source, "__name__", "the model")
+    if isinstance(source, str) and not source.endswith(MODEL_SUFFIXES) and "/" not in source:
+        return _read(description_path(source)), source
+    path = Path(source)
+    if not path.is_absolute():
+        beside = folder / path
+        path = beside if beside.is_file() else share_path("models", str(path))
+    return _read(path), str(path)
+
+
+def given_source(model_path: str | Path) -> str | Path:
+    """A model that a user names: a path from the current folder, or a robot description."""
+    text = str(model_path)
+    name = not text.endswith(MODEL_SUFFIXES) and "/" not in text and not Path(text).exists()
+    return text if name else Path(text).absolute()
+
+
+def description_path(name: str) -> Path:
+    """The MJCF of a robot description, which the package may download first.
+
+    Raises:
+      PoloError: the package is not installed, has no such description, or could not fetch it.
+    """
+    package = importlib.util.find_spec(DESCRIPTIONS)
+    if package is None:
+        raise PoloError(
+            f"the model '{name}' is no path of an .xml file, and robot descriptions need the package "
+            f"{DESCRIPTIONS}: pip install polo_ros[robots]"
+        )
+    known = [module.name for module in pkgutil.iter_modules(package.submodule_search_locations)]
+    known = [one for one in known if one.endswith("_mj_description")]
+    if name not in known:
+        raise PoloError(f"{DESCRIPTIONS} has no MJCF named '{name}'{nearest(name, known)}")
+    try:
+        return Path(importlib.import_module(f"{DESCRIPTIONS}.{name}").MJCF_PATH)
+    except Exception as error:  # the package clones repositories: anything may go wrong
+        reason = " ".join(str(error).split())
+        raise PoloError(f"{DESCRIPTIONS} could not provide '{name}' ({reason:.200})") from error
+
+
+def _read(path: Path) -> mujoco.MjSpec:
+    if not path.is_file():
+        raise PoloError(f"there is no MJCF file {path}; give model_path the path of one")
+    try:
+        return mujoco.MjSpec.from_file(str(path))
+    except ValueError as error:
+        raise invalid(str(path), error) from None
+
+
+def compile_spec(spec: mujoco.MjSpec, what: str) -> mujoco.MjModel:
+    """The compiled model.
+
+    Raises:
+      PoloError: MuJoCo refuses the model.
+    """
+    try:
+        return spec.compile()
+    except ValueError as error:
+        raise invalid(what, error) from None
+
+
+def invalid(what: str, error: ValueError) -> PoloError:
+    """What to say where MuJoCo refuses a model."""
+    return PoloError(f"{what} is not a valid MJCF model: {' '.join(str(error).split())}")

@@ -1,0 +1,160 @@
+"""The executor of the nodes: what is ready is handled, in order, and entities may come and go."""
+
+from collections.abc import Callable, Generator
+from typing import Any
+
+import pytest
+import rclpy
+from domains import claim_domain
+from rclpy.clock import Clock
+from rclpy.clock_type import ClockType
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.node import Node
+from rclpy.serialization import serialize_message
+from rclpy.signals import SignalHandlerOptions
+from std_msgs.msg import Float64
+from std_srvs.srv import Trigger
+
+from polo_ros.nodes.executor import NodeExecutor
+from polo_ros.nodes.lightweight_node import LightweightNode
+
+DEADLINE = 400  # looks of 0.05 s
+
+
+class Pair:
+    """A node with the executor under test, and another one beside it."""
+
+    def __init__(self, context: rclpy.Context) -> None:
+        self.node = LightweightNode("served", context=context)
+        self.other = LightweightNode("other", context=context)
+        self.executor = NodeExecutor(context=context)
+        self.executor.add_node(self.node)
+        self._others = SingleThreadedExecutor(context=context)
+        self._others.add_node(self.other)
+
+    def wait(self, condition: Callable[[], object]) -> None:
+        for _ in range(DEADLINE):
+            if condition():
+                return
+            self.executor.spin_once(timeout_sec=0.05)
+            self._others.spin_once(timeout_sec=0.0)
+        raise AssertionError("the condition did not come true")
+
+    def every(self, period: float, callback: Callable[[], None]) -> Any:
+        return self.node.create_timer(period, callback, clock=Clock(clock_type=ClockType.STEADY_TIME))
+
+
+@pytest.fixture
+def pair() -> Generator[Pair]:
+    domain, claim = claim_domain()
+    context = rclpy.Context()
+    rclpy.init(args=[], context=context, domain_id=domain, signal_handler_options=SignalHandlerOptions.NO)
+    pair = Pair(context)
+    yield pair
+    pair.executor.shutdown()
+    pair.node.destroy_node()
+    pair.other.destroy_node()
+    rclpy.try_shutdown(context=context)
+    claim.close()
+
+
+def test_messages_come_in_order_and_raw_ones_as_bytes(pair: Pair) -> None:
+    whole: list[float] = []
+    raw: list[bytes] = []
+    pair.node.create_subscription(Float64, "x", lambda message: whole.append(message.data), 100)
+    pair.node.create_subscription(Float64, "x", raw.append, 100, raw=True)
+    publisher = pair.other.create_publisher(Float64, "x", 100)
+    pair.wait(lambda: publisher.get_subscription_count() == 2)
+    messages = [Float64(data=float(number)) for number in range(20)]
+    for message in messages:
+        publisher.publish(message)
+    pair.wait(lambda: len(whole) == len(raw) == 20)
+    assert whole == [message.data for message in messages]
+    assert raw == [serialize_message(message) for message in messages]
+
+
+def test_timers_call_back_until_they_are_cancelled(pair: Pair) -> None:
+    calls: list[str] = []
+    fast = pair.every(0.001, lambda: calls.append("fast"))
+    pair.every(0.02, lambda: calls.append("slow"))
+    pair.wait(lambda: calls.count("slow") >= 2)
+    assert calls.count("fast") >= 2
+    fast.cancel()
+    calls.clear()
+    pair.wait(lambda: calls.count("slow") >= 2)
+    assert "fast" not in calls
+
+
+def test_a_timer_that_resets_itself_follows_its_new_period(pair: Pair) -> None:
+    calls: list[int] = []
+
+    def alarm() -> None:
+        calls.append(1)
+        timer.timer_period_ns = 10**6 if len(calls) < 3 else 10**12
+        timer.reset()
+
+    timer = pair.every(0.0, alarm)
+    pair.wait(lambda: len(calls) == 3)
+    for _ in range(3):
+        pair.executor.spin_once(timeout_sec=0.01)
+    assert len(calls) == 3
+
+
+def test_services_answer(pair: Pair) -> None:
+    def answer(_: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        response.success, response.message = True, "served"
+        return response
+
+    pair.node.create_service(Trigger, "ask", answer)
+    client: Any = pair.other.create_client(Trigger, "ask")
+    pair.wait(client.service_is_ready)
+    future = client.call_async(Trigger.Request())
+    pair.wait(future.done)
+    assert future.result().message == "served"
+
+
+def test_what_a_callback_creates_is_served_and_what_it_destroys_is_not(pair: Pair) -> None:
+    heard: list[str] = []
+    publisher = pair.other.create_publisher(Float64, "x", 10)
+    first = pair.node.create_subscription(Float64, "x", lambda _: heard.append("first"), 10)
+    pair.wait(publisher.get_subscription_count)
+
+    def replace() -> None:
+        if timer.is_canceled():
+            return
+        timer.cancel()
+        pair.node.destroy_subscription(first)
+        pair.node.create_subscription(Float64, "x", lambda _: heard.append("second"), 10)
+
+    # the message and the timer are ready in the same wait
+    publisher.publish(Float64())
+    timer = pair.every(0.0, replace)
+    pair.wait(timer.is_canceled)
+    heard.clear()
+    pair.wait(lambda: publisher.publish(Float64()) or heard)
+    assert set(heard) == {"second"}
+
+
+def test_an_exception_of_a_callback_ends_spinning(pair: Pair) -> None:
+    def fail() -> None:
+        raise ValueError("as planned")
+
+    pair.every(0.001, fail)
+    with pytest.raises(ValueError, match="as planned"):
+        pair.executor.spin()
+
+
+def test_the_end_of_the_context_ends_spinning(pair: Pair) -> None:
+    pair.every(0.001, lambda: rclpy.try_shutdown(context=pair.node.context))
+    pair.executor.spin()
+
+
+def test_nodes_with_other_entities_are_refused_by_name(pair: Pair) -> None:
+    with_events = Node("with_events", context=pair.node.context)
+    with_events.create_subscription(Float64, "x", lambda _: None, 10)
+    with pytest.raises(TypeError, match="does not serve waitables, which with_events has"):
+        pair.executor.add_node(with_events)
+    pair.other.create_client(Trigger, "ask")
+    with pytest.raises(TypeError, match="does not serve clients, which other has"):
+        pair.executor.add_node(pair.other)
+    with_events.destroy_node()
