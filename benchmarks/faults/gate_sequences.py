@@ -293,7 +293,7 @@ class Run:
         node = draw_config(rng, sequence.lockstep, sequence.autostart, sequence.compensates)
         return ControllerSettings(node, self._planner.config, {})
 
-    def _on_send(self, ctrl: Array, stamp: int) -> None:
+    def _on_send(self, ctrl: Array, stamp: int, _: Array) -> None:
         motion = self._controller._gate._motion
         planned = motion is not None and motion.ramp_start is not None
         self.counts["commands"] += 1

@@ -50,13 +50,14 @@ class ControllerOutputs:
     """Where a controller's results go; any of its threads may call.
 
     Attributes:
-      send: a control (nu,) and the stamp in ns of the state that it answers.
+      send: a control (nu,), the stamp in ns of the state that it answers, and the controls (n, nu) that are
+        expected to follow it, one a control period, fewer than `trajectory_points`.
       record: transitions that have become known, in order.
       show: the report of a plan, before the next plan is made.
       warn: a sentence for the log.
     """
 
-    send: Callable[[Array, int], None]
+    send: Callable[[Array, int, Array], None]
     record: Callable[[list[Transition]], None]
     show: Callable[[PlanReport], None]
     warn: Callable[[str], object]
@@ -151,6 +152,16 @@ class Controller(ABC):
     def add_goal(self, position: Array, quaternion: Array, stamp: int) -> bool:
         """Take a goal, as `StateAssembler` does; whether it completes a state."""
         self._states.add_goal(position, quaternion, stamp)
+        return False
+
+    def add_velocity_goal(self, velocity: Array, stamp: int) -> bool:
+        """Take a velocity goal, as `StateAssembler` does; whether it completes a state."""
+        self._states.add_velocity_goal(velocity, stamp)
+        return False
+
+    def command_velocity(self, velocity: Array, stamp: int) -> bool:
+        """Take a velocity goal that expires, as `StateAssembler` does; it completes no state."""
+        self._states.command_velocity(velocity, stamp)
         return False
 
     def _on_part(self) -> bool:
@@ -350,9 +361,9 @@ class Controller(ABC):
         """What the gate's safe action and ramp begin from; `stale` as `_why_stale` says."""
         return Measured(*self._states.newest(), fresh=not stale)
 
-    def _send(self, ctrl: Array, stamp: int) -> None:
+    def _send(self, ctrl: Array, stamp: int, following: Array | None = None) -> None:
         self._last_sent = ctrl, stamp
-        self._outputs.send(ctrl, stamp)
+        self._outputs.send(ctrl, stamp, np.empty((0, len(ctrl))) if following is None else following)
 
     def _say_what_hold_means(self, node: PlannerNodeConfig) -> None:
         """Warn of an action that does not do what it says, once until it changes."""

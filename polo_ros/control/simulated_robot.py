@@ -11,6 +11,7 @@ from polo_ros.control import NANOSECONDS
 from polo_ros.control.config import SimulatorNodeConfig
 from polo_ros.control.joints import JointMapping
 from polo_ros.control.safety import safe_efforts
+from polo_ros.control.velocity_goal import VelocityCommand
 from polo_ros.errors import PoloError
 from polo_ros.tasks.task import Task
 
@@ -28,6 +29,9 @@ class World(Protocol):
 
     def step(self, ctrl: Array, substeps: int | None = None) -> bool:
         """Simulate some physics steps under a control (nu,)."""
+
+    def set_velocity_goal(self, velocity: Array) -> None:
+        """Set a user's velocity goal (3,)."""
 
     @property
     def diverged(self) -> bool:
@@ -81,6 +85,16 @@ class SimulatedRobot:
         self._delayed: deque[DelayedCommand] = deque()
         self._ctrl = self._resting_ctrl()
         self._last_command: int | None = None
+        self._velocity_command: VelocityCommand | None = None
+
+    def command_velocity(self, velocity: Array, stamp: int) -> None:
+        """Take a velocity goal (3,) that counts for 0.5 s from its stamp in ns on, and then is zero.
+
+        Raises:
+          PoloError: the task has no velocity goal.
+        """
+        self._world.set_velocity_goal(velocity)
+        self._velocity_command = VelocityCommand(velocity, stamp)
 
     def add_command(self, ctrl: Array) -> None:
         """Take a control (nu,), which acts in `advance_by_clock` once the latency is over."""
@@ -109,6 +123,9 @@ class SimulatedRobot:
             self._ctrl = ctrl
         self._world.step(self._ctrl, self._substeps)
         self.time += self.period
+        if self._velocity_command is not None and self._velocity_command.stale(self.time):
+            self._world.set_velocity_goal(np.zeros(3))
+            self._velocity_command = None
         diverged = self._world.diverged
         if diverged:
             self.restart()
@@ -119,6 +136,7 @@ class SimulatedRobot:
         self._world.reset()
         self._ctrl = self._resting_ctrl()
         self._delayed.clear()
+        self._velocity_command = None
         self.time += round(RESET_GAP_S * NANOSECONDS)
 
     def _resting_ctrl(self) -> Array:

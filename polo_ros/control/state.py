@@ -12,6 +12,7 @@ from polo_ros.control.differentiation import Differentiator
 from polo_ros.control.imu import MOST_TILT, heading_and_tilt, orientation_at
 from polo_ros.control.joints import JointMapping
 from polo_ros.control.samples import KEPT_SPAN_NS, KEPT_SPAN_S, RecentSamples, Sample
+from polo_ros.control.velocity_goal import VelocityCommand
 from polo_ros.errors import PoloError
 from polo_ros.tasks.goals import POSE, VELOCITY
 from polo_ros.tasks.rotations import multiply
@@ -23,6 +24,8 @@ JOINTS = "joint_states"
 ODOM = "odom"
 IMU = "imu"
 GOAL = "goal"
+VELOCITY_GOAL = "velocity_goal"
+CMD_VEL = "cmd_vel"
 
 
 def object_topic(body: str) -> str:
@@ -37,18 +40,20 @@ class Snapshot:
     Attributes:
       state: (state_size,), of one moment.
       stamp: the moment, in ns.
-      later: what is known already of the states one, two, … control periods later, each (state_size,), NaN
-        where it is not: with an imu, the joints and the base's rotation.
+      ahead: by how many control periods the newest imu and joints are ahead of that moment; 0 without imu.
+      later: what they say of the state then, (state_size,), NaN where they say nothing; None where `ahead`
+        is 0.
     """
 
     state: Array
     stamp: int
-    later: tuple[Array, ...] = ()
+    ahead: int = 0
+    later: Array | None = None
 
     @property
     def progress(self) -> tuple[int, int]:
-        """What tells two snapshots of one robot apart: the stamp, and how many states are known in part."""
-        return self.stamp, len(self.later)
+        """What tells two snapshots of one robot apart, (stamp, ahead)."""
+        return self.stamp, self.ahead
 
 
 @dataclass(frozen=True)
@@ -70,7 +75,7 @@ class StateAssembler:
     Args:
       task: whose model's state is assembled.
       joints: names and addresses.
-      lockstep: whether the newest samples of all parts must carry the same stamp. The goal is one of these
+      lockstep: whether the newest samples of all parts must carry the same stamp. Goals are among these
         parts in lockstep only: a robot may have none but the model's own.
       imu: whether the base's rotation comes from an imu, which is then a part, too; its heading is turned
         into the odometry's, since an imu's own begins anywhere and drifts.
@@ -107,8 +112,10 @@ class StateAssembler:
             qpos, qvel = joints.base.qpos + 3, joints.base.qvel + 3
             self._base = slice(qpos, qpos + 4), slice(qvel, qvel + 3)
             self._imu, self._stamps[IMU] = RecentSamples(), None
-        if lockstep and POSE in task.goals.kinds:
-            self._stamps[GOAL] = None
+        self._velocity_command: VelocityCommand | None = None
+        if lockstep:
+            topics = {POSE: GOAL, VELOCITY: VELOCITY_GOAL}
+            self._stamps |= {topics[kind]: None for kind in task.goals.kinds}
 
     def odometry_topics(self) -> list[str]:
         """The odometry that a state of this model needs, derived from its free joints."""
@@ -171,13 +178,32 @@ class StateAssembler:
         if GOAL in self._stamps:
             self._stamps[GOAL] = stamp
 
-    def add_velocity_goal(self, velocity: Array) -> None:
+    def add_velocity_goal(self, velocity: Array, stamp: int) -> None:
         """Set the velocity goal (3,): ahead and left in m/s, yaw rate in rad/s.
 
         Raises:
           PoloError: the task has no velocity goal.
         """
         self._goal[self._task.goals.position_entries(VELOCITY)] = velocity
+        if VELOCITY_GOAL in self._stamps:
+            self._stamps[VELOCITY_GOAL] = stamp
+
+    def command_velocity(self, velocity: Array, stamp: int) -> None:
+        """Take a velocity goal (3,) that counts for 0.5 s from its stamp in ns on, and then is zero.
+
+        Raises:
+          PoloError: the task has no velocity goal.
+        """
+        self._task.goals.index(VELOCITY)
+        self._velocity_command = VelocityCommand(velocity, stamp)
+
+    def _apply_velocity_command(self, moment: int) -> None:
+        command = self._velocity_command
+        if command is None:
+            return
+        self._goal[self._task.goals.position_entries(VELOCITY)] = command.at(moment)
+        if command.stale(moment):
+            self._velocity_command = None  # what sets the goal from now on is the simulator, if there is one
 
     @property
     def stamp(self) -> int | None:
@@ -196,22 +222,21 @@ class StateAssembler:
     def progress(self) -> tuple[int, int] | None:
         """`Snapshot.progress` of the snapshot that could be made now; None while the state is not whole."""
         stamp = self.stamp
-        return None if stamp is None else (stamp, self._count_later(stamp))
+        return None if stamp is None else (stamp, self._ahead(stamp))
 
     def snapshot(self) -> Snapshot | None:
         """The state at `stamp`; None while it is not whole."""
         stamp = self.stamp
         if stamp is None:
             return None
+        self._apply_velocity_command(stamp)
         state = self._at(stamp)
         if self._imu is None:
             return Snapshot(state, stamp)
         heading = self._follow_imu(self._imu, state, stamp)
-        later = (
-            self._measured_at(self._imu, heading, stamp + (index + 1) * self._period)
-            for index in range(self._count_later(stamp))
-        )
-        return Snapshot(state, stamp, tuple(later))
+        ahead = self._ahead(stamp)
+        later = self._measured_at(self._imu, heading, stamp + ahead * self._period) if ahead else None
+        return Snapshot(state, stamp, ahead, later)
 
     def newest(self) -> tuple[Array, Array]:
         """All positions (nq,) and generalised velocities (nv,) as received last, of whatever moments."""
@@ -226,8 +251,8 @@ class StateAssembler:
     def _add(self, topic: str, sample: Sample) -> None:
         self._stamps[topic] = _add(self._parts[topic].samples, sample)
 
-    def _count_later(self, stamp: int) -> int:
-        """Of how many control periods after a stamp in ns joints and imu are known."""
+    def _ahead(self, stamp: int) -> int:
+        """How many whole control periods after a stamp in ns the newest imu and joints are."""
         if self._imu is None:
             return 0
         joints, imu = self._parts[JOINTS].samples.newest, self._imu.newest

@@ -5,22 +5,24 @@ from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
-from geometry_msgs.msg import PoseStamped
+from geometry_msgs.msg import PoseStamped, Twist, TwistStamped
 from nav_msgs.msg import Odometry
 from sensor_msgs.msg import Imu, JointState
 
 from polo_ros.arrays import Array, Mask
 from polo_ros.control.imu import ImuMounting
 from polo_ros.control.joints import JointMapping
-from polo_ros.control.state import GOAL, IMU, JOINTS
+from polo_ros.control.state import CMD_VEL, GOAL, IMU, JOINTS, VELOCITY_GOAL
 from polo_ros.errors import PoloError
 from polo_ros.nodes.messages import (
     from_stamp,
     further_joints,
+    unpack_cmd_vel,
     unpack_goal,
     unpack_imu,
     unpack_joint_state,
     unpack_odometry,
+    unpack_velocity_goal,
 )
 from polo_ros.nodes.messages.limits import MOST_JOINTS, check_size
 
@@ -42,6 +44,12 @@ class StateParts(Protocol):
 
     def add_goal(self, position: Array, quaternion: Array, stamp: int) -> object:
         """Take a goal."""
+
+    def add_velocity_goal(self, velocity: Array, stamp: int) -> object:
+        """Take a velocity goal."""
+
+    def command_velocity(self, velocity: Array, stamp: int) -> object:
+        """Take a velocity goal that expires."""
 
 
 class StateReceiver:
@@ -98,6 +106,20 @@ class StateReceiver:
     def on_goal(self, message: PoseStamped) -> None:
         """The callback of the goal's topic."""
         self._receive(GOAL, lambda goal: self._parts.add_goal(*unpack_goal(goal)), message)
+
+    def on_velocity_goal(self, message: TwistStamped) -> None:
+        """The callback of the simulator's velocity goal."""
+        add = self._parts.add_velocity_goal
+        self._receive(VELOCITY_GOAL, lambda goal: add(*unpack_velocity_goal(goal)), message)
+
+    def on_cmd_vel(self, message: Twist | TwistStamped, now: int) -> None:
+        """Take a message of a user's velocity goal that came at a time in ns."""
+
+        def command(goal: Twist | TwistStamped) -> object:
+            found = unpack_cmd_vel(goal, self._joints.base, now)
+            return self._parts.command_velocity(found.velocity, found.stamp)
+
+        self._receive(CMD_VEL, command, message)
 
     def _receive(self, topic: str, add: Callable[[Any], object], message: Any) -> None:
         try:

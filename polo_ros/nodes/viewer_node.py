@@ -6,12 +6,12 @@ if __name__ == "__main__":  # before the imports that take seconds
     viewer_node()
 
 import numpy as np
-from geometry_msgs.msg import PoseStamped
+from geometry_msgs.msg import PoseStamped, TwistStamped
 from visualization_msgs.msg import MarkerArray
 
 from polo_ros.arrays import Array
 from polo_ros.control.joints import JointMapping
-from polo_ros.control.state import GOAL, StateAssembler
+from polo_ros.control.state import GOAL, VELOCITY_GOAL, StateAssembler
 from polo_ros.control.status import Level, Status
 from polo_ros.errors import PoloError
 from polo_ros.nodes.messages import best_trace
@@ -19,6 +19,7 @@ from polo_ros.nodes.node import PoloNode
 from polo_ros.nodes.qos import LATCHED, SENSOR
 from polo_ros.nodes.state_receiver import StateReceiver
 from polo_ros.parameters.node_tables import ViewerNodeConfig
+from polo_ros.tasks.goals import VELOCITY
 from polo_ros.viewer.browser import BrowserViewer, free_port_from
 
 
@@ -44,6 +45,8 @@ class ViewerNode(PoloNode):
         for kind, topic, callback in receiver.state_topics():
             self.create_subscription(kind, topic, callback, SENSOR)
         self.create_subscription(PoseStamped, GOAL, receiver.on_goal, LATCHED)
+        if VELOCITY in self.task.goals.kinds:
+            self.create_subscription(TwistStamped, VELOCITY_GOAL, receiver.on_velocity_goal, SENSOR)
         traces = "planner_node/candidate_trajectories"
         self.create_subscription(MarkerArray, traces, self._on_traces, SENSOR)
         self.every(1.0 / settings.rate, self._draw)

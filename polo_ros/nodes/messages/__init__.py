@@ -1,7 +1,7 @@
 """Packing and unpacking of every message: the one place that knows orders, frames and units."""
 
 from polo_ros.control import NANOSECONDS
-from polo_ros.nodes.messages.commands import pack_command, unpack_command
+from polo_ros.nodes.messages.commands import pack_command, pack_trajectory, unpack_command
 from polo_ros.nodes.messages.displays import best_trace, pack_diagnostics, pack_plan, pack_traces
 from polo_ros.nodes.messages.experience import (
     check_schema,
@@ -19,10 +19,13 @@ from polo_ros.nodes.messages.states import (
     pack_imu,
     pack_joint_state,
     pack_odometry,
+    pack_velocity_goal,
+    unpack_cmd_vel,
     unpack_goal,
     unpack_imu,
     unpack_joint_state,
     unpack_odometry,
+    unpack_velocity_goal,
 )
 
 __all__ = [
@@ -43,12 +46,16 @@ __all__ = [
     "pack_odometry",
     "pack_plan",
     "pack_traces",
+    "pack_trajectory",
+    "pack_velocity_goal",
     "to_stamp",
     "unpack_bytes",
+    "unpack_cmd_vel",
     "unpack_command",
     "unpack_experience",
     "unpack_goal",
     "unpack_imu",
     "unpack_joint_state",
     "unpack_odometry",
+    "unpack_velocity_goal",
 ]

@@ -3,16 +3,21 @@
 import array
 
 import numpy as np
-from geometry_msgs.msg import Pose, PoseStamped
+from geometry_msgs.msg import Pose, PoseStamped, Twist, TwistStamped
 from nav_msgs.msg import Odometry
 from sensor_msgs.msg import Imu, JointState
 
 from polo_ros.arrays import Array
+from polo_ros.control.imu import is_base_frame
 from polo_ros.control.joints import FreeBody, JointMapping, check_names
+from polo_ros.control.velocity_goal import VelocityCommand
 from polo_ros.errors import PoloError
 from polo_ros.nodes.messages.limits import MOST_JOINTS, check_size
 from polo_ros.nodes.messages.stamps import from_stamp, to_stamp
 from polo_ros.tasks.rotations import rotation_matrix
+
+# what a goal's frame may be called: the odometry's, whose origin is the model's
+WORLD_FRAMES = ("", "odom", "world")
 
 
 def pack_joint_state(joints: JointMapping, qpos: Array, qvel: Array, stamp: int) -> JointState:
@@ -189,9 +194,63 @@ def unpack_goal(message: PoseStamped) -> tuple[Array, Array, int]:
     """Position (3,), quaternion (4,) wxyz and stamp in ns of a goal.
 
     Raises:
-      PoloError: a value that is not finite, or a quaternion that is not of unit length.
+      PoloError: a value that is not finite, a quaternion that is not of unit length, or a frame other than
+        odom.
     """
+    frame = message.header.frame_id
+    if frame.rpartition("/")[2] not in WORLD_FRAMES:
+        raise PoloError(f"goal is in frame '{frame}'; publish it in odom, the frame of the robot's odometry")
     qpos = _unpack_pose(message.pose)
     _check_finite("goal", qpos)
     _check_unit("goal", qpos[3:])
     return qpos[:3], qpos[3:], from_stamp(message.header.stamp)
+
+
+def pack_velocity_goal(velocity: Array, stamp: int, frame: str) -> TwistStamped:
+    """A velocity goal (3,): ahead and left in m/s, yaw rate in rad/s; the stamp is in ns."""
+    message = TwistStamped()
+    message.header.stamp, message.header.frame_id = to_stamp(stamp), frame
+    twist = message.twist
+    twist.linear.x, twist.linear.y, twist.angular.z = map(float, velocity)
+    return message
+
+
+def unpack_velocity_goal(message: TwistStamped) -> tuple[Array, int]:
+    """A velocity goal (3,): ahead and left in m/s, yaw rate in rad/s; and its stamp in ns.
+
+    Raises:
+      PoloError: a value is not finite.
+    """
+    return _unpack_twist(message.twist, "velocity_goal"), from_stamp(message.header.stamp)
+
+
+def unpack_cmd_vel(message: Twist | TwistStamped, base: FreeBody | None, now: int) -> VelocityCommand:
+    """A velocity command; one without a stamp is of `now`, in ns.
+
+    Raises:
+      PoloError: a value is not finite, a velocity upwards, a roll or pitch rate, a frame other than the
+        base's, or a stamp far from now.
+    """
+    stamped = isinstance(message, TwistStamped)
+    velocity = _unpack_twist(message.twist if stamped else message, "cmd_vel")
+    if not stamped:
+        return VelocityCommand(velocity, now)
+    frame = message.header.frame_id
+    if base is not None and not is_base_frame(frame, base):
+        raise PoloError(f"cmd_vel is in frame '{frame}'; a velocity is commanded in base_link or {base.name}")
+    command = VelocityCommand(velocity, from_stamp(message.header.stamp) or now)
+    command.check_age(now)
+    return command
+
+
+def _unpack_twist(twist: Twist, what: str) -> Array:
+    """Ahead and left in m/s, yaw rate in rad/s, (3,)."""
+    linear, angular = twist.linear, twist.angular
+    velocity = np.array([linear.x, linear.y, angular.z])
+    _check_finite(what, velocity)
+    if any((linear.z, angular.x, angular.y)):
+        raise PoloError(
+            f"{what} asks for {linear.z:g} m/s upwards and {angular.x:g} and {angular.y:g} rad/s of roll and "
+            f"pitch; only linear.x, linear.y and angular.z can be followed"
+        )
+    return velocity
