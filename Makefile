@@ -1,4 +1,4 @@
-# make demo    a humanoid stands up, over ROS 2 nodes     (VIEW=1 PORT=8090 shows it in a browser, SEED=3 starts elsewhere)
+# make demo    a humanoid stands up, over ROS 2 nodes     (SEED=3 starts elsewhere; VIEW=1 shows it in a browser, PORT=8090)
 # make learn   a cart-pole learns to swing up in a minute: reward with and without the learner     (SEED=3, TASK=...)
 # make shell   a shell in which `polo` is a command
 # make check   format, lint, types and the tests that start no process: a minute
@@ -30,8 +30,11 @@ INSTALLED := $(VENV)/.installed
 REQUIREMENTS := setup.cfg setup.py constraints.txt
 
 COMMA := ,
-USE := $(if $(ROS_DISTRO),,ros-$(ROS)$(COMMA))viewer
-DEVELOP := $(USE),experiments,test
+EMPTY :=
+SPACE := $(EMPTY) $(EMPTY)
+WHEEL := $(if $(ROS_DISTRO),,ros-$(ROS))
+extras = $(if $(strip $(1)),[$(subst $(SPACE),$(COMMA),$(strip $(1)))])
+WATCHED := $(VIEW)$(PORT)
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 INSTALL = $(PIP) install -c $(VENV)/constraints.txt $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) -e
 
@@ -45,7 +48,7 @@ help:
 
 install: $(INSTALLED)-develop
 
-demo: $(INSTALLED)
+demo: $(INSTALLED)$(if $(WATCHED),-viewer)
 	@$(BIN)/python -m polo_ros.nodes.demo $(if $(VIEW),--viewer) $(if $(SEED),--seed $(SEED)) $(if $(PORT),--port $(PORT)) $(ARGS)
 
 learn: $(INSTALLED)
@@ -66,7 +69,7 @@ check: lint
 
 test: lint
 	$(PYTEST) -p pytest_cov.plugin --cov --cov-report= $(ARGS)
-	@echo "Coverage of polo_ros: $$($(BIN)/python -m coverage report --format=total) %"
+	@echo "Coverage of polo_ros by the unit tests: $$($(BIN)/python -m coverage report --format=total) %"
 
 docs: $(INSTALLED)-docs
 	$(BIN)/python -m mkdocs build --strict
@@ -87,17 +90,22 @@ $(CREATED):
 $(INSTALLED): $(CREATED) $(REQUIREMENTS)
 	@echo "Installing into $(VENV), $(if $(ROS_DISTRO),on top of ROS 2 $(ROS),with ROS 2 $(ROS) from wheels); the first time takes minutes"
 	@sed $(if $(ROS_DISTRO),'/^numpy==/d','') constraints.txt > $(VENV)/constraints.txt
-	@$(INSTALL) '.[$(USE)]'
+	@$(INSTALL) '.$(call extras,$(WHEEL))'
 	@$(BIN)/python -c 'import rclpy' 2>/dev/null || \
 	  { echo "$(PYTHON) cannot import rclpy$(if $(ROS_DISTRO), of ROS 2 $(ROS): name its own Python (make PYTHON=/usr/bin/python3) or call make where no ROS 2 is sourced)" >&2; exit 1; }
 	@touch $@
 
 $(INSTALLED)-develop: $(INSTALLED)
 	@echo "Installing the developer's tools into $(VENV)"
-	@$(INSTALL) '.[$(DEVELOP)]'
+	@$(INSTALL) '.$(call extras,$(WHEEL) viewer record experiments test)'
+	@touch $@ $(INSTALLED)-viewer
+
+$(INSTALLED)-viewer: $(INSTALLED)
+	@echo "Installing the browser view into $(VENV)"
+	@$(INSTALL) '.$(call extras,$(WHEEL) viewer)'
 	@touch $@
 
 $(INSTALLED)-docs: $(INSTALLED)
 	@echo "Installing what builds the documentation into $(VENV)"
-	@$(INSTALL) '.[$(USE),docs]'
+	@$(INSTALL) '.$(call extras,$(WHEEL) docs)'
 	@touch $@

@@ -71,8 +71,8 @@ class PlannerNodeConfig(CommonConfig):
         low=1, high=50, dynamic=False,
     )  # fmt: skip
     control_rate: float = parameter(
-        125.0, "Commands per second; the planner steps its model at this rate.",
-        low=1.0, high=1000.0, dynamic=False,
+        0.0, "Commands per second; the planner steps its model at this rate. 0 for the task's own.",
+        low=0.0, high=1000.0, dynamic=False,
     )  # fmt: skip
     threads: int = parameter(
         0, "Rollout threads; 0 for one per core, less one in real time for the control timer.",
@@ -197,8 +197,9 @@ class SimulatorNodeConfig(CommonConfig):
         True, "Advance one control period per command instead of with the clock.", dynamic=False
     )
     control_rate: float = parameter(
-        125.0, "States per second of simulated time.", low=1.0, high=1000.0, dynamic=False
-    )
+        0.0, "States per second of simulated time; 0 for the task's own rate.",
+        low=0.0, high=1000.0, dynamic=False,
+    )  # fmt: skip
     cmd_vel_stamped: bool = parameter(
         False, "Whether cmd_vel carries geometry_msgs/TwistStamped in place of Twist.", dynamic=False
     )

@@ -4,6 +4,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+import mujoco
 import numpy as np
 
 from polo_ros.arrays import Array
@@ -17,6 +18,8 @@ from polo_ros.tasks.task import Task
 
 # simulated time passes over a reset, so that the clock stays monotonic and everyone sees the break, in s
 RESET_GAP_S = 1.0
+# a push ends this long after its last message, in s of simulated time
+PUSH_S = 0.2
 
 
 class World(Protocol):
@@ -69,22 +72,24 @@ class SimulatedRobot:
         self, world: World, task: Task, joints: JointMapping, config: SimulatorNodeConfig, seed: int
     ) -> None:
         physics = task.model.opt.timestep
-        self._substeps = round(1.0 / config.control_rate / physics)
-        if abs(self._substeps * physics * config.control_rate - 1.0) > 1e-6:
+        rate = config.control_rate or 1.0 / task.timestep
+        self._substeps = round(1.0 / rate / physics)
+        if abs(self._substeps * physics * rate - 1.0) > 1e-6:
             raise PoloError(
-                f"control_rate {config.control_rate} does not divide the model's rate of "
-                f"{1.0 / physics:g} steps per second"
+                f"control_rate {rate} does not divide the model's rate of {1.0 / physics:g} steps per second"
             )
         self.config = config
-        self.period = round(NANOSECONDS / config.control_rate)
+        self.period = round(NANOSECONDS / rate)
         self.time = 0
         self._world = world
+        self._model = task.model
         self._low, self._high = task.control_low, task.control_high
         self._joints = joints
         self._noise_rng = np.random.default_rng([seed, 1])
         self._delayed: deque[DelayedCommand] = deque()
         self._ctrl = self._resting_ctrl()
         self._last_command: int | None = None
+        self._push_ends: int | None = None
         self._velocity_command: VelocityCommand | None = None
 
     def command_velocity(self, velocity: Array, stamp: int) -> None:
@@ -95,6 +100,27 @@ class SimulatedRobot:
         """
         self._world.set_velocity_goal(velocity)
         self._velocity_command = VelocityCommand(velocity, stamp)
+
+    def push(self, body: str, wrench: Array) -> None:
+        """Push a body for `PUSH_S`, or until the next push, of which there is one at a time.
+
+        Args:
+          body: its name in the model.
+          wrench: (6,), force in N and torque in N·m about its centre of mass, in the world's frame.
+
+        Raises:
+          PoloError: the model has no such body, or it is the world.
+        """
+        index = mujoco.mj_name2id(self._model, mujoco.mjtObj.mjOBJ_BODY, body)
+        if index < 1:
+            raise PoloError(f"there is no body '{body}' to push")
+        self._end_push()
+        self._world.data.xfrc_applied[index] = wrench
+        self._push_ends = self.time + round(PUSH_S * NANOSECONDS)
+
+    def _end_push(self) -> None:
+        self._world.data.xfrc_applied[:] = 0.0
+        self._push_ends = None
 
     def add_command(self, ctrl: Array) -> None:
         """Take a control (nu,), which acts in `advance_by_clock` once the latency is over."""
@@ -121,6 +147,8 @@ class SimulatedRobot:
         """
         if ctrl is not None:
             self._ctrl = ctrl
+        if self._push_ends is not None and self.time >= self._push_ends:
+            self._end_push()
         self._world.step(self._ctrl, self._substeps)
         self.time += self.period
         if self._velocity_command is not None and self._velocity_command.stale(self.time):
@@ -134,6 +162,7 @@ class SimulatedRobot:
     def restart(self) -> None:
         """Begin again from a start state, without the commands on their way."""
         self._world.reset()
+        self._push_ends = None
         self._ctrl = self._resting_ctrl()
         self._delayed.clear()
         self._velocity_command = None

@@ -1,4 +1,7 @@
-"""`make demo`: the nodes of a launch file without `ros2 launch`, a live status, and a picture at the end."""
+"""`make demo`: the nodes of a launch file without `ros2 launch`, a live status, and a picture at the end.
+
+With the viewer it goes on, episode after episode, until it is interrupted.
+"""
 
 from polo_ros.nodes.start import ENDINGS, EarlyEnd, demo, unblock
 
@@ -7,6 +10,7 @@ if __name__ == "__main__":  # before the imports that take long
 
 import argparse
 import json
+import math
 import os
 import signal
 import subprocess
@@ -24,7 +28,8 @@ if TYPE_CHECKING:
 
 # how long a node has to end by itself, in s of wall time
 STOP_TIMEOUT_S = 10.0
-INTERRUPTED = "interrupted"
+INTERRUPTED, SOLVED = "interrupted", "solved"
+DEFAULT_BOUND_S = 300.0
 # lets the clock follow a node's namespace
 CLOCK_REMAPPING = "/clock:=clock"
 
@@ -98,13 +103,15 @@ class Processes:
 def parser() -> argparse.ArgumentParser:
     """The command line."""
     arguments = argparse.ArgumentParser(prog="make demo", description=__doc__)
-    arguments.add_argument("--task", default="humanoid_getup", help="name of the task")
+    arguments.add_argument("--task", default="humanoid_getup", help="name or Python file of the task")
     arguments.add_argument("--config", type=Path, help="ROS 2 parameter file (default: the task's own)")
     arguments.add_argument(
         "--overrides", metavar="YAML", help="file or text like {horizon: 20} over the parameter file"
     )
     arguments.add_argument("--seed", type=int, help="of everything random (default: 0)")
-    arguments.add_argument("--bound", type=float, default=300.0, help="wall time to succeed in, in s")
+    arguments.add_argument(
+        "--bound", type=float, help="wall time to succeed in, in s (default: 300; with --viewer none)"
+    )
     arguments.add_argument("--no-learn", action="store_true", help="leave the learner out")
     arguments.add_argument("--no-value", action="store_true", help="plan without value function or learner")
     arguments.add_argument(
@@ -112,14 +119,16 @@ def parser() -> argparse.ArgumentParser:
         help="a parameter in place of the file's, for every node that has it",
     )  # fmt: skip
     arguments.add_argument("--namespace", default="", help="of all nodes and topics, such as /robot1")
-    arguments.add_argument("--viewer", action="store_true", help="show the robot in a browser")
+    arguments.add_argument(
+        "--viewer", action="store_true", help="show the robot in a browser, and go on until Ctrl-C"
+    )
     arguments.add_argument("--port", type=int, help="port of the browser's page (default: 8080)")
     arguments.add_argument("--out", type=Path, default=Path("runs/demo"), help="folder for logs and picture")
     return arguments
 
 
 def main(arguments: list[str] | None = None, early: EarlyEnd | None = None) -> int:
-    """Run the demo; 0 once the task is held for its hold time, 1 otherwise.
+    """Run the demo; 0 once the task is held for its hold time, or with the viewer once interrupted, else 1.
 
     Args:
       arguments: of the command line; None for those of this process.
@@ -150,7 +159,7 @@ def run(options: argparse.Namespace, early: EarlyEnd | None) -> int:
     settings = settings_for(options.task, file, single, [overrides] if overrides else [])
     namespace = options.namespace and f"/{options.namespace.strip('/')}"
     processes = Processes(options.out, namespace)
-    files = [file]
+    files = [file] if file else []
     if overrides:
         files.append(overrides.write(options.out / "overrides.yaml"))
     monitor = StatusMonitor(settings.task, namespace=namespace)
@@ -161,19 +170,24 @@ def run(options: argparse.Namespace, early: EarlyEnd | None) -> int:
         early.close()
     unblock()
     began, outcome = time.monotonic(), ""
+    watched = options.viewer or options.port is not None
+    bound = options.bound or (math.inf if watched else DEFAULT_BOUND_S)
     try:
         start_nodes(processes, options, files, single)
         while not outcome:
             monitor.spin(0.2)
             monitor.show_status()
             monitor.show_viewer()
-            outcome = outcome_of(monitor, processes, options.bound, began, interrupted)
+            outcome = outcome_of(monitor, processes, bound, began, interrupted)
+            if watched and outcome == SOLVED:
+                monitor.begin_episode()
+                outcome = ""
     finally:
         monitor.end_status()
         processes.stop()
         monitor.close()
     report(options, settings, monitor, outcome, time.monotonic() - began)
-    return 0 if outcome == "solved" else 1
+    return 0 if outcome == (INTERRUPTED if watched else SOLVED) else 1
 
 
 def start_nodes(
@@ -200,7 +214,7 @@ def outcome_of(
     if dead:
         return f"{dead} has ended, so everything stops: {processes.last_words(dead)}"
     if monitor.solved_at is not None:
-        return "solved"
+        return SOLVED
     if time.monotonic() - began > bound:
         return f"not solved within {bound:.0f} s of wall time"
     return ""

@@ -12,6 +12,7 @@ from rclpy.clock import Clock
 from rclpy.clock_type import ClockType
 from rclpy.exceptions import ParameterNotDeclaredException
 from rclpy.parameter import Parameter as RosParameter
+from rclpy.timer import Timer
 
 from polo_ros.control.config import CommonConfig
 from polo_ros.control.status import Level, Status
@@ -62,6 +63,7 @@ class PoloNode(LightweightNode):
       seed: of everything random in the node.
       fault: the last bad input that still counts; empty where there is none.
       stops: signals received; a node with one ends itself.
+      gather: of the executor, see `NodeExecutor`, in s.
 
     Raises:
       PoloError: a bad parameter, or a task that cannot be made.
@@ -82,6 +84,7 @@ class PoloNode(LightweightNode):
         self.seed = common.seed
         self.fault = ""
         self.stops: list[int] = []
+        self.gather = 0.0
         self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
         self.every(DIAGNOSTICS_PERIOD_S, self._publish_diagnostics)
         self.every(CHECK_PERIOD_S, self._check)
@@ -106,9 +109,9 @@ class PoloNode(LightweightNode):
         if simulated is not None and simulated != self.get_parameter("use_sim_time").value:
             self.set_parameters([RosParameter("use_sim_time", value=simulated)])
 
-    def every(self, period: float, callback: Callable[[], None]) -> None:
+    def every(self, period: float, callback: Callable[[], None]) -> Timer:
         """Call back in wall time, whatever the simulated clock does; the period is in s."""
-        self.create_timer(period, callback, clock=Clock(clock_type=ClockType.STEADY_TIME))
+        return self.create_timer(period, callback, clock=Clock(clock_type=ClockType.STEADY_TIME))
 
     # ---- parameters
 

@@ -46,6 +46,8 @@ from polo_ros.tasks.goals import VELOCITY
 
 # how long readers have to take the last command before its publisher goes, in s of wall time
 FINAL_COMMAND_WAIT_S = 0.2
+# within this time of each other come the clock and the parts of a state that are published together, in s
+GATHER_S = 0.0003
 
 
 class PlannerNode(PoloNode):
@@ -66,7 +68,7 @@ class PlannerNode(PoloNode):
         if node.weights_file:
             self._planner.value = self._weights.load(node.weights_file)
             self._warn_of_weights()
-        self._period = round(NANOSECONDS / node.control_rate)
+        self._period = round(NANOSECONDS * self.task.timestep)
         topic, kind = self._joints.command_topic, Float64MultiArray
         self._trajectories = node.command_message == "trajectory"
         if self._trajectories:
@@ -92,11 +94,12 @@ class PlannerNode(PoloNode):
         )
         if settings.node.lockstep:
             return LockstepController(self._planner, self._joints, settings, self._now, outputs)
+        self.gather = GATHER_S
         simulated = bool(self.get_parameter("use_sim_time").value)
         controller = RealTimeController(
             self._planner, self._joints, settings, self._now, outputs, self._period if simulated else 0
         )
-        self.create_timer(1.0 / settings.node.control_rate, controller.tick)
+        self.create_timer(self.task.timestep, controller.tick)
         return controller
 
     def _subscribe(self, node: PlannerNodeConfig) -> None:

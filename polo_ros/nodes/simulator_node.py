@@ -11,7 +11,7 @@ import time
 from collections import deque
 
 import numpy as np
-from geometry_msgs.msg import PoseStamped, Twist, TwistStamped
+from geometry_msgs.msg import PoseStamped, Twist, TwistStamped, WrenchStamped
 from nav_msgs.msg import Odometry
 from rclpy.clock import Clock
 from rclpy.clock_type import ClockType
@@ -42,6 +42,7 @@ from polo_ros.nodes.messages import (
     unpack_cmd_vel,
     unpack_command,
     unpack_goal,
+    unpack_push,
 )
 from polo_ros.nodes.node import PoloNode
 from polo_ros.nodes.qos import LATCHED, RELIABLE
@@ -128,7 +129,12 @@ class SimulatorNode(PoloNode):
             self.create_subscription(PoseStamped, GOAL, self._on_goal, every)
         kind = TwistStamped if self._robot.config.cmd_vel_stamped else Twist
         self.create_subscription(kind, CMD_VEL, self._on_cmd_vel, RELIABLE)
-        self.create_subscription(Float64MultiArray, self._joints.command_topic, self._on_command, RELIABLE)
+        commands = self.create_subscription(
+            Float64MultiArray, self._joints.command_topic, self._on_command, RELIABLE
+        )
+        if not self._lockstep:
+            self.unawaited.add(commands)  # soon enough before the next period is stepped
+        self.create_subscription(WrenchStamped, "~/push", self._on_push, RELIABLE)
         self.create_service(SetBool, "~/set_pause", self._on_set_pause)
         self.create_service(Trigger, "~/reset_world", self._on_reset_world)
         self.create_service(Trigger, "~/step_simulation", self._on_step_simulation)
@@ -287,6 +293,13 @@ class SimulatorNode(PoloNode):
         try:
             command = unpack_cmd_vel(message, self._joints.base, self._robot.time)
             self._robot.command_velocity(command.velocity, command.stamp)
+        except PoloError as error:
+            self.report_fault(str(error))
+
+    def _on_push(self, message: WrenchStamped) -> None:
+        """A hand pushes the robot, for as long as such messages come."""
+        try:
+            self._robot.push(*unpack_push(message))
         except PoloError as error:
             self.report_fault(str(error))
 

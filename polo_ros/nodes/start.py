@@ -6,6 +6,7 @@ there is nothing to save yet.
 
 import contextlib
 import importlib
+import importlib.util
 import os
 import signal
 import sys
@@ -107,5 +108,10 @@ def simulator_node() -> NoReturn:
 
 
 def viewer_node() -> NoReturn:
-    """The executable viewer_node."""
+    """The executable viewer_node; its page is an extra."""
+    for module in ("viser", "mjviser"):
+        if importlib.util.find_spec(module) is None:
+            sys.exit(
+                f"[FATAL] the viewer needs {module}, which is not installed: pip install 'polo_ros[viewer]'"
+            )
     start("polo_ros.nodes.viewer_node", "ViewerNode")

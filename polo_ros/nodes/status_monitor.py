@@ -15,11 +15,13 @@ from rclpy.executors import SingleThreadedExecutor
 from rclpy.qos import QoSProfile
 from rclpy.signals import SignalHandlerOptions
 from std_msgs.msg import Float64
+from std_srvs.srv import Trigger
 
 from polo_ros.agent.scores import HoldTimer
 from polo_ros.arrays import Array
 from polo_ros.control import NANOSECONDS
 from polo_ros.control.joints import JointMapping
+from polo_ros.control.simulated_robot import RESET_GAP_S
 from polo_ros.control.state import GOAL, VELOCITY_GOAL, StateAssembler
 from polo_ros.errors import PoloError
 from polo_ros.nodes.lightweight_node import LightweightNode
@@ -55,6 +57,7 @@ class StatusMonitor:
         self._planner: dict[str, str] = {}
         self._viewer_url = self._viewer_shown = ""
         self._hold = HoldTimer(task)
+        self._episodes = 0
         self._now = 0
         self._measured = float("nan")
         self._shown_at = 0.0
@@ -76,6 +79,7 @@ class StatusMonitor:
         for name in numbers:
             self.subscribe(Float64, f"planner_node/{name}", partial(self._on_number, name), 10)
         self.subscribe(DiagnosticArray, "/diagnostics", self._on_diagnostics, 10)
+        self._reset_world = self._node.create_client(Trigger, "simulator_node/reset_world")
         self._executor = SingleThreadedExecutor()
         self._executor.add_node(self._node)
 
@@ -103,6 +107,8 @@ class StatusMonitor:
         stamp = self._states.stamp
         if stamp is None or (self.frames and stamp <= self._now):
             return
+        if stamp - self._now >= RESET_GAP_S * NANOSECONDS and self.solved_at is None:
+            self._forget()  # someone has reset the world
         snapshot = self._states.snapshot()
         assert snapshot is not None
         self._now = stamp
@@ -145,6 +151,21 @@ class StatusMonitor:
         if self._viewer_url != self._viewer_shown:
             self._viewer_shown = self._viewer_url
             print(f"\nwatch the robot at {self._viewer_url}", flush=True)
+
+    def begin_episode(self) -> None:
+        """Say that the task was solved, and put the simulated world back to a start state."""
+        self._episodes += 1
+        assert self.solved_at is not None
+        took = self.solved_at - self.frames[0][0]
+        print(f"\nepisode {self._episodes}: solved after {took:.2f} s of simulated time", flush=True)
+        self._forget()
+        self._reset_world.call_async(Trigger.Request())
+
+    def _forget(self) -> None:
+        """Judge from the next state on."""
+        self._hold = HoldTimer(self._task)
+        self.held, self.solved_at = 0.0, None
+        self.frames, self._curves = [], []
 
     def end_status(self) -> None:
         """Leave the status line."""

@@ -1,17 +1,28 @@
 """What a planner shows of its plans; nothing is computed without a subscriber."""
 
+import time
+
 import numpy as np
 from rclpy.node import Node
-from std_msgs.msg import Float64
+from std_msgs.msg import Float64, Float64MultiArray, String
 from trajectory_msgs.msg import JointTrajectory
 from visualization_msgs.msg import MarkerArray
 
 from polo_ros.control.joints import JointMapping
-from polo_ros.nodes.messages import NANOSECONDS, pack_plan, pack_traces
+from polo_ros.nodes.messages import NANOSECONDS, pack_plan, pack_reward_terms, pack_traces
+from polo_ros.nodes.qos import LATCHED
 from polo_ros.planner import Planner, PlanReport
 
 # the attributes of a report that are published, by topic
-NUMBERS = {"reward": "reward", "value": "value", "value_std": "value_std", "plan_time": "compute_time"}
+NUMBERS = {
+    "reward": "reward",
+    "value": "value",
+    "value_std": "value_std",
+    "plan_time": "compute_time",
+    "effective_sample_size": "effective_sample_size",
+}
+# lines are for eyes, and packing them takes a millisecond: at most so often, in s of wall time
+TRACES_PERIOD_S = 0.1
 
 
 class Telemetry:
@@ -26,8 +37,12 @@ class Telemetry:
     def __init__(self, node: Node, joints: JointMapping, planner: Planner) -> None:
         self._joints = joints
         self._planner = planner
+        self._traces_sent = -TRACES_PERIOD_S
         self._plans = node.create_publisher(JointTrajectory, "~/plan", 10)
         self._traces = node.create_publisher(MarkerArray, "~/candidate_trajectories", 10)
+        self._terms = node.create_publisher(Float64MultiArray, "~/reward_terms", 10)
+        self._names = node.create_publisher(String, "~/reward_terms/names", LATCHED)
+        self._names.publish(String(data=",".join(planner.task.weights)))
         self._numbers = {
             attribute: node.create_publisher(Float64, f"~/{name}", 10) for name, attribute in NUMBERS.items()
         }
@@ -37,11 +52,17 @@ class Telemetry:
         for attribute, publisher in self._numbers.items():
             if publisher.get_subscription_count():
                 publisher.publish(Float64(data=getattr(report, attribute)))
+        if self._terms.get_subscription_count():
+            terms = report.reward_terms
+            self._terms.publish(pack_reward_terms(list(terms), list(terms.values())))
         if self._plans.get_subscription_count():
             plan, task = report.plan, self._planner.task
             knots = np.clip(plan.knots, task.control_low, task.control_high)
             self._plans.publish(pack_plan(self._joints, plan, knots))
-        if self._traces.get_subscription_count() and report.valid_rollouts:
+        now = time.monotonic()
+        due = now - self._traces_sent >= TRACES_PERIOD_S
+        if due and self._traces.get_subscription_count() and report.valid_rollouts:
+            self._traces_sent = now
             positions, returns = self._planner.traces()
             stamp = round(report.plan.start * NANOSECONDS)
             self._traces.publish(pack_traces(positions, returns, stamp))

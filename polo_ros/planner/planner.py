@@ -63,6 +63,12 @@ class PlanReport:
         return float(self.task.reward(self.view))
 
     @cached_property
+    def reward_terms(self) -> dict[str, float]:
+        """The weighted terms of that reward by name; their sum is `reward`."""
+        terms = self.task.reward_terms(self.view)
+        return {name: weight * float(terms[name]) for name, weight in self.task.weights.items()}
+
+    @cached_property
     def value(self) -> float:
         """The ensemble's value of that state, in reward units; 0 without an ensemble."""
         return float(optimistic(self._heads, self.optimism))

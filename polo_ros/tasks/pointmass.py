@@ -36,6 +36,7 @@ class PointmassBox(Task):
     # sinking further than 0.02 m into a wall
     substeps: ClassVar[int] = 5
     terms: ClassVar[tuple[RewardTerm, ...]] = ()
+    map_extent: ClassVar[tuple[float, float, float, float]] = (BUMPS[0], BUMPS[-1], BUMPS[0], BUMPS[-1])
     features: ClassVar[tuple[Feature, ...]] = (
         Feature("nearness to the points of a grid of 0.25 m", len(BUMPS) ** 2, "1"),
         Feature("way in x and y per control period", 2, "m"),
@@ -61,6 +62,13 @@ class PointmassBox(Task):
         """The distance of the mass from the middle of the world, where it starts."""
         distance: Array = np.linalg.norm(view.sensor("mass_position")[..., :2], axis=-1)
         return distance
+
+    def map_states(self, resolution: int) -> Array:
+        """The mass at rest at points of the grid of `BUMPS`, as in figure 2(b) of the paper."""
+        along = np.linspace(BUMPS[0], BUMPS[-1], resolution)
+        states = np.zeros((resolution, resolution, self.state_size))
+        states[..., 0], states[..., 1] = along, along[:, None]
+        return states
 
     def start(self, data: mujoco.MjData, rng: np.random.Generator) -> None:
         """At rest, up to 0.02 m from the middle in x and in y."""

@@ -18,7 +18,7 @@ from polo_ros.tasks.building import SCALAR_JOINTS, add_gait_clock
 from polo_ros.tasks.gait import Gait
 from polo_ros.tasks.goals import Goals
 from polo_ros.tasks.model import dynamics_hash, model_hash, sensor_readings
-from polo_ros.tasks.sources import ModelSource, compile_spec, given_source, load_spec
+from polo_ros.tasks.sources import ModelSource, compile_spec, load_spec
 from polo_ros.tasks.state import get_state, state_size
 from polo_ros.tasks.terms import Feature, Measure, RewardTerm
 from polo_ros.tasks.validation import check_task
@@ -76,6 +76,8 @@ class Task(ABC):
     measure: ClassVar[Measure] = Measure("reward", "1")
     # physics steps per control period
     substeps: ClassVar[int] = 1
+    # of `map_states`: lowest and highest x, lowest and highest y, in m
+    map_extent: ClassVar[tuple[float, float, float, float]] = (-1.0, 1.0, -1.0, 1.0)
     # control periods between goals that are drawn at random; 0 where the goal does not change
     goal_period: ClassVar[int] = 0
 
@@ -83,8 +85,7 @@ class Task(ABC):
         self, model_path: str | Path = "", torque_scale: float = 1.0, setup: Any | None = None
     ) -> None:
         self.setup = self.setup_type() if setup is None else setup
-        source = given_source(model_path) if model_path else self.source()
-        spec, what = load_spec(source, self._folder())
+        spec, what = load_spec(model_path) if model_path else load_spec(self.source(), self._folder())
         with self._fitting(what):
             self.build(spec)
         if self.gait:
@@ -172,6 +173,17 @@ class Task(ABC):
 
     def draw_goal(self, data: mujoco.MjData, rng: np.random.Generator) -> None:  # noqa: B027
         """Put a new goal into the mocap bodies of `data`; nothing where the task has no goals to draw."""
+
+    def map_states(self, resolution: int) -> Array | None:
+        """States all over the world whose values can be drawn on its floor; None where there is no such map.
+
+        Args:
+          resolution: states along each side.
+
+        Returns:
+          (resolution, resolution, state_size), rows along y and columns along x over `map_extent`.
+        """
+        return None
 
     def reward(self, view: View) -> Array:
         """The weighted sum of the reward terms, (...); zero where there are none."""

@@ -1,6 +1,7 @@
 """Where a run is seen from: the model's own camera, or one that follows a robot with a floating base."""
 
 import itertools
+from dataclasses import dataclass
 
 import mujoco
 import numpy as np
@@ -16,6 +17,8 @@ OBJECT_REACH = 2.0
 FILLED = 0.92
 # width over height of a frame from the model's own camera
 FIXED_ASPECT = 4 / 3
+# least horizontal part of the unit direction in which a camera for people looks
+STEEPEST = 0.05
 _CORNERS = np.array(list(itertools.product((-1.0, 1.0), repeat=3)))  # of a cube, (8, 3)
 
 
@@ -131,3 +134,43 @@ def _axes(azimuth: float, elevation: float) -> Array:
     forward = np.array([np.cos(tilt) * np.cos(turn), np.cos(tilt) * np.sin(turn), np.sin(tilt)])
     right = np.array([np.sin(turn), -np.cos(turn), 0.0])
     return np.stack([right, np.cross(right, forward), forward])
+
+
+@dataclass(frozen=True)
+class Viewpoint:
+    """Where a camera stands (3,) and looks at (3,), in m, and its vertical field of view in rad."""
+
+    position: Array
+    look_at: Array
+    field_of_view: float
+
+
+def viewpoint(model: mujoco.MjModel, state: Array, aspect: float) -> Viewpoint:
+    """Where a person begins to look from: what `cameras` says, as a camera that can be turned around a point.
+
+    Args:
+      model: the world.
+      state: a flat state, (state_size,).
+      aspect: width over height of the picture.
+    """
+    (camera,) = cameras(model, state[None], aspect)
+    field_of_view = float(np.radians(model.vis.global_.fovy))
+    if camera.type == mujoco.mjtCamera.mjCAMERA_FIXED:
+        data = mujoco.MjData(model)
+        set_state(model, data, state)
+        mujoco.mj_forward(model, data)
+        position = data.cam_xpos[0].copy()
+        forward = -data.cam_xmat[0].reshape(3, 3)[:, 2]
+        distance = max(float(forward @ (model.stat.center - position)), float(model.stat.extent) / 2)
+    else:
+        forward = _axes(camera.azimuth, camera.elevation)[2]
+        distance, middle = camera.distance, np.array(camera.lookat)
+        base = floating_base(model)
+        if base is not None:  # the robot is in the middle, whatever else is in the frame
+            middle[:2] = _seen(model, state[None], _axes(camera.azimuth, camera.elevation))[1][0, :2]
+        position = middle - distance * forward
+    if np.hypot(*forward[:2]) < STEEPEST:  # a camera that is turned around the vertical cannot look along it
+        forward = np.array([0.0, STEEPEST, np.sign(forward[2]) * np.sqrt(1 - STEEPEST**2)])
+        look_at = position + distance * np.array([0.0, 0.0, np.sign(forward[2])])
+        return Viewpoint(look_at - distance * forward, look_at, field_of_view)
+    return Viewpoint(position, position + distance * forward, field_of_view)

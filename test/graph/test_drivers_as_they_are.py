@@ -24,7 +24,7 @@ DRIVER = {
 
 
 class Quadruped:
-    """Joint states without velocities at 100 Hz, an imu at 100 Hz, odometry at 20 Hz, while the probe listens.
+    """Joint states without velocities and an imu at 100 Hz, odometry at 20 Hz, while the probe listens.
 
     Attributes:
       imu: the message that is sent, but for its stamp.
@@ -48,9 +48,7 @@ class Quadruped:
         node.create_timer(0.05, self._publish_odometry)
         self.trajectories = graph.record(JointTrajectory, "joint_trajectory_controller/joint_trajectory")
         config = graph.folder / "trot.yaml"
-        config.write_text(
-            yaml.safe_dump({"/**": {"ros__parameters": {"task": str(TASK), "control_rate": 50.0}}})
-        )
+        config.write_text(yaml.safe_dump({"/**": {"ros__parameters": {"task": str(TASK)}}}))
         graph.start("planner_node", config=config, autostart=True, **DRIVER, **LIGHT)
         graph.wait(lambda: len(self.trajectories) > 10, "trajectories")
 

@@ -18,12 +18,12 @@ from polo_ros.control.joints import FreeBody, JointMapping
 from polo_ros.control.state import GOAL, ODOM, object_topic
 from polo_ros.files import share_path
 from polo_ros.nodes.messages import (
-    best_trace,
     pack_goal,
     pack_joint_state,
     pack_odometry,
     unpack_command,
     unpack_odometry,
+    unpack_traces,
 )
 from polo_ros.parameters.settings import settings_for
 from polo_ros.planner import Plan, Planner, PlanReport
@@ -161,7 +161,7 @@ def test_the_planner_draws_its_rollouts_when_someone_looks(graph: Graph) -> None
     graph.start("simulator_node")
     graph.start("planner_node", autostart=True)
     graph.wait(lambda: traces, "candidate trajectories")
-    line = best_trace(traces[-1])
+    line = unpack_traces(traces[-1]).best
     settings = settings_for("cartpole_swingup")
     assert line.shape == (settings.planner.horizon + 1, 3)
     assert np.isfinite(line).all()

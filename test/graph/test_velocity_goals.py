@@ -27,9 +27,7 @@ class Robot:
         self.graph = graph
         self.task: Task = make_task(str(TASK))
         config = graph.folder / "trot.yaml"
-        config.write_text(
-            yaml.safe_dump({"/**": {"ros__parameters": {"task": str(TASK), "control_rate": 50.0}}})
-        )
+        config.write_text(yaml.safe_dump({"/**": {"ros__parameters": {"task": str(TASK)}}}))
         self.states = graph.record(JointState, "joint_states")
         self.experience = graph.record(Float64MultiArray, "experience")
         self.velocity = graph.node.create_publisher(Twist, "cmd_vel", EVERYTHING)

@@ -2,7 +2,16 @@
 
 from polo_ros.control import NANOSECONDS
 from polo_ros.nodes.messages.commands import pack_command, pack_trajectory, unpack_command
-from polo_ros.nodes.messages.displays import best_trace, pack_diagnostics, pack_plan, pack_traces
+from polo_ros.nodes.messages.displays import (
+    Traces,
+    pack_diagnostics,
+    pack_plan,
+    pack_reward_terms,
+    pack_traces,
+    unpack_plan,
+    unpack_reward_terms,
+    unpack_traces,
+)
 from polo_ros.nodes.messages.experience import (
     check_schema,
     experience_fields,
@@ -12,6 +21,7 @@ from polo_ros.nodes.messages.experience import (
     unpack_bytes,
     unpack_experience,
 )
+from polo_ros.nodes.messages.pushes import pack_push, unpack_push
 from polo_ros.nodes.messages.stamps import from_stamp, to_stamp
 from polo_ros.nodes.messages.states import (
     further_joints,
@@ -30,7 +40,7 @@ from polo_ros.nodes.messages.states import (
 
 __all__ = [
     "NANOSECONDS",
-    "best_trace",
+    "Traces",
     "check_schema",
     "experience_fields",
     "experience_schema",
@@ -45,6 +55,8 @@ __all__ = [
     "pack_joint_state",
     "pack_odometry",
     "pack_plan",
+    "pack_push",
+    "pack_reward_terms",
     "pack_traces",
     "pack_trajectory",
     "pack_velocity_goal",
@@ -57,5 +69,9 @@ __all__ = [
     "unpack_imu",
     "unpack_joint_state",
     "unpack_odometry",
+    "unpack_plan",
+    "unpack_push",
+    "unpack_reward_terms",
+    "unpack_traces",
     "unpack_velocity_goal",
 ]

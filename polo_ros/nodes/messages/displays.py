@@ -1,12 +1,14 @@
 """What people look at: plans, rollouts, diagnostics."""
 
 import array
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from builtin_interfaces.msg import Duration
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from geometry_msgs.msg import Point
-from std_msgs.msg import ColorRGBA
+from std_msgs.msg import ColorRGBA, Float64MultiArray, MultiArrayDimension
 from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 from visualization_msgs.msg import Marker, MarkerArray
 
@@ -15,9 +17,10 @@ from polo_ros.control import NANOSECONDS
 from polo_ros.control.joints import JointMapping
 from polo_ros.control.status import Status
 from polo_ros.errors import PoloError
-from polo_ros.nodes.messages.limits import MOST_MARKERS, MOST_POINTS, check_size
-from polo_ros.nodes.messages.stamps import to_stamp
+from polo_ros.nodes.messages.limits import MOST_JOINTS, MOST_MARKERS, MOST_POINTS, check_size
+from polo_ros.nodes.messages.stamps import from_stamp, to_stamp
 from polo_ros.planner import Plan
+from polo_ros.planner.config import INTERPOLATIONS
 
 
 def pack_plan(joints: JointMapping, plan: Plan, ctrl: Array) -> JointTrajectory:
@@ -74,21 +77,83 @@ def pack_traces(positions: Array, returns: Array, stamp: int, most: int = 20) ->
     return MarkerArray(markers=markers)
 
 
-def best_trace(message: MarkerArray) -> Array:
-    """The best rollout's positions in a `pack_traces` message, (n, 3).
+@dataclass(frozen=True)
+class Traces:
+    """Rollouts as lines.
+
+    Attributes:
+      paths: of all but the best one, worst first, each (n, 3) in m.
+      colours: of these paths, (paths, 3), red, green and blue from 0 to 255.
+      best: path of the best rollout, (n, 3); empty where there is none.
+    """
+
+    paths: list[Array]
+    colours: Array
+    best: Array
+
+
+def unpack_traces(message: MarkerArray) -> Traces:
+    """The inverse of `pack_traces`.
 
     Raises:
       PoloError: there are more than `MOST_MARKERS` or `MOST_POINTS`, or a position is not finite.
     """
     check_size(len(message.markers), MOST_MARKERS, "candidate trajectories, markers")
+    paths, colours, best = [], [], np.empty((0, 3))
     for marker in message.markers:
+        check_size(len(marker.points), MOST_POINTS, "candidate trajectories, points")
+        path = np.array([(point.x, point.y, point.z) for point in marker.points]).reshape(-1, 3)
+        if not np.isfinite(path).all():
+            raise PoloError("candidate trajectories hold a position that is not finite")
         if marker.ns == "best":
-            check_size(len(marker.points), MOST_POINTS, "candidate trajectories, points")
-            positions = np.array([[point.x, point.y, point.z] for point in marker.points]).reshape(-1, 3)
-            if not np.isfinite(positions).all():
-                raise PoloError("candidate trajectories hold a position that is not finite")
-            return positions
-    return np.empty((0, 3))
+            best = path
+        elif marker.ns == "candidates":
+            paths.append(path)
+            colours.append((marker.color.r, marker.color.g, marker.color.b))
+    shades = 255.0 * np.nan_to_num(np.array(colours).reshape(-1, 3)).clip(0.0, 1.0)
+    return Traces(paths, shades, best)
+
+
+def unpack_plan(joints: JointMapping, message: JointTrajectory) -> Plan:
+    """The inverse of `pack_plan`.
+
+    Raises:
+      PoloError: it has no points or more than `MOST_POINTS`, other joints than the robot's, uneven times, an
+        unknown interpolation or a value that is not finite.
+    """
+    check_size(len(message.points), MOST_POINTS, "plan, points")
+    check_size(len(message.joint_names), MOST_JOINTS, "plan, joints")
+    if list(message.joint_names) != joints.command_joints:
+        raise PoloError(f"the plan is of joints {', '.join(message.joint_names)}; expected "
+                        f"{', '.join(joints.command_joints)}")  # fmt: skip
+    interpolation = message.header.frame_id.removeprefix("interpolation:")
+    if not message.points or interpolation not in INTERPOLATIONS:
+        raise PoloError(f"the plan has {len(message.points)} points and interpolation '{interpolation}'")
+    rows = [p.positions if joints.position_controlled else p.effort for p in message.points]
+    if any(len(row) != len(joints.command_joints) for row in rows):
+        raise PoloError("the plan has points without a value for each joint")
+    knots = np.array([joints.ctrl(np.array(row)) for row in rows])
+    after = [p.time_from_start.sec + 1e-9 * p.time_from_start.nanosec for p in message.points]
+    spacing = after[-1] / (len(after) - 1) if len(after) > 1 else 1.0
+    if not spacing > 0.0 or np.abs(np.array(after) - spacing * np.arange(len(after))).max() > 1e-6:
+        raise PoloError("the plan's points are not at equal times")
+    return Plan(from_stamp(message.header.stamp) / NANOSECONDS, spacing, knots, interpolation)
+
+
+def pack_reward_terms(names: Sequence[str], values: Sequence[float]) -> Float64MultiArray:
+    """The weighted terms of a reward, in the order of their names; their sum is the reward."""
+    message = Float64MultiArray()
+    message.layout.dim = [MultiArrayDimension(label=",".join(names), size=len(names), stride=len(names))]
+    message.data = array.array("d", values)
+    return message
+
+
+def unpack_reward_terms(message: Float64MultiArray) -> dict[str, float]:
+    """The inverse of `pack_reward_terms`; empty where names and values do not fit."""
+    check_size(len(message.data), MOST_JOINTS, "reward terms, values")
+    label = message.layout.dim[0].label if message.layout.dim else ""
+    names = label.split(",") if label else []
+    return dict(zip(names, message.data, strict=True)) if len(names) == len(message.data) else {}
 
 
 def pack_diagnostics(name: str, status: Status, stamp: int) -> DiagnosticArray:

@@ -13,13 +13,13 @@ from visualization_msgs.msg import Marker, MarkerArray
 from polo_ros.control.joints import JointMapping
 from polo_ros.errors import PoloError
 from polo_ros.nodes.messages import (
-    best_trace,
     check_schema,
     limits,
     unpack_bytes,
     unpack_command,
     unpack_experience,
     unpack_joint_state,
+    unpack_traces,
 )
 from polo_ros.nodes.messages.commands import STAMP_LABEL
 from polo_ros.tasks import Task
@@ -78,9 +78,9 @@ def line(count: int, value: float = 0.0) -> Marker:
 
 def test_markers() -> None:
     with pytest.raises(PoloError, match="markers: 1001 are more"):
-        best_trace(MarkerArray(markers=[Marker()] * (limits.MOST_MARKERS + 1)))
+        unpack_traces(MarkerArray(markers=[Marker()] * (limits.MOST_MARKERS + 1)))
     with pytest.raises(PoloError, match="points: 10001 are more"):
-        best_trace(MarkerArray(markers=[line(limits.MOST_POINTS + 1)]))
+        unpack_traces(MarkerArray(markers=[line(limits.MOST_POINTS + 1)]))
     with pytest.raises(PoloError, match="not finite"):
-        best_trace(MarkerArray(markers=[line(2, np.nan)]))
-    assert best_trace(MarkerArray(markers=[line(0)])).shape == (0, 3)
+        unpack_traces(MarkerArray(markers=[line(2, np.nan)]))
+    assert unpack_traces(MarkerArray(markers=[line(0)])).best.shape == (0, 3)

@@ -325,7 +325,7 @@ def test_traces_show_the_best_one_thick_and_red() -> None:
     worst, best = message.markers[0], message.markers[-1]
     assert best.ns == "best" and best.scale.x > worst.scale.x
     assert (best.color.r, best.color.b, worst.color.r, worst.color.b) == (1.0, 0.0, 0.0, 1.0)
-    assert_allclose(messages.best_trace(message), positions[0])
+    assert_allclose(messages.unpack_traces(message).best, positions[0])
     assert all(marker.header.frame_id == "odom" for marker in message.markers)
 
 
@@ -333,7 +333,7 @@ def test_traces_of_equal_or_no_rollouts_are_drawn_all_the_same() -> None:
     message = messages.pack_traces(np.zeros((2, 3, 3)), np.ones(2), STAMP)
     assert len(message.markers) == 2
     empty = messages.pack_traces(np.zeros((0, 3, 3)), np.ones(0), STAMP)
-    assert messages.best_trace(empty).shape == (0, 3)
+    assert messages.unpack_traces(empty).best.shape == (0, 3)
 
 
 def test_diagnostics_name_level_and_values() -> None:

@@ -1,0 +1,211 @@
+"""What the viewer shows of a running robot, received while someone watches."""
+
+import math
+import time
+from collections.abc import Callable
+from typing import Any
+
+from diagnostic_msgs.msg import DiagnosticArray
+from geometry_msgs.msg import PoseStamped, TwistStamped
+from rcl_interfaces.msg import ParameterEvent
+from rclpy.node import Node
+from std_msgs.msg import Float64, Float64MultiArray, UInt8MultiArray
+from trajectory_msgs.msg import JointTrajectory
+from visualization_msgs.msg import MarkerArray
+
+from polo_ros.control import NANOSECONDS
+from polo_ros.control.joints import JointMapping
+from polo_ros.control.prediction import Predictor
+from polo_ros.control.state import GOAL, VELOCITY_GOAL, StateAssembler
+from polo_ros.errors import PoloError
+from polo_ros.learner.received_weights import ReceivedWeights
+from polo_ros.nodes.messages import unpack_bytes, unpack_plan, unpack_reward_terms, unpack_traces
+from polo_ros.nodes.polled import PolledTopic, Unexecuted
+from polo_ros.nodes.qos import LATCHED
+from polo_ros.nodes.state_receiver import StateReceiver
+from polo_ros.planner.value import ValueEnsemble, optimistic
+from polo_ros.tasks.goals import VELOCITY
+from polo_ros.tasks.task import Task
+from polo_ros.viewer.page import TABS, Page
+from polo_ros.viewer.plots import SAMPLE_PERIOD_S, History
+
+# numbers of the planner that are plotted
+NUMBERS = ("reward", "value", "value_std", "plan_time", "effective_sample_size")
+GHOST_PERIOD_S = 0.2
+PLOT_PERIOD_S = 0.25
+# numbers on /diagnostics that are plotted, by node
+REPORTED = {"learner_node": ("loss",), "planner_node": ("latency",)}
+MILLISECONDS = 1e3
+# control periods that a plan's end is simulated for at most
+LONGEST_GHOST = 300
+# values of the map along each side
+MAP_RESOLUTION = 48
+
+
+class ViewerInputs:
+    """Subscriptions for one page; they cost this process, and the planner, while they exist.
+
+    Args:
+      node: subscribes.
+      task: whose states arrive.
+      page: shows what arrives.
+      on_fault: called with the sentence about a bad message.
+      on_event: takes messages of /parameter_events.
+      optimism: gives κ of the planner, with which the map of the values is drawn.
+    """
+
+    def __init__(
+        self,
+        node: Node,
+        task: Task,
+        page: Page,
+        on_fault: Callable[[str], None],
+        on_event: Callable[[ParameterEvent], None],
+        optimism: Callable[[], float],
+    ) -> None:
+        self._node, self._task, self._page, self._on_fault = node, task, page, on_fault
+        self._joints = JointMapping(task.model)
+        self._predictor = Predictor(task)
+        self._values = ReceivedWeights(task)
+        self._values_came = -math.inf
+        self._optimism = optimism
+        self.states = StateAssembler(task, self._joints, lockstep=False)
+        receiver = StateReceiver(self._joints, self.states, lambda _: None, on_fault)
+        group = Unexecuted()
+        self._state_topics = [
+            (PolledTopic(node, kind, topic, group), callback)
+            for kind, topic, callback in receiver.state_topics()
+        ]
+        goal: PolledTopic[Any] = PolledTopic(node, PoseStamped, GOAL, group, LATCHED)
+        self._state_topics.append((goal, receiver.on_goal))
+        if VELOCITY in task.goals.kinds:
+            velocity: PolledTopic[Any] = PolledTopic(node, TwistStamped, VELOCITY_GOAL, group)
+            self._state_topics.append((velocity, receiver.on_velocity_goal))
+        self._traces = PolledTopic(node, MarkerArray, "planner_node/candidate_trajectories", group)
+        self._plan = PolledTopic(node, JointTrajectory, "planner_node/plan", group)
+        self._terms = PolledTopic(node, Float64MultiArray, "planner_node/reward_terms", group)
+        self._numbers = {name: PolledTopic(node, Float64, f"planner_node/{name}", group) for name in NUMBERS}
+        self._weight_bytes = PolledTopic(node, UInt8MultiArray, "value_function/weights", group, LATCHED)
+        self._polled = [topic for topic, _ in self._state_topics] + [self._traces, self._plan, self._terms]
+        self._polled += [*self._numbers.values(), self._weight_bytes]
+        self._called = [
+            node.create_subscription(DiagnosticArray, "/diagnostics", self._on_diagnostics, 10),
+            node.create_subscription(ParameterEvent, "/parameter_events", on_event, 100),
+        ]
+        self._plan_start = math.nan
+        self._sampled = self._plotted = self._ghosted = 0.0
+
+    def close(self) -> None:
+        """End all subscriptions."""
+        for topic in self._polled:
+            topic.close()
+        for subscription in self._called:
+            self._node.destroy_subscription(subscription)
+
+    def draw(self) -> None:
+        """Take what has arrived and show it."""
+        for topic, callback in self._state_topics:
+            message = topic.take()
+            if message is not None:
+                callback(message)
+        snapshot = self.states.snapshot()
+        if snapshot is not None:
+            self._page.view.show(snapshot.state)
+        now = time.monotonic()
+        if now - self._sampled >= SAMPLE_PERIOD_S:
+            self._sampled = now
+            self._draw_plans(now)
+            self._sample()
+        if now - self._plotted >= PLOT_PERIOD_S:
+            self._plotted = now
+            self._page.plots.draw()
+
+    def _draw_plans(self, now: float) -> None:
+        """The newest rollouts, and where the newest plan ends."""
+        traces, plan = self._traces.take(), self._plan.take()
+        try:
+            if traces is not None:
+                lines = unpack_traces(traces)
+                self._page.view.show_rollouts(lines.paths, lines.colours, lines.best)
+            if plan is not None:
+                self._plan_start = plan.header.stamp.sec + plan.header.stamp.nanosec / NANOSECONDS
+                if now - self._ghosted >= GHOST_PERIOD_S:
+                    self._ghosted = now
+                    self._draw_ghost(plan)
+        except PoloError as error:
+            self._on_fault(str(error))
+
+    def _draw_ghost(self, message: JointTrajectory) -> None:
+        """The state that the plan leads to from the newest one, in this node's own simulation."""
+        snapshot = self.states.snapshot()
+        if snapshot is None:
+            return
+        plan = unpack_plan(self._joints, message)
+        start = snapshot.stamp / NANOSECONDS
+        periods = min(max(round((plan.end - start) / self._task.timestep), 0), LONGEST_GHOST)
+        end = self._predictor.predict(snapshot.state, start, periods, plan.sample)
+        self._page.view.show_ghost(end[: self._task.model.nq])
+
+    def _sample(self) -> None:
+        """Take a sample of all plotted numbers."""
+        history = self._page.plots.history
+        found = {name: topic.take() for name, topic in self._numbers.items()}
+        numbers = {name: message.data for name, message in found.items() if message is not None}
+        for name in ("reward", "value", "effective_sample_size"):
+            if name in numbers:
+                history.put(name, numbers[name])
+        if "plan_time" in numbers:
+            history.put("plan_time", MILLISECONDS * numbers["plan_time"])
+        if "value" in numbers and "value_std" in numbers:
+            history.put("value_low", numbers["value"] - numbers["value_std"])
+            history.put("value_high", numbers["value"] + numbers["value_std"])
+        terms = self._terms.take()
+        if terms is not None:
+            for name, value in unpack_reward_terms(terms).items():
+                history.put(f"reward.{name}", value)
+        now = self._node.get_clock().now().nanoseconds / NANOSECONDS
+        history.put("plan_age", MILLISECONDS * max(now - self._plan_start, 0.0))
+        self._take_weights(history)
+        history.sample()
+
+    def _take_weights(self, history: History) -> None:
+        """Newer weights restart their age, and change the map of the values where the task has one."""
+        message = self._weight_bytes.take()
+        if message is not None:
+            try:
+                value = self._values.receive(unpack_bytes(message))
+            except PoloError as error:
+                self._on_fault(str(error))
+                return
+            self._values_came = time.monotonic()
+            self._draw_values(value)
+        history.put("weights_age", time.monotonic() - self._values_came)
+
+    def _draw_values(self, value: ValueEnsemble) -> None:
+        states = self._task.map_states(MAP_RESOLUTION)
+        if states is not None:
+            features = self._task.value_features(self._task.observe(states))
+            self._page.show_values(optimistic(value.heads(features), self._optimism()))
+
+    def _on_diagnostics(self, message: DiagnosticArray) -> None:
+        prefix = self._node.get_namespace().strip("/")
+        for status in message.status:
+            space, _, name = status.name.rpartition("/")
+            if space != prefix or name not in TABS:
+                continue
+            self._page.lights.hear(name, int.from_bytes(status.level, "little"), status.message)
+            reported = {pair.key: pair.value for pair in status.values}
+            for key in REPORTED.get(name, ()):
+                if key in reported:
+                    self._report(key, reported[key])
+
+    def _report(self, key: str, text: str) -> None:
+        try:
+            value = float(text)
+        except ValueError:
+            return
+        history = self._page.plots.history
+        if key == "latency":  # in lockstep there is none, and a plan may take as long as it likes
+            history.put("deadline", MILLISECONDS * value if value > 0.0 else math.nan)
+        else:
+            history.put(key, value)

@@ -1,0 +1,166 @@
+"""The page: the robot, what the nodes say, buttons, parameters and plots."""
+
+from typing import Any, Protocol
+
+import viser
+
+from polo_ros.arrays import Array
+from polo_ros.tasks.task import Task
+from polo_ros.viewer.fields import Value
+from polo_ros.viewer.lights import Lights
+from polo_ros.viewer.parameter_panel import ParameterPanel
+from polo_ros.viewer.plots import Plots, plots_of
+from polo_ros.viewer.robot_view import WORLD, RobotView
+from polo_ros.viewer.server import address_of, open_server
+from polo_ros.viewer.value_map import ValueMap
+
+# the nodes whose parameters are shown, with the titles of their tabs
+TABS = {"planner_node": "Planner", "learner_node": "Learner", "simulator_node": "Simulator"}
+PANEL_WIDTH = 340
+PLOTS_WIDTH = 330
+WINDOW_WIDTH = 320
+WINDOW_GAP = 12
+
+
+class Requests(Protocol):
+    """What a user of the page can ask for; any method may be called from any thread and returns at once."""
+
+    def press(self, button: str) -> None:
+        """Do what a button says: a label of `BUTTONS`, or `E_STOP`."""
+
+    def set_parameter(self, node: str, name: str, value: Value) -> None:
+        """Change a node's parameter."""
+
+    def move_goal(self, position: Array, quaternion: Array) -> None:
+        """Set the goal: position (3,) in m and quaternion (4,) wxyz."""
+
+    def push(self, body: str, force: Array, torque: Array) -> None:
+        """Push a body: force (3,) in N, and torque (3,) in N·m about its centre of mass."""
+
+    def parameters_as_yaml(self) -> bytes:
+        """A parameter file with what differs from the nodes' own files."""
+
+    def watched(self) -> None:
+        """The number of browsers has changed."""
+
+
+E_STOP, RELEASE = "E-STOP", "Release e-stop"
+# the buttons of each node, in rows with a title
+BUTTONS = {
+    "planner_node": ("Planner", ("Enable", "Disable", "Reset plan", RELEASE)),
+    "simulator_node": ("Simulation", ("Pause", "Continue", "Step", "Reset world")),
+    "learner_node": ("Learner", ("Pause learning", "Go on learning", "Save checkpoint")),
+}
+HELP = "Turn: drag. Move: right drag. Zoom: wheel. Push a simulated robot: Ctrl + drag."
+
+
+class Page:
+    """A web page on this machine for one robot.
+
+    Args:
+      port: the first that is tried.
+      task: whose model is shown.
+      subtitle: what is said of the run beside the task's name, such as its seed.
+      start: the flat state (state_size,) that is drawn first.
+      requests: what the page asks for.
+
+    Attributes:
+      url: the address.
+      view: the scene.
+      lights: of the nodes.
+      panels: of the nodes' parameters, by node.
+      plots: of the last seconds.
+
+    Raises:
+      PoloError: the page cannot be served.
+    """
+
+    def __init__(self, port: int, task: Task, subtitle: str, start: Array, requests: Requests) -> None:
+        self._server = server = open_server(port, f"polo_ros: {task.name}")
+        self.url = address_of(server)
+        self._requests = requests
+        self.view = RobotView(server, task, start, requests.move_goal)
+        gui = server.gui
+        gui.configure_theme(show_logo=False, show_share_button=False, control_width="large")
+        gui.main_panel.dock_right()
+        gui.main_panel.set_width(PANEL_WIDTH)
+        gui.add_markdown(f"**{task.name}** {subtitle}")
+        self._answer = gui.add_markdown("")
+        tabs = gui.add_tab_group()
+        with tabs.add_tab("Run"):
+            self._buttons = {node: self._add_buttons(*row) for node, row in BUTTONS.items()}
+            with gui.add_folder("View"):
+                self.view.add_switches()
+                gui.add_markdown(HELP)
+        self.panels = {node: self._add_parameters(tabs, node, title) for node, title in TABS.items()}
+        aside = gui.add_panel()
+        with aside.add_tab("The last 20 s"):
+            self.plots = Plots(gui, plots_of(tuple(term.name for term in task.terms)))
+        aside.dock_left()
+        aside.set_width(PLOTS_WIDTH)
+        self.lights = self._add_always_visible()
+        has_map = task.map_states(1) is not None
+        self._map = ValueMap(server, WORLD, task.map_extent) if has_map else None
+        server.on_client_connect(lambda _: requests.watched())
+        server.on_client_disconnect(lambda _: requests.watched())
+
+    def browsers(self) -> int:
+        """How many browsers show the page."""
+        return len(self._server.get_clients())
+
+    def answer(self, text: str) -> None:
+        """Show what came of a request."""
+        self._answer.content = text
+
+    def refuse(self, node: str, name: str, value: Value, reason: str) -> None:
+        """A node has refused a parameter: show the value that stays, and why."""
+        self.panels[node].refuse(name, value, reason)
+        for client in self._server.get_clients().values():
+            client.add_notification(f"{name} was refused", reason, auto_close_seconds=6.0, color="red")
+
+    def show_values(self, values: Array) -> None:
+        """Draw values (rows, columns) on the floor, where the task has a map; see `Task.map_states`."""
+        if self._map is not None:
+            self._map.show(values)
+
+    def draw_lights(self) -> None:
+        """Show what the nodes say, and the buttons of the nodes that run."""
+        self.lights.draw()
+        for node, buttons in self._buttons.items():
+            alive = self.lights.alive(node)
+            if buttons.visible != alive:
+                buttons.visible = alive
+
+    def close(self) -> None:
+        """Stop serving."""
+        self._server.stop()
+
+    def _add_always_visible(self) -> Lights:
+        """The e-stop and the nodes' lights, in a window of their own that nothing scrolls away."""
+        gui, requests = self._server.gui, self._requests
+        window = gui.add_panel()
+        with window.add_tab("Robot"):
+            stop = gui.add_button(E_STOP, color="red", hint="the safe action at once (key: Shift + E)")
+            lights = Lights(gui, tuple(TABS))
+        window.float(x=-WINDOW_GAP, y=-WINDOW_GAP, width=WINDOW_WIDTH)
+        stop.on_click(lambda _: requests.press(E_STOP))
+        key = gui.add_command(E_STOP, hotkey="E", modifier="shift")
+        key.on_trigger(lambda _: requests.press(E_STOP))
+        return lights
+
+    def _add_buttons(self, title: str, labels: tuple[str, ...]) -> viser.GuiButtonGroupHandle:
+        buttons = self._server.gui.add_button_group(title, labels, visible=False)
+        buttons.on_click(lambda event: self._requests.press(event.target.value))
+        return buttons
+
+    def _add_parameters(self, tabs: viser.GuiTabGroupHandle, node: str, title: str) -> ParameterPanel:
+        gui = self._server.gui
+        tab = tabs.add_tab(title)
+        with tab:
+            save = gui.add_button("Save as YAML", hint="what differs from the file, for params_file")
+            save.on_click(self._download)
+        return ParameterPanel(gui, tab, lambda name, value: self._requests.set_parameter(node, name, value))
+
+    def _download(self, event: "viser.GuiEvent[Any]") -> None:
+        if event.client is not None:
+            event.client.send_file_download("polo.yaml", self._requests.parameters_as_yaml())
