@@ -90,5 +90,5 @@ def test_a_velocity_for_a_task_without_such_a_goal_is_refused(graph: Graph) -> N
     velocity = graph.node.create_publisher(Twist, "cmd_vel", EVERYTHING)
     graph.wait(velocity.get_subscription_count, "a reader of cmd_vel")
     velocity.publish(Twist())
-    sentence = "cartpole_swingup has no velocity goal to set: its model has no mocap body"
+    sentence = "cartpole_swingup has no goal to set: its model has no mocap body"
     graph.wait(lambda: sentence in graph.log("planner_node"), "refusal")

@@ -223,5 +223,5 @@ def test_in_real_time_the_models_own_goal_holds_until_another_comes(box: Task) -
 
 
 def test_a_goal_for_a_task_that_has_none_is_refused(cartpole: Task) -> None:
-    with pytest.raises(PoloError, match="cartpole_swingup has no pose goal to set"):
+    with pytest.raises(PoloError, match="cartpole_swingup has no goal to set"):
         assembler(cartpole, lockstep=False).add_goal(np.ones(3), POSE[3:], stamp=5)

@@ -122,7 +122,7 @@ def test_the_simulated_robot_lets_a_velocity_expire() -> None:
 
 def test_a_velocity_for_another_kind_of_task_is_refused(cartpole: Task) -> None:
     states = StateAssembler(cartpole, JointMapping(cartpole.model), lockstep=False)
-    with pytest.raises(PoloError, match="task cartpole_swingup has no velocity goal to set"):
+    with pytest.raises(PoloError, match="task cartpole_swingup has no goal to set"):
         states.command_velocity(WANTED, NOW)
 
 
