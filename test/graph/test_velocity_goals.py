@@ -80,7 +80,7 @@ def test_a_pose_for_a_robot_that_is_told_velocities_is_refused(robot: Robot) -> 
     poses = robot.graph.node.create_publisher(PoseStamped, "goal", EVERYTHING)
     robot.graph.wait(lambda: poses.get_subscription_count() == 2, "the volatile readers of goals")
     poses.publish(pack_goal(np.ones(3), np.array([1.0, 0.0, 0.0, 0.0]), 0))
-    sentence = "task trot has no pose goal to set: it has a velocity goal, which the topic cmd_vel gives"
+    sentence = "task trot has no pose goal to set; it has a velocity goal, which the topic cmd_vel gives"
     for node in ("planner_node", "simulator_node"):
         robot.graph.wait(lambda node=node: sentence in robot.graph.log(node), f"refusal by {node}")
 
