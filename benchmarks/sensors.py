@@ -94,7 +94,7 @@ def main() -> None:
     options = parser.parse_args()
     jobs: list[Job] = [
         (options.config, robot, sensing, seed)
-        for robot, seed, sensing in product(options.robots, options.seeds, options.sensing)
+        for seed, robot, sensing in product(options.seeds, options.robots, options.sensing)
     ]
     options.out.parent.mkdir(parents=True, exist_ok=True)
     with options.out.open("w", newline="") as file, ProcessPoolExecutor(options.processes) as pool:

@@ -53,7 +53,7 @@ def test_nothing_is_wrong_with_a_robot_that_is_well() -> None:
     assert findings(checkup(planner=planner(status="no command: not enabled; call ~/enable", level=1))) == []
     text = describe(checkup())
     assert "odom" in text and "60.0 plans a second for 125 commands" in text
-    assert "from a state to its command: 4.0 ms, 95 % within 9.0 ms" in text
+    assert "from a state to the command that answers it: 4.0 ms, 95 % within 9.0 ms" in text
 
 
 STAMPED_BY_ANOTHER = (
