@@ -50,13 +50,14 @@ class ControllerOutputs:
     """Where a controller's results go; any of its threads may call.
 
     Attributes:
-      send: a control (nu,) and the stamp in ns of the state that it answers.
+      send: a control (nu,), the stamp in ns of the state that it answers, and the controls (n, nu) that are
+        expected to follow it, one a control period, fewer than `trajectory_points`.
       record: transitions that have become known, in order.
       show: the report of a plan, before the next plan is made.
       warn: a sentence for the log.
     """
 
-    send: Callable[[Array, int], None]
+    send: Callable[[Array, int, Array], None]
     record: Callable[[list[Transition]], None]
     show: Callable[[PlanReport], None]
     warn: Callable[[str], object]
@@ -106,7 +107,7 @@ class Controller(ABC):
         self._joints = joints
         self._about_hold = ""
         self._period = round(NANOSECONDS * task.timestep)
-        self._states = StateAssembler(task, joints, node.lockstep)
+        self._states = StateAssembler(task, joints, node.lockstep, node.use_imu)
         self._gate = SafetyGate(task, joints, node.autostart, node.safety)
         self._latest: Snapshot | None = None
         # when the last message of a whole state came, by the monotonic clock, in ns
@@ -143,26 +144,40 @@ class Controller(ABC):
         self._states.add_odometry(topic, qpos, qvel, stamp)
         return self._on_part()
 
+    def add_imu(self, quaternion: Array, velocity: Array, stamp: int) -> bool:
+        """Take a part of the state, as `StateAssembler` does; whether the state is whole now."""
+        self._states.add_imu(quaternion, velocity, stamp)
+        return self._on_part()
+
     def add_goal(self, position: Array, quaternion: Array, stamp: int) -> bool:
         """Take a goal, as `StateAssembler` does; whether it completes a state."""
         self._states.add_goal(position, quaternion, stamp)
         return False
 
+    def add_velocity_goal(self, velocity: Array, stamp: int) -> bool:
+        """Take a velocity goal, as `StateAssembler` does; whether it completes a state."""
+        self._states.add_velocity_goal(velocity, stamp)
+        return False
+
+    def command_velocity(self, velocity: Array, stamp: int) -> bool:
+        """Take a velocity goal that expires, as `StateAssembler` does; it completes no state."""
+        self._states.command_velocity(velocity, stamp)
+        return False
+
     def _on_part(self) -> bool:
-        """Act on the state as soon as it is whole, once for each stamp."""
-        stamp = self._states.stamp
-        if stamp is None:
+        """Act on the state as soon as it is whole, once for each moment and what is known after it."""
+        progress, previous = self._states.progress, self._latest
+        if progress is None:
             return False
         self._received = self._monotonic()
-        previous = self._latest.stamp if self._latest is not None else None
-        if stamp == previous:
+        if previous is not None and progress == previous.progress:
             self._on_repeated_state()
             return True
         snapshot = self._states.snapshot()
         assert snapshot is not None
         self._latest = snapshot
         if previous is not None:
-            self._check_gap(stamp - previous)
+            self._check_gap(snapshot.stamp - previous.stamp)
         self._on_state(snapshot)
         return True
 
@@ -346,9 +361,9 @@ class Controller(ABC):
         """What the gate's safe action and ramp begin from; `stale` as `_why_stale` says."""
         return Measured(*self._states.newest(), fresh=not stale)
 
-    def _send(self, ctrl: Array, stamp: int) -> None:
+    def _send(self, ctrl: Array, stamp: int, following: Array | None = None) -> None:
         self._last_sent = ctrl, stamp
-        self._outputs.send(ctrl, stamp)
+        self._outputs.send(ctrl, stamp, np.empty((0, len(ctrl))) if following is None else following)
 
     def _say_what_hold_means(self, node: PlannerNodeConfig) -> None:
         """Warn of an action that does not do what it says, once until it changes."""

@@ -11,7 +11,7 @@ import time
 from collections import deque
 
 import numpy as np
-from geometry_msgs.msg import PoseStamped, WrenchStamped
+from geometry_msgs.msg import PoseStamped, Twist, TwistStamped, WrenchStamped
 from nav_msgs.msg import Odometry
 from rclpy.clock import Clock
 from rclpy.clock_type import ClockType
@@ -30,14 +30,16 @@ from polo_ros.control.joints import FreeBody, JointMapping
 from polo_ros.control.safety import about_hold
 from polo_ros.control.simulated_clock import SimulatedClock
 from polo_ros.control.simulated_robot import SimulatedRobot
-from polo_ros.control.state import GOAL, JOINTS, ODOM, object_topic
+from polo_ros.control.state import CMD_VEL, GOAL, JOINTS, ODOM, VELOCITY_GOAL, object_topic
 from polo_ros.control.status import Level, Status
 from polo_ros.errors import PoloError
 from polo_ros.nodes.messages import (
     pack_goal,
     pack_joint_state,
     pack_odometry,
+    pack_velocity_goal,
     to_stamp,
+    unpack_cmd_vel,
     unpack_command,
     unpack_goal,
     unpack_push,
@@ -45,7 +47,7 @@ from polo_ros.nodes.messages import (
 from polo_ros.nodes.node import PoloNode
 from polo_ros.nodes.qos import LATCHED, RELIABLE
 from polo_ros.nodes.sole_source import SoleSource
-from polo_ros.tasks.goals import POSE
+from polo_ros.tasks.goals import POSE, VELOCITY
 
 # how long another source of the state is looked for before the first state is published, in s of wall time
 DISCOVERY_S = 1.0
@@ -110,6 +112,12 @@ class SimulatorNode(PoloNode):
             self.create_publisher(PoseStamped, GOAL, LATCHED) if POSE in self.task.goals.kinds else None
         )
 
+        self._velocity_goal = (
+            self.create_publisher(TwistStamped, VELOCITY_GOAL, RELIABLE)
+            if VELOCITY in self.task.goals.kinds
+            else None
+        )
+
     def _subscribe(self) -> None:
         # this node receives its own goals, too; what it published last tells them from a user's
         self._own_goals: deque[tuple[int, tuple[float, ...]]] = deque(maxlen=2 * GOAL_QUEUE)
@@ -119,6 +127,8 @@ class SimulatorNode(PoloNode):
                 depth=GOAL_QUEUE, reliability=ReliabilityPolicy.RELIABLE, durability=durability
             )
             self.create_subscription(PoseStamped, GOAL, self._on_goal, every)
+        kind = TwistStamped if self._robot.config.cmd_vel_stamped else Twist
+        self.create_subscription(kind, CMD_VEL, self._on_cmd_vel, RELIABLE)
         commands = self.create_subscription(
             Float64MultiArray, self._joints.command_topic, self._on_command, RELIABLE
         )
@@ -247,6 +257,10 @@ class SimulatorNode(PoloNode):
         qpos, qvel = measured
         if self._goal:
             self._publish_goal(self._goal, stamp)
+        if self._velocity_goal:
+            velocity = self._world.data.mocap_pos[self.task.goals.index(VELOCITY)]
+            base = self._joints.base.name if self._joints.base else ""
+            self._velocity_goal.publish(pack_velocity_goal(velocity, stamp, base))
         for body, publisher in self._odometry:
             publisher.publish(pack_odometry(body, qpos, qvel, stamp, body.name))
         self._joint_publisher.publish(pack_joint_state(self._joints, qpos, qvel, stamp))
@@ -273,6 +287,14 @@ class SimulatorNode(PoloNode):
         self._world.set_goal(position, quaternion)
         if self._lockstep:  # a planner that waits for this moment's goal gets it
             self._publish_state()
+
+    def _on_cmd_vel(self, message: Twist | TwistStamped) -> None:
+        """A user's velocity goal counts for 0.5 simulated s, then it is zero."""
+        try:
+            command = unpack_cmd_vel(message, self._joints.base, self._robot.time)
+            self._robot.command_velocity(command.velocity, command.stamp)
+        except PoloError as error:
+            self.report_fault(str(error))
 
     def _on_push(self, message: WrenchStamped) -> None:
         """A hand pushes the robot, for as long as such messages come."""
