@@ -177,7 +177,7 @@ def run(
 def add_state(controller: RealTimeController, joints: JointMapping, world: World, stamp: int) -> None:
     """Hand over the world's state in the parts in which messages carry it."""
     qpos, qvel = np.array(world.data.qpos), np.array(world.data.qvel)
-    if world.task.model.nmocap:
+    if world.task.goals.kinds:
         controller.add_goal(world.data.mocap_pos[0].copy(), world.data.mocap_quat[0].copy(), stamp)
     bodies = {object_topic(body.name): body for body in joints.objects}
     if joints.base is not None:

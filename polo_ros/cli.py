@@ -34,7 +34,7 @@ def parser() -> argparse.ArgumentParser:
     parameters.set_defaults(run=run_parameters)
 
     acting = argparse.ArgumentParser(add_help=False)
-    acting.add_argument("task", help="name of the task, as in `polo tasks`")
+    acting.add_argument("task", help="name of the task, as in `polo tasks`, or path of its Python file")
     acting.add_argument("--config", type=Path, help="ROS 2 parameter file (default: the task's own)")
     acting.add_argument(
         "--overrides", metavar="YAML", help="file or text like '{horizon: 20}' over the parameter file"
@@ -125,7 +125,7 @@ def run_train(options: argparse.Namespace) -> int:
     from polo_ros.agent.training import train
 
     settings = settings_of(options)
-    out = options.out or Path("runs") / f"{options.task}-{options.seed}"
+    out = options.out or Path("runs") / f"{settings.task.name}-{options.seed}"
     weights = train(settings, options.steps, options.episode, options.seed, out, options.resume)
     print(f"weights: {weights}")
     return 0
@@ -143,11 +143,12 @@ def run_evaluate(options: argparse.Namespace) -> int:
     if received.warning:
         print(f"polo: {received.warning}", file=sys.stderr)
     seeds = range(options.first_seed, options.first_seed + options.seeds)
-    out = options.out or Path("runs") / f"{options.task}-evaluation"
+    out = options.out or Path("runs") / f"{settings.task.name}-evaluation"
     rows = evaluate(settings, value, seeds, options.steps, out, options.animation)
     rewards = [float(row["mean_reward"]) for row in rows]
+    solved = sum(row["solved"] for row in rows)
     print(
-        f"{options.task}: {sum(row['solved'] for row in rows)} of {len(rows)} seeds solved, mean reward "
+        f"{settings.task.name}: {solved} of {len(rows)} seeds solved, mean reward "
         f"{sum(rewards) / len(rewards):.3f} ({min(rewards):.3f} to {max(rewards):.3f}); {out}"
     )
     return 0

@@ -61,8 +61,8 @@ class PlannerNodeConfig(CommonConfig):
         (), "Order of the joints in commands; empty for the model's actuators'.", dynamic=False
     )
     control_rate: float = parameter(
-        125.0, "Commands per second; the planner steps its model at this rate.",
-        low=1.0, high=1000.0, dynamic=False,
+        0.0, "Commands per second; the planner steps its model at this rate. 0 for the task's own.",
+        low=0.0, high=1000.0, dynamic=False,
     )  # fmt: skip
     threads: int = parameter(
         0, "Rollout threads; 0 for one per core, less one in real time for the control timer.",
@@ -155,8 +155,9 @@ class SimulatorNodeConfig(CommonConfig):
         True, "Advance one control period per command instead of with the clock.", dynamic=False
     )
     control_rate: float = parameter(
-        125.0, "States per second of simulated time.", low=1.0, high=1000.0, dynamic=False
-    )
+        0.0, "States per second of simulated time; 0 for the task's own rate.",
+        low=0.0, high=1000.0, dynamic=False,
+    )  # fmt: skip
     realtime_factor: float = parameter(
         1.0, "Simulated seconds per second, without lockstep.", low=0.01, high=10.0
     )

@@ -90,7 +90,7 @@ class Controller(ABC):
         monotonic: Callable[[], int] = time.monotonic_ns,
     ) -> None:
         task, node = planner.task, settings.node
-        if abs(node.control_rate * task.timestep - 1.0) > 1e-6:
+        if node.control_rate and abs(node.control_rate * task.timestep - 1.0) > 1e-6:
             raise PoloError(
                 f"control_rate {node.control_rate} is not task {task.name}'s "
                 f"{1.0 / task.timestep:g} control periods per second; set it to that, or the timestep "
@@ -105,7 +105,7 @@ class Controller(ABC):
         self._outputs = outputs
         self._joints = joints
         self._about_hold = ""
-        self._period = round(NANOSECONDS / node.control_rate)
+        self._period = round(NANOSECONDS * task.timestep)
         self._states = StateAssembler(task, joints, node.lockstep)
         self._gate = SafetyGate(task, joints, node.autostart, node.safety)
         self._latest: Snapshot | None = None
@@ -168,8 +168,8 @@ class Controller(ABC):
 
     def _check_gap(self, step: int) -> None:
         """A jump of time, back or far ahead, ends the episode and the plan; the step is in ns."""
-        rate = self._settings.node.control_rate
-        gap = max(min(EPISODE_GAP_PERIODS / rate, LONGEST_EPISODE_GAP_S), 1.5 / rate)
+        period = self._task.timestep
+        gap = max(min(EPISODE_GAP_PERIODS * period, LONGEST_EPISODE_GAP_S), 1.5 * period)
         if step < 0:
             self._outputs.warn("time jumped back: plan and experience start afresh")
         if step < 0 or step > gap * NANOSECONDS:

@@ -68,14 +68,14 @@ class SimulatedRobot:
         self, world: World, task: Task, joints: JointMapping, config: SimulatorNodeConfig, seed: int
     ) -> None:
         physics = task.model.opt.timestep
-        self._substeps = round(1.0 / config.control_rate / physics)
-        if abs(self._substeps * physics * config.control_rate - 1.0) > 1e-6:
+        rate = config.control_rate or 1.0 / task.timestep
+        self._substeps = round(1.0 / rate / physics)
+        if abs(self._substeps * physics * rate - 1.0) > 1e-6:
             raise PoloError(
-                f"control_rate {config.control_rate} does not divide the model's rate of "
-                f"{1.0 / physics:g} steps per second"
+                f"control_rate {rate} does not divide the model's rate of {1.0 / physics:g} steps per second"
             )
         self.config = config
-        self.period = round(NANOSECONDS / config.control_rate)
+        self.period = round(NANOSECONDS / rate)
         self.time = 0
         self._world = world
         self._model = task.model

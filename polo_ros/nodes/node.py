@@ -63,6 +63,7 @@ class PoloNode(LightweightNode):
       seed: of everything random in the node.
       fault: the last bad input that still counts; empty where there is none.
       stops: signals received; a node with one ends itself.
+      gather: of the executor, see `NodeExecutor`, in s.
 
     Raises:
       PoloError: a bad parameter, or a task that cannot be made.
@@ -83,6 +84,7 @@ class PoloNode(LightweightNode):
         self.seed = common.seed
         self.fault = ""
         self.stops: list[int] = []
+        self.gather = 0.0
         self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
         self.every(DIAGNOSTICS_PERIOD_S, self._publish_diagnostics)
         self.every(CHECK_PERIOD_S, self._check)

@@ -36,6 +36,8 @@ from polo_ros.planner import Planner, PlannerConfig
 
 # how long readers have to take the last command before its publisher goes, in s of wall time
 FINAL_COMMAND_WAIT_S = 0.2
+# within this time of each other come the clock and the parts of a state that are published together, in s
+GATHER_S = 0.0003
 
 
 class PlannerNode(PoloNode):
@@ -76,12 +78,13 @@ class PlannerNode(PoloNode):
         )
         if settings.node.lockstep:
             return LockstepController(self._planner, self._joints, settings, self._now, outputs)
-        period = round(NANOSECONDS / settings.node.control_rate)
+        self.gather = GATHER_S
+        period = round(NANOSECONDS * self.task.timestep)
         simulated = bool(self.get_parameter("use_sim_time").value)
         controller = RealTimeController(
             self._planner, self._joints, settings, self._now, outputs, period if simulated else 0
         )
-        self.create_timer(1.0 / settings.node.control_rate, controller.tick)
+        self.create_timer(self.task.timestep, controller.tick)
         return controller
 
     def _subscribe(self, node: PlannerNodeConfig) -> None:

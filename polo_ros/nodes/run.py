@@ -60,7 +60,7 @@ def run_node(make: Callable[[], PoloNode]) -> int:
         interruption.making = False
         node.stops = interruption.stops
         gc.freeze()  # what start-up has made stays: searching it takes longer than a control period
-        executor = NodeExecutor()
+        executor = NodeExecutor(node.gather)
         executor.add_node(node)
         executor.spin()
     except (PoloError, ParameterException) as error:  # ROS 2 checks types and ranges itself

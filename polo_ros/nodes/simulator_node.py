@@ -119,7 +119,11 @@ class SimulatorNode(PoloNode):
                 depth=GOAL_QUEUE, reliability=ReliabilityPolicy.RELIABLE, durability=durability
             )
             self.create_subscription(PoseStamped, GOAL, self._on_goal, every)
-        self.create_subscription(Float64MultiArray, self._joints.command_topic, self._on_command, RELIABLE)
+        commands = self.create_subscription(
+            Float64MultiArray, self._joints.command_topic, self._on_command, RELIABLE
+        )
+        if not self._lockstep:
+            self.unawaited.add(commands)  # soon enough before the next period is stepped
         self.create_subscription(WrenchStamped, "~/push", self._on_push, RELIABLE)
         self.create_service(SetBool, "~/set_pause", self._on_set_pause)
         self.create_service(Trigger, "~/reset_world", self._on_reset_world)

@@ -24,14 +24,14 @@ CARRIED = {
 }
 
 
-def load_spec(source: ModelSource, folder: Path) -> tuple[mujoco.MjSpec, str]:
+def load_spec(source: ModelSource, folder: Path | None = None) -> tuple[mujoco.MjSpec, str]:
     """A model to build from, and what to call it in errors.
 
     Args:
       source: a function; the name of a module of the package `robot_descriptions`, such as
-        "go2_mj_description"; or a path. A relative path is looked up in `folder`, then in this package's
-        models.
-      folder: the folder of the task's file.
+        "go2_mj_description"; or a path.
+      folder: that of the task's file, where a relative path is looked up first, then in this package's
+        models; by default the current folder alone.
 
     Raises:
       PoloError: the file is missing or MuJoCo refuses it, or the package or the description is missing.
@@ -41,20 +41,13 @@ def load_spec(source: ModelSource, folder: Path) -> tuple[mujoco.MjSpec, str]:
         if not isinstance(made, mujoco.MjSpec):
             raise PoloError(f"the function for the model returns a mujoco.MjSpec, not {type(made).__name__}")
         return made, getattr(source, "__name__", "the model")
-    if isinstance(source, str) and not source.endswith(MODEL_SUFFIXES) and "/" not in source:
-        return _read(description_path(source)), source
     path = Path(source)
-    if not path.is_absolute():
+    if isinstance(source, str) and path.suffix not in MODEL_SUFFIXES and "/" not in source:
+        return _read(description_path(source)), source
+    if folder is not None and not path.is_absolute():
         beside = folder / path
         path = beside if beside.is_file() else share_path("models", str(path))
     return _read(path), str(path)
-
-
-def given_source(model_path: str | Path) -> str | Path:
-    """A model that a user names: a path from the current folder, or a robot description."""
-    text = str(model_path)
-    name = not text.endswith(MODEL_SUFFIXES) and "/" not in text and not Path(text).exists()
-    return text if name else Path(text).absolute()
 
 
 def description_path(name: str) -> Path:

@@ -34,13 +34,7 @@ def test_listing_tasks_imports_neither_torch_nor_matplotlib() -> None:
     assert not any(f"'{name}'" in modules for name in ("torch", "matplotlib", "scipy", "pandas"))
 
 
-def test_reproduce_passes_its_arguments_on(tmp_path: Path) -> None:
-    done = subprocess.run(
-        [*POLO, "reproduce", "--help"], capture_output=True, text=True, check=True, cwd=tmp_path
-    )
-    assert "--quick" in done.stdout
-    known = subprocess.run([*POLO, "reproduce"], capture_output=True, text=True, check=True, cwd=tmp_path)
-    assert "horizons" in known.stdout
+def test_reproduce_passes_its_arguments_on_from_any_folder(tmp_path: Path) -> None:
     bad = subprocess.run(
         [*POLO, "reproduce", "nothing"], capture_output=True, text=True, check=False, cwd=tmp_path
     )

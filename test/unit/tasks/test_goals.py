@@ -67,8 +67,8 @@ def test_received_goals_are_part_of_the_assembled_state() -> None:
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("trot", "task trot has no pose goal to set: it has a velocity goal, which the topic cmd_vel gives"),
-        ("cartpole_swingup", "task cartpole_swingup has no pose goal to set: its model has no mocap body"),
+        ("trot", "task trot has no pose goal to set; it has a velocity goal, which the topic cmd_vel gives"),
+        ("cartpole_swingup", "task cartpole_swingup has no goal to set: its model has no mocap body"),
     ],
 )
 def test_a_pose_for_a_task_without_one_is_refused(name: str, message: str) -> None:
@@ -82,7 +82,7 @@ def test_a_pose_for_a_task_without_one_is_refused(name: str, message: str) -> No
 
 def test_a_velocity_for_a_task_with_a_pose_goal_is_refused() -> None:
     task = make_task("hand_cube")
-    message = "task hand_cube has no velocity goal to set: it has a pose goal, which the topic goal gives"
+    message = "task hand_cube has no velocity goal to set; it has a pose goal, which the topic goal gives"
     with pytest.raises(PoloError, match=message):
         World(task, np.random.default_rng(0)).set_velocity_goal(WANTED)
     with pytest.raises(PoloError, match=message):
