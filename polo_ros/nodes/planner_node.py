@@ -11,6 +11,7 @@ from dataclasses import replace
 import numpy as np
 from geometry_msgs.msg import PoseStamped, Twist, TwistStamped
 from rclpy.duration import Duration
+from rclpy.executors import Executor
 from rclpy.qos_overriding_options import QoSOverridingOptions
 from std_msgs.msg import Bool, Float64MultiArray, String, UInt8MultiArray
 from std_srvs.srv import SetBool, Trigger
@@ -29,6 +30,7 @@ from polo_ros.control.state import CMD_VEL, GOAL, VELOCITY_GOAL
 from polo_ros.control.status import Level, Status
 from polo_ros.errors import PoloError
 from polo_ros.learner.received_weights import ReceivedWeights
+from polo_ros.nodes.executor import NodeExecutor
 from polo_ros.nodes.messages import (
     experience_schema,
     pack_command,
@@ -94,13 +96,16 @@ class PlannerNode(PoloNode):
         )
         if settings.node.lockstep:
             return LockstepController(self._planner, self._joints, settings, self._now, outputs)
-        self.gather = GATHER_S
         simulated = bool(self.get_parameter("use_sim_time").value)
         controller = RealTimeController(
             self._planner, self._joints, settings, self._now, outputs, self._period if simulated else 0
         )
         self.create_timer(self.task.timestep, controller.tick)
         return controller
+
+    def make_executor(self) -> Executor:
+        """In real time, one that handles the parts of a state together."""
+        return NodeExecutor(0.0 if self.config(PlannerNodeConfig).lockstep else GATHER_S)
 
     def _subscribe(self, node: PlannerNodeConfig) -> None:
         """Subscriptions and services."""
