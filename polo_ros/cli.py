@@ -4,6 +4,7 @@ Each command imports what it needs when it runs: torch and matplotlib take secon
 """
 
 import argparse
+import importlib.util
 import os
 import subprocess
 import sys
@@ -67,6 +68,10 @@ def parser() -> argparse.ArgumentParser:
     )
     evaluation.set_defaults(run=run_evaluate)
 
+    # its options are those of `python -m polo_ros.nodes.doctor`
+    doctor = commands.add_parser("doctor", add_help=False, help="measure a running robot's topics (ROS 2)")
+    doctor.set_defaults(run=run_doctor)
+
     # its options are those of `python -m experiments`, which prints their help
     reproduction = commands.add_parser(
         "reproduce", add_help=False, help="reproduce a figure or table of the paper (in the repository)"
@@ -79,7 +84,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Run a command; 1 and one sentence on standard error where its input is bad."""
     top = parser()
     options, rest = top.parse_known_args(arguments)
-    if rest and options.command != "reproduce":
+    if rest and options.command not in ("doctor", "reproduce"):
         top.error(f"unrecognized arguments: {' '.join(rest)}")
     options.rest = rest
     try:
@@ -176,6 +181,13 @@ def settings_of(options: argparse.Namespace) -> "Settings":
     return settings_for(options.task, options.config, single, layers)
 
 
+def run_doctor(options: argparse.Namespace) -> int:
+    """Run `python -m polo_ros.nodes.doctor`, which needs ROS 2."""
+    if importlib.util.find_spec("rclpy") is None:
+        raise PoloError("polo doctor needs ROS 2; source its setup file, or install the extra ros-jazzy")
+    return run_module("polo_ros.nodes.doctor", options.rest, dict(os.environ))
+
+
 def run_reproduce(options: argparse.Namespace) -> int:
     """Run `python -m experiments`, which is not part of this package."""
     if not (REPOSITORY / "experiments").is_dir():
@@ -185,7 +197,12 @@ def run_reproduce(options: argparse.Namespace) -> int:
         )
     paths = [str(REPOSITORY), os.environ.get("PYTHONPATH", "")]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
-    child = subprocess.Popen([sys.executable, "-m", "experiments", *options.rest], env=environment)
+    return run_module("experiments", options.rest, environment)
+
+
+def run_module(module: str, arguments: list[str], environment: dict[str, str]) -> int:
+    """Run a module as a program of its own; its exit code."""
+    child = subprocess.Popen([sys.executable, "-m", module, *arguments], env=environment)
     while True:
         try:
             return child.wait()

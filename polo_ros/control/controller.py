@@ -5,6 +5,8 @@ import time
 from abc import abstractmethod
 from collections.abc import Callable
 
+import numpy as np
+
 from polo_ros.arrays import Array
 from polo_ros.control import NANOSECONDS
 from polo_ros.control.command_limits import Measured, about_hold
@@ -60,7 +62,7 @@ class Controller(StateIntake):
                 f"in the MJCF to 1 / (control_rate · {task.substeps})"
             )
         self._period = round(NANOSECONDS * task.timestep)
-        super().__init__(StateAssembler(task, joints, node.lockstep), self._period, monotonic)
+        super().__init__(StateAssembler(task, joints, node.lockstep, node.use_imu), self._period, monotonic)
         self._planner = planner
         self._task = task
         self._settings = settings
@@ -241,9 +243,9 @@ class Controller(StateIntake):
         """What the gate's safe action and ramp begin from; `stale` as `_why_stale` says."""
         return Measured(*self._states.newest(), fresh=not stale)
 
-    def _send(self, ctrl: Array, stamp: int) -> None:
+    def _send(self, ctrl: Array, stamp: int, following: Array | None = None) -> None:
         self._last_sent = ctrl, stamp
-        self._outputs.send(ctrl, stamp)
+        self._outputs.send(ctrl, stamp, np.empty((0, len(ctrl))) if following is None else following)
 
     def _say_what_hold_means(self, node: PlannerNodeConfig) -> None:
         """Warn of an action that does not do what it says, once until it changes."""

@@ -28,6 +28,11 @@ class LockstepController(Controller):
         super().add_goal(position, quaternion, stamp)
         return self._on_part()
 
+    def add_velocity_goal(self, velocity: Array, stamp: int) -> bool:
+        """Take a velocity goal, which is a part of the state here; whether the state is whole now."""
+        super().add_velocity_goal(velocity, stamp)
+        return self._on_part()
+
     def _on_state(self, snapshot: Snapshot) -> None:
         with self._lock:
             if self._why_gated(snapshot.stamp):

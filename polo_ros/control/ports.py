@@ -29,13 +29,14 @@ class ControllerOutputs:
     """Where a controller's results go; any of its threads may call.
 
     Attributes:
-      send: a control (nu,) and the stamp in ns of the state that it answers.
+      send: a control (nu,), the stamp in ns of the state that it answers, and the controls (n, nu) that are
+        expected to follow it, one a control period, fewer than `trajectory_points`.
       record: transitions that have become known, in order.
       show: the report of a plan, before the next plan is made.
       warn: a sentence for the log.
     """
 
-    send: Callable[[Array, int], None]
+    send: Callable[[Array, int, Array], None]
     record: Callable[[list[Transition]], None]
     show: Callable[[PlanReport], None]
     warn: Callable[[str], object]

@@ -76,9 +76,11 @@ class RealTimeController(Controller):
         if state is None:
             return
         plan = acting.plan if acting else None
-        command = self._follower.command(plan, now / NANOSECONDS, self._measure(stale))
+        measured = self._measure(stale)
+        command = self._follower.command(plan, now / NANOSECONDS, measured)
         if command is not None:
-            self._send(command.ctrl, state)
+            count = self._settings.node.following_points if command.planned else 0
+            self._send(command.ctrl, state, self._follower.following(now, count, measured))
             self._follower.history.add_command(Command(now, command.ctrl, command.planned))
 
     def status(self) -> Status:

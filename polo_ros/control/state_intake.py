@@ -46,25 +46,39 @@ class StateIntake(ABC):
         self._states.add_odometry(topic, qpos, qvel, stamp)
         return self._on_part()
 
+    def add_imu(self, quaternion: Array, velocity: Array, stamp: int) -> bool:
+        """Take a part of the state, as `StateAssembler` does; whether the state is whole now."""
+        self._states.add_imu(quaternion, velocity, stamp)
+        return self._on_part()
+
     def add_goal(self, position: Array, quaternion: Array, stamp: int) -> bool:
         """Take a goal, as `StateAssembler` does; whether it completes a state."""
         self._states.add_goal(position, quaternion, stamp)
         return False
 
+    def add_velocity_goal(self, velocity: Array, stamp: int) -> bool:
+        """Take a velocity goal, as `StateAssembler` does; whether it completes a state."""
+        self._states.add_velocity_goal(velocity, stamp)
+        return False
+
+    def command_velocity(self, velocity: Array, stamp: int) -> bool:
+        """Take a velocity goal that expires, as `StateAssembler` does; it completes no state."""
+        self._states.command_velocity(velocity, stamp)
+        return False
+
     def _on_part(self) -> bool:
-        """Act on the state as soon as it is whole, once for each stamp."""
-        stamp = self._states.stamp
-        if stamp is None:
+        """Act on the state as soon as it is whole, once for each moment and what is known after it."""
+        progress, previous = self._states.progress, self._latest
+        if progress is None:
             return False
         self._received = self._monotonic()
-        previous = self._latest.stamp if self._latest is not None else None
-        if stamp == previous:
+        if previous is not None and progress == previous.progress:
             self._on_repeated_state()
             return True
         snapshot = self._states.snapshot()
         assert snapshot is not None
         self._latest = snapshot
-        step = 0 if previous is None else stamp - previous
+        step = 0 if previous is None else snapshot.stamp - previous.stamp
         if step < 0 or step > self._longest_gap:
             self._on_jump(step)
         self._on_state(snapshot)

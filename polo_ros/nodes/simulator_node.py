@@ -10,7 +10,7 @@ if __name__ == "__main__":  # before the imports that take seconds
 import time
 
 import numpy as np
-from geometry_msgs.msg import PoseStamped, WrenchStamped
+from geometry_msgs.msg import PoseStamped, Twist, TwistStamped, WrenchStamped
 from rclpy.clock import Clock
 from rclpy.clock_type import ClockType
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
@@ -24,10 +24,11 @@ from polo_ros.control.config import SimulatorNodeConfig
 from polo_ros.control.joints import JointMapping
 from polo_ros.control.simulated_clock import SimulatedClock
 from polo_ros.control.simulated_robot import SimulatedRobot
-from polo_ros.control.state import GOAL, JOINTS
+from polo_ros.control.state import CMD_VEL, GOAL, JOINTS
 from polo_ros.control.status import Level, Status
 from polo_ros.errors import PoloError
 from polo_ros.nodes.messages import (
+    unpack_cmd_vel,
     unpack_command,
     unpack_goal,
     unpack_push,
@@ -90,6 +91,8 @@ class SimulatorNode(PoloNode):
                 depth=GOAL_QUEUE, reliability=ReliabilityPolicy.RELIABLE, durability=durability
             )
             self.create_subscription(PoseStamped, GOAL, self._on_goal, every)
+        kind = TwistStamped if self._robot.config.cmd_vel_stamped else Twist
+        self.create_subscription(kind, CMD_VEL, self._on_cmd_vel, RELIABLE)
         commands = self.create_subscription(
             Float64MultiArray, self._joints.command_topic, self._on_command, RELIABLE
         )
@@ -227,6 +230,14 @@ class SimulatorNode(PoloNode):
         self._world.set_goal(position, quaternion)
         if self._lockstep:  # a planner that waits for this moment's goal gets it
             self._publish_state()
+
+    def _on_cmd_vel(self, message: Twist | TwistStamped) -> None:
+        """A user's velocity goal counts for 0.5 simulated s, then it is zero."""
+        try:
+            command = unpack_cmd_vel(message, self._joints.base, self._robot.time)
+            self._robot.command_velocity(command.velocity, command.stamp)
+        except PoloError as error:
+            self.report_fault(str(error))
 
     def _on_push(self, message: WrenchStamped) -> None:
         """A hand pushes the robot, for as long as such messages come."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from typing import Any
 
-from geometry_msgs.msg import PoseStamped
+from geometry_msgs.msg import PoseStamped, TwistStamped
 from nav_msgs.msg import Odometry
 from rclpy.publisher import Publisher
 from rclpy.qos_overriding_options import QoSOverridingOptions
@@ -15,11 +15,17 @@ from sensor_msgs.msg import JointState
 from polo_ros.arrays import Array
 from polo_ros.control.joints import FreeBody, JointMapping
 from polo_ros.control.simulated_robot import SimulatedRobot
-from polo_ros.control.state import GOAL, JOINTS, ODOM, object_topic
-from polo_ros.nodes.messages import pack_goal, pack_joint_state, pack_odometry, to_stamp
+from polo_ros.control.state import GOAL, JOINTS, ODOM, VELOCITY_GOAL, object_topic
+from polo_ros.nodes.messages import (
+    pack_goal,
+    pack_joint_state,
+    pack_odometry,
+    pack_velocity_goal,
+    to_stamp,
+)
 from polo_ros.nodes.node import PoloNode
 from polo_ros.nodes.qos import LATCHED, RELIABLE
-from polo_ros.tasks.goals import POSE
+from polo_ros.tasks.goals import POSE, VELOCITY
 
 # a goal comes with every state: so many are queued that a user's goal is not pushed out
 GOAL_QUEUE = 100
@@ -47,8 +53,11 @@ class StatePublisher:
             (body, node.create_publisher(Odometry, topic, RELIABLE, qos_overriding_options=overrides))
             for body, topic in bodies
         ]
-        posed = POSE in node.task.goals.kinds
-        self._goal = node.create_publisher(PoseStamped, GOAL, LATCHED) if posed else None
+        kinds = node.task.goals.kinds
+        self._goal = node.create_publisher(PoseStamped, GOAL, LATCHED) if POSE in kinds else None
+        self._velocity_goal = (
+            node.create_publisher(TwistStamped, VELOCITY_GOAL, RELIABLE) if VELOCITY in kinds else None
+        )
         # the node receives its own goals, too; what was published last tells them from a user's
         self._own_goals: deque[tuple[int, tuple[float, ...]]] = deque(maxlen=2 * GOAL_QUEUE)
 
@@ -72,6 +81,10 @@ class StatePublisher:
         qpos, qvel = measured
         if self._goal:
             self._publish_goal(self._goal, data, stamp)
+        if self._velocity_goal:
+            velocity = data.mocap_pos[self._task.goals.index(VELOCITY)]
+            base = self._joints.base.name if self._joints.base else ""
+            self._velocity_goal.publish(pack_velocity_goal(velocity, stamp, base))
         for body, publisher in self._odometry:
             publisher.publish(pack_odometry(body, qpos, qvel, stamp, body.name))
         self._joint_states.publish(pack_joint_state(self._joints, qpos, qvel, stamp))

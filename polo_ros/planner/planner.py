@@ -214,7 +214,7 @@ class Planner:
         sensordata = solution.view.sensordata[0, 0, 0].copy()
         here = task.view(sensordata, plan.knots[0].clip(task.control_low, task.control_high))
         # the terminal state takes one physics step more; see `Rollouts`
-        steps = solution.valid.size * (self.config.horizon * task.substeps + 1)
+        steps = solution.valid.size * (self.config.horizon * task.substeps + 1) * self.config.models
         return PlanReport(
             plan=plan,
             view=here,

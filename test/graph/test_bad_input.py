@@ -106,7 +106,9 @@ def wait_for_log(graph: Graph, text: str) -> None:
             "joint_states: missing joint hinge; expected slider, hinge; it also has elbow",
         ),
         ({"positions": [0.0, float("nan")]}, "joint_states: position of hinge is nan"),
-        ({"velocities": []}, "joint_states has 0 of velocity for 2 joints"),
+        ({"velocities": []}, "joint_states has no velocity of slider, hinge, which it had before"),
+        ({"velocities": [0.0, float("nan")]}, "joint_states has no velocity of hinge, which it had before"),
+        ({"velocities": [0.0]}, "joint_states has 1 of velocity for 2 joints"),
     ],
 )
 def test_a_bad_state_is_named_and_never_planned_from(

@@ -40,7 +40,7 @@ class Results:
     def outputs(self) -> ControllerOutputs:
         """Outputs that append to `events`."""
         return ControllerOutputs(
-            send=lambda ctrl, stamp: self._add("send", (ctrl, stamp)),
+            send=lambda ctrl, stamp, _: self._add("send", (ctrl, stamp)),
             record=lambda transitions: self._add("record", transitions),
             show=lambda report: self._add("show", report),
             warn=lambda text: self._add("warn", text),
