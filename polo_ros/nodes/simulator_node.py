@@ -26,7 +26,7 @@ from std_srvs.srv import SetBool, Trigger
 from polo_ros.agent.world import World
 from polo_ros.control import NANOSECONDS
 from polo_ros.control.config import SimulatorNodeConfig
-from polo_ros.control.joints import FreeBody, JointMapping
+from polo_ros.control.joints import JointMapping
 from polo_ros.control.safety import about_hold
 from polo_ros.control.simulated_clock import SimulatedClock
 from polo_ros.control.simulated_robot import SimulatedRobot
@@ -35,13 +35,11 @@ from polo_ros.control.status import Level, Status
 from polo_ros.errors import PoloError
 from polo_ros.nodes.messages import (
     pack_goal,
-    pack_joint_state,
-    pack_odometry,
-    to_stamp,
     unpack_command,
     unpack_goal,
     unpack_push,
 )
+from polo_ros.nodes.messages.serialized import SerializedClock, SerializedJointState, SerializedOdometry
 from polo_ros.nodes.node import PoloNode
 from polo_ros.nodes.qos import LATCHED, RELIABLE
 from polo_ros.nodes.sole_source import SoleSource
@@ -102,8 +100,14 @@ class SimulatorNode(PoloNode):
         self._joint_publisher = self.create_publisher(
             JointState, JOINTS, RELIABLE, qos_overriding_options=overrides
         )
-        self._odometry: list[tuple[FreeBody, Publisher[Odometry]]] = [
-            (body, self.create_publisher(Odometry, topic, RELIABLE, qos_overriding_options=overrides))
+        self._serialized_clock = SerializedClock()
+        self._serialized_joints = SerializedJointState(self._joints)
+        sizes = self.task.model.nq, self.task.model.nv
+        self._odometry: list[tuple[SerializedOdometry, Publisher[Odometry]]] = [
+            (
+                SerializedOdometry(body, sizes),
+                self.create_publisher(Odometry, topic, RELIABLE, qos_overriding_options=overrides),
+            )
             for body, topic in bodies
         ]
         self._goal = (
@@ -240,16 +244,16 @@ class SimulatorNode(PoloNode):
 
     def _publish_state(self) -> None:
         stamp = self._robot.time
-        self._clock_publisher.publish(ClockMessage(clock=to_stamp(stamp)))
+        self._clock_publisher.publish(self._serialized_clock.at(stamp))
         measured = self._robot.measure()
         if measured is None:
             return
         qpos, qvel = measured
         if self._goal:
             self._publish_goal(self._goal, stamp)
-        for body, publisher in self._odometry:
-            publisher.publish(pack_odometry(body, qpos, qvel, stamp, body.name))
-        self._joint_publisher.publish(pack_joint_state(self._joints, qpos, qvel, stamp))
+        for serialized, publisher in self._odometry:
+            publisher.publish(serialized.at(stamp, qpos, qvel))
+        self._joint_publisher.publish(self._serialized_joints.at(stamp, qpos, qvel))
 
     # ---- goals
 

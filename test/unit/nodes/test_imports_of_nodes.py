@@ -3,7 +3,9 @@
 import subprocess
 import sys
 
-NODES = "planner_node, simulator_node, learner_node, viewer_node, status_monitor, episode_monitor, demo, learn"
+NODES = (
+    "planner_node, simulator_node, learner_node, viewer_node, status_monitor, episode_monitor, demo, learn"
+)
 
 LEAN = f"""
 import sys
