@@ -154,6 +154,7 @@ def test_an_unawaited_message_wakes_nobody_and_is_handled_with_the_next_event(pa
     pair.node.unawaited.add(lazy)
     publisher = pair.other.create_publisher(Float64, "lazy", 10)
     pair.wait(publisher.get_subscription_count)
+    pair.executor.spin_once(timeout_sec=0.0)  # the new subscription has woken the executor
     publisher.publish(Float64(data=1.0))
     began = time.monotonic()
     pair.executor.spin_once(timeout_sec=0.2)  # nothing else comes
