@@ -14,8 +14,9 @@ import numpy as np
 from polo_ros.agent.world import World
 from polo_ros.arrays import Array
 from polo_ros.control import NANOSECONDS
-from polo_ros.control.controller import ControllerOutputs, ControllerSettings, Request
+from polo_ros.control.controller import Request
 from polo_ros.control.joints import JointMapping
+from polo_ros.control.ports import ControllerOutputs, ControllerSettings
 from polo_ros.control.realtime import BegunPlan, RealTimeController
 from polo_ros.control.state import ODOM, Snapshot, object_topic
 from polo_ros.control.worker import Worker

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 # the folder that holds `experiments/` where this package lies in its repository
 REPOSITORY = Path(__file__).resolve().parents[1]
 
+# what a shell shows of a program that SIGPIPE ended
+ENDED_BY_PIPE = 141
+
 
 def parser() -> argparse.ArgumentParser:
     """The command line."""
@@ -86,10 +89,16 @@ def main(arguments: list[str] | None = None) -> int:
     options.rest = rest
     try:
         code: int = options.run(options)
+        sys.stdout.flush()
         return code
     except PoloError as error:
         print(f"polo: {error}", file=sys.stderr)
         return 1
+    except BrokenPipeError:  # such as `polo tasks | head`: nobody reads on
+        os.dup2(
+            os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno()
+        )  # what is left in the buffer goes there
+        return ENDED_BY_PIPE
     except OSError as error:  # a full disk, or a folder that is a file
         print(f"polo: {error.filename or 'a file'} could not be written ({error.strerror})", file=sys.stderr)
         return 1

@@ -19,9 +19,9 @@ from benchmarks.faults.robots import make_arm
 from polo_ros.arrays import Array
 from polo_ros.control import NANOSECONDS
 from polo_ros.control.config import PlannerNodeConfig
-from polo_ros.control.controller import ControllerOutputs, ControllerSettings
 from polo_ros.control.joints import JointMapping
 from polo_ros.control.lockstep import LockstepController
+from polo_ros.control.ports import ControllerOutputs, ControllerSettings
 from polo_ros.control.realtime import RealTimeController
 from polo_ros.control.state import Snapshot
 from polo_ros.errors import PoloError

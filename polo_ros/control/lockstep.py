@@ -5,7 +5,7 @@ import numpy as np
 from polo_ros.arrays import Array
 from polo_ros.control import NANOSECONDS
 from polo_ros.control.command_history import Transition
-from polo_ros.control.controller import Controller, found_something
+from polo_ros.control.controller import Controller
 from polo_ros.control.identification import Identification
 from polo_ros.control.safety import GatedCommand
 from polo_ros.control.schedule import Scheduled, why_unfollowed
@@ -75,7 +75,7 @@ class LockstepController(Controller):
                 self._submit(self._latest)
             else:
                 self._newest = report
-                if found_something(report):
+                if report.usable:
                     self._good = Scheduled(report.plan, snapshot.stamp)
                 elif why_unfollowed(self._good, now):
                     self._planner.reset()  # what is left of the old plan may be why nothing is found

@@ -7,8 +7,9 @@ import numpy as np
 from polo_ros.arrays import Array
 from polo_ros.control import NANOSECONDS
 from polo_ros.control.command_history import CommandHistory
+from polo_ros.control.command_limits import Measured
 from polo_ros.control.prediction import Predictor
-from polo_ros.control.safety import GatedCommand, Measured, SafetyGate
+from polo_ros.control.safety import GatedCommand, SafetyGate
 from polo_ros.control.schedule import Schedule, why_unfollowed
 from polo_ros.control.state import Snapshot
 from polo_ros.planner import Plan, Planner

@@ -9,9 +9,9 @@ import numpy as np
 
 from polo_ros.arrays import Array
 from polo_ros.control import NANOSECONDS
+from polo_ros.control.command_limits import safe_efforts
 from polo_ros.control.config import SimulatorNodeConfig
 from polo_ros.control.joints import JointMapping
-from polo_ros.control.safety import safe_efforts
 from polo_ros.control.velocity_goal import VelocityCommand
 from polo_ros.errors import PoloError
 from polo_ros.tasks.task import Task

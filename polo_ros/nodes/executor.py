@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from concurrent.futures import Future
 from typing import Any
 
 from rclpy.exceptions import InvalidHandle
@@ -27,7 +28,9 @@ class NodeExecutor(Executor):
     do not wake it at all.
 
     A callback's exception ends `spin`, as with rclpy's. A subscription's callback takes the message alone.
-    Clients, guard conditions, tasks and waitables, such as handlers of DDS events, are not served.
+    A service's callback may return a `Future` of the response, which is sent once it is done; other callbacks
+    go on meanwhile. Clients, guard conditions, tasks and waitables, such as handlers of DDS events, are not
+    served.
 
     Args:
       gather: time in s between waking up and looking at what has come.
@@ -43,6 +46,8 @@ class NodeExecutor(Executor):
         self._timers: list[Any] = []
         self._services: list[Any] = []
         self._waits: Any = None
+        # responses that are not known yet, with the service and the request's header
+        self._deferred: list[tuple[Future[Any], Any, Any]] = []
 
     def wake(self) -> None:
         """Look at the nodes' entities again; nodes call it when these change."""
@@ -82,6 +87,7 @@ class NodeExecutor(Executor):
             for service in self._services:
                 if service.handle.pointer in ready:
                     self._answer(service)
+        self._answer_deferred()
 
     def _wait(self, timeout_sec: float | None) -> None:
         if self._changed:
@@ -136,6 +142,19 @@ class NodeExecutor(Executor):
                 request, header = service.handle.service_take_request(service.srv_type.Request)
         except InvalidHandle:
             return
-        if header is not None:
-            response = service.callback(request, service.srv_type.Response())
+        if header is None:
+            return
+        response = service.callback(request, service.srv_type.Response())
+        if isinstance(response, Future):
+            self._deferred.append((response, service, header))
+            response.add_done_callback(lambda _: self._guard.trigger())
+        else:
             service.send_response(response, header)
+
+    def _answer_deferred(self) -> None:
+        if not self._deferred:
+            return
+        done = [each for each in self._deferred if each[0].done()]
+        self._deferred = [each for each in self._deferred if each not in done]
+        for response, service, header in done:
+            service.send_response(response.result(), header)

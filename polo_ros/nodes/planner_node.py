@@ -21,10 +21,11 @@ from polo_ros.arrays import Array
 from polo_ros.control import NANOSECONDS
 from polo_ros.control.command_history import Transition, rewards
 from polo_ros.control.config import PlannerNodeConfig
-from polo_ros.control.controller import Controller, ControllerOutputs, ControllerSettings
+from polo_ros.control.controller import Controller
 from polo_ros.control.imu import ImuMounting
 from polo_ros.control.joints import TRAJECTORY_TOPIC, JointMapping
 from polo_ros.control.lockstep import LockstepController
+from polo_ros.control.ports import ControllerOutputs, ControllerSettings
 from polo_ros.control.realtime import RealTimeController
 from polo_ros.control.state import CMD_VEL, GOAL, VELOCITY_GOAL
 from polo_ros.control.status import Level, Status

@@ -31,8 +31,8 @@ class PlanReport:
       view: of the state planned from, under the first control of the plan.
       best_return: of the best rollout, values included.
       effective_sample_size: the number of rollouts that the plan averages.
-      valid_rollouts: the number that did not diverge; with 0 nothing was found: `plan` is the
-        warm start and must not be followed on a robot.
+      valid_rollouts: the number that did not diverge; with 0 nothing was found, and `plan` is the warm
+        start; see `usable`.
       compute_time: wall time of the plan, in s.
       iterations: the number of sampling rounds.
       simulator_steps: physics steps of all rollouts of all iterations.
@@ -52,6 +52,11 @@ class PlanReport:
     task: Task
     ensemble: ValueEnsemble | None
     optimism: float
+
+    @property
+    def usable(self) -> bool:
+        """Whether the plan may be followed: without a valid rollout it is an old one, continued for ever."""
+        return self.valid_rollouts > 0 and bool(np.isfinite(self.plan.knots).all())
 
     @cached_property
     def features(self) -> Array:

@@ -51,6 +51,15 @@ def test_polo_runs_as_a_program(tmp_path: Path) -> None:
     assert bad.stderr.startswith("polo: there is no task 'juggling'") and bad.stderr.count("\n") == 1
 
 
+@pytest.mark.parametrize("command", ["tasks", "parameters"])
+def test_a_reader_that_ends_early_is_no_error(command: str) -> None:
+    child = subprocess.Popen([*POLO, command], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert child.stdout is not None and child.stderr is not None
+    child.stdout.close()  # as `head` does once it has its lines
+    assert (child.stderr.read(), child.wait(60)) == (b"", 141)
+    child.stderr.close()
+
+
 def test_full_disk_ends_training_with_a_sentence_and_the_old_checkpoint(
     trained: Path, tmp_path: Path
 ) -> None:

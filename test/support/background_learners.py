@@ -60,7 +60,7 @@ def rows(count: int = 4) -> dict[str, Array]:
 
 def started(learner: BackgroundLearner) -> None:
     """Wait until the learner has been created: what saves waits for it."""
-    learner.save()
+    learner.save().result(DEADLINE)
 
 
 def learn(learner: BackgroundLearner, published: Published, updates: int = 1) -> None:

@@ -11,9 +11,10 @@ import torch
 from background_learners import SMALL, Make, Published
 from weights_files import CONFIG
 
-from polo_ros.learner.background import BackgroundLearner, BackgroundOutputs, BackgroundSettings
+from polo_ros.learner.background import BackgroundLearner
 from polo_ros.learner.ensemble import EnsembleTrainer
 from polo_ros.learner.origin import Origin
+from polo_ros.learner.ports import BackgroundOutputs, BackgroundSettings
 from polo_ros.learner.weights import encode_value
 from polo_ros.planner.value import ValueEnsemble
 from polo_ros.tasks import Task, make_task

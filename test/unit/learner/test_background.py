@@ -57,7 +57,7 @@ def test_experience_of_another_model_is_dropped(make: Make) -> None:
     learner.accept(False)
     learner.accept(True)
     learner.add(rows(3))
-    learner.save()  # waits for the current update
+    learner.save().result(DEADLINE)  # waits for the current update
     assert not published.origins
 
 
@@ -77,7 +77,7 @@ def test_any_failure_of_the_thread_is_reported(make: Make, tmp_path: Path) -> No
     path = tmp_path / "learner.safetensors"
     learner, published = make(path)
     learn(learner, published)
-    learner.save()
+    learner.save().result(DEADLINE)
     good = path.read_bytes()
     learner.check()
     learner.add({**rows(), "ctrl": np.zeros((4, 7))})  # no message can hold this
@@ -138,3 +138,27 @@ def test_closing_does_not_wait_for_a_learner_that_is_being_made(
     assert begun.wait(DEADLINE)
     learner.close()  # would wait for ever
     go_on.set()
+
+
+def test_a_checkpoint_is_saved_after_the_update_at_hand_and_nobody_waits(
+    make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The node's executor would stand still meanwhile, and with it its diagnostics."""
+    path = tmp_path / "learner.safetensors"
+    learner, published = make(path)
+    learn(learner, published)
+    in_update, go_on = threading.Event(), threading.Event()
+    iterate = MPPI.iterate
+
+    def slow_round(*arguments: Any) -> Any:
+        in_update.set()
+        assert go_on.wait(DEADLINE)
+        return iterate(*arguments)
+
+    monkeypatch.setattr(MPPI, "iterate", slow_round)
+    learner.add(rows())
+    assert in_update.wait(DEADLINE)
+    saved = learner.save()
+    assert not saved.done() and learner.progress()[0] == "learning"
+    go_on.set()
+    assert saved.result(DEADLINE) == (True, f"saved update 2 to {path}")

@@ -18,9 +18,9 @@ def test_a_checkpoint_is_saved_resumed_and_loaded(make: Make, tmp_path: Path) ->
     path = tmp_path / "learner.safetensors"
     learner, published = make(path)
     learn(learner, published)
-    assert learner.save() == (True, f"saved update 1 to {path}")
+    assert learner.save().result(DEADLINE) == (True, f"saved update 1 to {path}")
     learn(learner, published)
-    assert learner.load() == (True, f"loaded update 1 from {path}")
+    assert learner.load().result(DEADLINE) == (True, f"loaded update 1 from {path}")
     published.wait(3)
     assert published.origins[-1].epoch != published.origins[-2].epoch
     assert published.origins[-1].sequence == 1
@@ -35,7 +35,7 @@ def test_the_last_three_checkpoints_are_kept(make: Make, tmp_path: Path) -> None
     learner, published = make(path)
     for _ in range(4):
         learn(learner, published)
-        learner.save()
+        learner.save().result(DEADLINE)
     kept = [path, tmp_path / "learner.1.safetensors", tmp_path / "learner.2.safetensors"]
     assert sorted(tmp_path.iterdir()) == sorted(kept)
     assert [read_tensors(file, "the weights")[1]["sequence"] for file in kept] == ["4", "3", "2"]
@@ -43,7 +43,7 @@ def test_the_last_three_checkpoints_are_kept(make: Make, tmp_path: Path) -> None
 
 def explode(learner: BackgroundLearner) -> None:
     """Make a learner's networks give values that no rewards add up to."""
-    made = learner._made_learner()
+    made = learner._learner
     with torch.no_grad():
         for parameter in made.ensemble.network.parameters():
             parameter += 1e5
@@ -53,15 +53,15 @@ def test_exploded_values_are_saved_beside_the_checkpoint(make: Make, tmp_path: P
     path, aside = tmp_path / "learner.safetensors", tmp_path / "learner.exploded.safetensors"
     learner, published = make(path)
     learn(learner, published)
-    assert learner.save()[0]
+    assert learner.save().result(DEADLINE)[0]
     good = path.read_bytes()
     explode(learner)
     learner.add(rows())
     wait_for(lambda: learner.fault)
     assert "exploded" in learner.fault and len(published.origins) == 1
-    assert learner.save() == (True, f"saved update 2 to {aside}")
+    assert learner.save().result(DEADLINE) == (True, f"saved update 2 to {aside}")
     assert path.read_bytes() == good
-    assert learner.load()[0]  # back to the good values
+    assert learner.load().result(DEADLINE)[0]  # back to the good values
     assert learner.progress()[0] == "paused"
     learner.pause(False)
     learn(learner, published)
@@ -77,7 +77,7 @@ def test_a_closed_learner_does_not_replace_its_checkpoint_by_exploded_values(
     path = tmp_path / "learner.safetensors"
     learner, published = make(path)
     learn(learner, published)
-    learner.save()
+    learner.save().result(DEADLINE)
     good = path.read_bytes()
     explode(learner)
     learner.add(rows())
@@ -91,12 +91,12 @@ def test_a_file_that_could_not_be_loaded_is_not_overwritten(make: Make, tmp_path
     path = tmp_path / "learner.safetensors"
     learner, published = make(path)
     learn(learner, published)
-    learner.save()
+    learner.save().result(DEADLINE)
     path.write_bytes(b"someone else's work")
-    answer = learner.load()
+    answer = learner.load().result(DEADLINE)
     assert not answer[0] and "are corrupted" in answer[1]
     aside = tmp_path / "learner.aside.safetensors"
-    assert learner.save() == (True, f"saved update 1 to {aside}")
+    assert learner.save().result(DEADLINE) == (True, f"saved update 1 to {aside}")
     learn(learner, published)
     learner.close()
     assert path.read_bytes() == b"someone else's work"
@@ -130,8 +130,11 @@ def test_what_a_file_means_otherwise_is_said(make: Make, tmp_path: Path) -> None
 
 def test_without_a_checkpoint_path_nothing_is_kept(make: Make) -> None:
     learner, _ = make()
-    assert learner.save() == (False, "checkpoint_path is empty, so that nothing is kept; set it to a file")
-    assert learner.load() == (False, "checkpoint_path is empty; set it to a file")
+    assert learner.save().result(DEADLINE) == (
+        False,
+        "checkpoint_path is empty, so that nothing is kept; set it to a file",
+    )
+    assert learner.load().result(DEADLINE) == (False, "checkpoint_path is empty; set it to a file")
 
 
 def test_a_broken_checkpoint_ends_the_thread_and_is_not_overwritten(make: Make, tmp_path: Path) -> None:
@@ -142,7 +145,7 @@ def test_a_broken_checkpoint_ends_the_thread_and_is_not_overwritten(make: Make, 
     learner.close()
     assert isinstance(learner.failure, PoloError)
     assert f"the weights in {path} are corrupted" in str(learner.failure)
-    assert learner.save() == (False, "the learner could not be started")
+    assert learner.save().result(DEADLINE) == (False, "the learner could not be started")
     assert not published.origins
     assert path.read_bytes() == b"no checkpoint at all"
 
@@ -164,6 +167,6 @@ def test_a_checkpoint_of_other_sizes_ends_the_thread_and_is_not_overwritten(
     learner.close()
     assert isinstance(learner.failure, PoloError)
     assert "set target_rollouts to the checkpoint's" in str(learner.failure)
-    assert learner.save() == (False, "the learner could not be started")
+    assert learner.save().result(DEADLINE) == (False, "the learner could not be started")
     assert not published.origins
     assert path.read_bytes() == before
