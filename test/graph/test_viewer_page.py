@@ -5,7 +5,7 @@ from collections.abc import Generator
 import mujoco
 import numpy as np
 import pytest
-from chromium import open_chromium, open_page
+from chromium import SCENE, open_chromium, open_page
 from geometry_msgs.msg import PoseStamped, WrenchStamped
 from harness import LATCHED, Graph
 from playwright.sync_api import Browser, Locator, Page
@@ -24,15 +24,23 @@ UP = np.array([0.0, 0.0, 1.0])
 
 
 @pytest.fixture(scope="module")
-def browser() -> Generator[Browser]:
-    """One browser for all tests; each opens pages of its own."""
+def chromium() -> Generator[Browser]:
+    """One browser for all tests."""
     with open_chromium() as browser:
         yield browser
 
 
+@pytest.fixture
+def browser(chromium: Browser) -> Generator[Browser]:
+    """The browser for one test; its pages are closed afterwards."""
+    yield chromium
+    for context in chromium.contexts:
+        context.close()
+
+
 def start_viewer(graph: Graph, **parameters: object) -> str:
     """Start a viewer on a free port; the address of its page."""
-    graph.start("viewer_node", port=free_port(), **parameters)
+    graph.start("viewer_node", port=free_port(), rate=10.0, **parameters)
     graph.wait(lambda: "watch the robot at" in graph.log("viewer_node"), "the page")
     return graph.log("viewer_node").rpartition("watch the robot at ")[2].split()[0]
 
@@ -108,8 +116,8 @@ def test_nothing_is_subscribed_without_a_browser_and_two_can_watch(graph: Graph,
     graph.wait_says("viewer_node", "showing")
     assert graph.reported("viewer_node", "browsers") == 2
     for page in (first, second):
-        before = page.locator("canvas").first.screenshot()
-        graph.wait(lambda: page.locator("canvas").first.screenshot() != before, "a robot that moves")  # noqa: B023
+        before = page.locator(SCENE).screenshot()
+        graph.wait(lambda: page.locator(SCENE).screenshot() != before, "a robot that moves")  # noqa: B023
     first.close()
     second.get_by_text("planner: planning").wait_for()
     second.close()
@@ -141,7 +149,7 @@ def pixel(page: Page, point: Array) -> tuple[float, float]:
     right = np.cross(ahead, [0.0, 0.0, 1.0])
     right /= np.linalg.norm(right)
     way = point - view.position
-    box = page.locator("canvas").first.bounding_box()
+    box = page.locator(SCENE).bounding_box()
     assert box is not None
     scale = box["height"] / 2 / np.tan(view.field_of_view / 2) / (way @ ahead)
     across, up = way @ right * scale, way @ np.cross(right, ahead) * scale
@@ -183,7 +191,7 @@ def test_a_dragged_body_is_pushed(graph: Graph, browser: Browser) -> None:
     data = mujoco.MjData(task.model)
     task.start(data, np.random.default_rng(0))
     page.wait_for_timeout(1500)  # until the viewer has looked who listens
-    box = page.locator("canvas").first.bounding_box()
+    box = page.locator(SCENE).bounding_box()
     assert box is not None
     middle = (box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
     page.keyboard.down("Control")

@@ -14,8 +14,6 @@ from polo_ros.nodes.messages.displays import (
 )
 from polo_ros.nodes.messages.experience import (
     check_schema,
-    experience_fields,
-    experience_schema,
     pack_bytes,
     pack_experience,
     unpack_bytes,
@@ -37,8 +35,6 @@ __all__ = [
     "NANOSECONDS",
     "Traces",
     "check_schema",
-    "experience_fields",
-    "experience_schema",
     "from_stamp",
     "further_joints",
     "pack_bytes",
