@@ -114,7 +114,7 @@ def test_nothing_is_subscribed_without_a_browser_and_two_can_watch(graph: Graph,
     first, second = open_page(browser, url), open_page(browser, url)
     graph.wait(lambda: graph.node.count_subscribers(watched) == 1, "the page's subscription")
     graph.wait_says("viewer_node", "showing")
-    assert graph.reported("viewer_node", "browsers") == 2
+    graph.wait(lambda: graph.reported("viewer_node", "browsers") == 2, "two browsers")
     for page in (first, second):
         before = page.locator(SCENE).screenshot()
         graph.wait(lambda: page.locator(SCENE).screenshot() != before, "a robot that moves")  # noqa: B023
