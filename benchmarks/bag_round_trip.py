@@ -2,9 +2,9 @@
 
 python -m benchmarks.bag_round_trip BAG --out benchmarks/results/bag_round_trip.csv
 
-The bag is one of `polo record cartpole_swingup` beside simulator, planner and learner; its last weights are those
-that were learned live. Both value functions are judged by `polo evaluate`, planning with a horizon that is too
-short without one.
+The bag is one of `polo record cartpole_swingup` beside simulator, planner and learner; its last weights are
+those that were learned live. Both value functions are judged by `polo evaluate`, planning with a horizon that
+is too short without one.
 """
 
 import argparse
@@ -50,9 +50,8 @@ def main() -> None:
         writer.writerows(rows)
     for name in judged:
         rewards = [float(row[2]) for row in rows if row[0] == name]
-        print(
-            f"{name}: mean reward {sum(rewards) / len(rewards):.3f} ({min(rewards):.3f} to {max(rewards):.3f})"
-        )
+        mean = sum(rewards) / len(rewards)
+        print(f"{name}: mean reward {mean:.3f} ({min(rewards):.3f} to {max(rewards):.3f})")
 
 
 if __name__ == "__main__":
