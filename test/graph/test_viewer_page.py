@@ -1,6 +1,7 @@
 """The page in a real browser: what is shown, and what a user's hands cause on the topics."""
 
 from collections.abc import Generator
+from typing import Any
 
 import mujoco
 import numpy as np
@@ -38,11 +39,11 @@ def browser(chromium: Browser) -> Generator[Browser]:
         context.close()
 
 
-def start_viewer(graph: Graph, **parameters: object) -> str:
+def start_viewer(graph: Graph, name: str = "viewer_node", **parameters: Any) -> str:
     """Start a viewer on a free port; the address of its page."""
-    graph.start("viewer_node", port=free_port(), rate=10.0, **parameters)
-    graph.wait(lambda: "watch the robot at" in graph.log("viewer_node"), "the page")
-    return graph.log("viewer_node").rpartition("watch the robot at ")[2].split()[0]
+    graph.start("viewer_node", name, port=free_port(), rate=10.0, **parameters)
+    graph.wait(lambda: "watch the robot at" in graph.log(name), "the page")
+    return graph.log(name).rpartition("watch the robot at ")[2].split()[0]
 
 
 def start_robot(graph: Graph) -> str:
@@ -134,7 +135,7 @@ def test_a_killed_viewer_is_noticed_by_nobody(graph: Graph, browser: Browser) ->
     graph.wait(lambda: graph.reported("planner_node", "plans") > plans + 50, "plans go on")
     assert graph.says("planner_node", "planning") and graph.says("simulator_node", "running")
     page.close()
-    page = open_page(browser, start_viewer(graph, use_sim_time=True))
+    page = open_page(browser, start_viewer(graph, "another", use_sim_time=True))
     page.get_by_text("planner: planning").wait_for()
     page.close()
 
@@ -165,9 +166,7 @@ def drag(page: Page, start: tuple[float, float], end: tuple[float, float]) -> No
 
 
 def test_a_dragged_goal_is_published(graph: Graph, browser: Browser) -> None:
-    graph.start("viewer_node", config=BOX, port=free_port())
-    graph.wait(lambda: "watch the robot at" in graph.log("viewer_node"), "the page")
-    url = graph.log("viewer_node").rpartition("watch the robot at ")[2].split()[0]
+    url = start_viewer(graph, config=BOX)
     goals = graph.record(PoseStamped, "goal")
     page = open_page(browser, url)
     model = make_task("humanoid_box").model

@@ -19,6 +19,7 @@ from polo_ros.nodes.messages.experience import (
     unpack_bytes,
     unpack_experience,
 )
+from polo_ros.nodes.messages.geometry import pack_geometry
 from polo_ros.nodes.messages.pushes import pack_push, unpack_push
 from polo_ros.nodes.messages.stamps import from_stamp, to_stamp
 from polo_ros.nodes.messages.states import (
@@ -41,6 +42,7 @@ __all__ = [
     "pack_command",
     "pack_diagnostics",
     "pack_experience",
+    "pack_geometry",
     "pack_goal",
     "pack_joint_state",
     "pack_odometry",
