@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike
 
 from polo_ros.arrays import Array
 from polo_ros.errors import PoloError
+from polo_ros.tasks.goals import VELOCITY
 from polo_ros.tasks.state import clock_entry
 from polo_ros.tasks.task import Task
 
@@ -21,7 +22,7 @@ RANGE_SLACK = 1e-6
 
 def experience_fields(task: Task) -> list[tuple[str, int, str]]:
     """Name, size and unit of each field of a transition."""
-    model = task.model
+    model, velocity = task.model, VELOCITY in task.goals.kinds
     fields = [
         ("time", 1, "s"),
         ("episode", 1, "1"),
@@ -29,7 +30,7 @@ def experience_fields(task: Task) -> list[tuple[str, int, str]]:
         ("qvel", model.nv, "m/s, rad/s"),
         ("act", model.na, "actuator's"),
         ("gait_clock", int(clock_entry(model) is not None), "s"),
-        ("mocap_pos", 3 * model.nmocap, "m"),
+        ("mocap_pos", 3 * model.nmocap, "m; velocity goal: m/s, m/s, rad/s" if velocity else "m"),
         ("mocap_quat", 4 * model.nmocap, "quaternion wxyz"),
         ("ctrl", model.nu, "control range"),
         ("reward", 1, "1"),

@@ -73,8 +73,6 @@ class PoloNode(LightweightNode):
     # for the log: what on /diagnostics counts the node's work, its unit, and what else the summary shows
     counted: ClassVar[tuple[str, str]] = ("", "")
     summarised: ClassVar[tuple[str, ...]] = ()
-    # `NodeExecutor` costs least; a node with clients or guard conditions needs another one
-    executor_type: ClassVar[type[Executor]] = NodeExecutor
 
     def __init__(self, name: str) -> None:
         super().__init__(name)
@@ -93,6 +91,10 @@ class PoloNode(LightweightNode):
         self.add_pre_set_parameters_callback(self._convert)
         self.add_on_set_parameters_callback(self._validate)
         self.add_post_set_parameters_callback(lambda _: self.on_parameters_changed())
+
+    def make_executor(self) -> Executor:
+        """The executor for this node: the one that costs least, which serves no clients."""
+        return NodeExecutor()
 
     def _declare_parameters(self, name: str) -> None:
         """Declare the table's parameters with the values that this process was given."""

@@ -59,7 +59,7 @@ def run_node(make: Callable[[], PoloNode]) -> int:
         interruption.making = False
         node.stops = interruption.stops
         gc.freeze()  # what start-up has made stays: searching it takes longer than a control period
-        executor = node.executor_type()
+        executor = node.make_executor()
         executor.add_node(node)
         executor.spin()
     except (PoloError, ParameterException) as error:  # ROS 2 checks types and ranges itself

@@ -17,7 +17,7 @@ from typing import Any
 import mujoco
 import numpy as np
 from rcl_interfaces.msg import ParameterEvent
-from rclpy.executors import SingleThreadedExecutor
+from rclpy.executors import Executor, SingleThreadedExecutor
 from rclpy.subscription import Subscription
 from rosgraph_msgs.msg import Clock
 from visualization_msgs.msg import MarkerArray
@@ -52,7 +52,6 @@ class ViewerNode(PoloNode):
     """
 
     summarised = ("url",)
-    executor_type = SingleThreadedExecutor
 
     def __init__(self) -> None:
         self._clock_topic: Subscription[Any] | None = None
@@ -77,6 +76,10 @@ class ViewerNode(PoloNode):
         self._drawing: Any = None
         self.every(LOOK_PERIOD_S, self._look)
         self.get_logger().info(f"watch the robot at {self._page.url}")
+
+    def make_executor(self) -> Executor:
+        """One that serves the clients with which the page sets parameters."""
+        return SingleThreadedExecutor()
 
     def _read_parameters(self, node: str) -> RemoteParameters:
         panel = self._page.panels[node]

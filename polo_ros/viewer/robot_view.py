@@ -55,8 +55,9 @@ class RobotView:
         self._best = self._add_lines("best", BEST_WIDTH)
         self._ghost = self._add_ghost()
         self._ghost_data = mujoco.MjData(task.model)
-        self._goal_index = task.goals.index(POSE) if POSE in task.goals.kinds else 0
-        self._goal = self._add_goal(move_goal) if POSE in task.goals.kinds else None
+        has_goal = POSE in task.goals.kinds
+        self._goal_index = task.goals.index(POSE) if has_goal else 0
+        self._goal = self._add_goal(move_goal) if has_goal else None
         self._dragged = False
         self.pushing = Pushing(server, task.model, self.data, WORLD)
         self.show(start)

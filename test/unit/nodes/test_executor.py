@@ -1,6 +1,8 @@
 """The executor of the nodes: what is ready is handled, in order, and entities may come and go."""
 
+import threading
 from collections.abc import Callable, Generator
+from concurrent.futures import Future
 from typing import Any
 
 import pytest
@@ -109,6 +111,28 @@ def test_services_answer(pair: Pair) -> None:
     client: Any = pair.other.create_client(Trigger, "ask")
     pair.wait(client.service_is_ready)
     future = client.call_async(Trigger.Request())
+    pair.wait(future.done)
+    assert future.result().message == "served"
+
+
+def test_a_service_may_answer_later_and_holds_up_nothing(pair: Pair) -> None:
+    asked, later = list[Trigger.Response](), Future[Trigger.Response]()
+
+    def answer(_: Trigger.Request, response: Trigger.Response) -> Future[Trigger.Response]:
+        asked.append(response)
+        return later
+
+    pair.node.create_service(Trigger, "ask", answer)
+    client: Any = pair.other.create_client(Trigger, "ask")
+    pair.wait(client.service_is_ready)
+    future = client.call_async(Trigger.Request())
+    pair.wait(lambda: asked)
+    calls: list[int] = []
+    pair.every(0.001, lambda: calls.append(1))
+    pair.wait(lambda: len(calls) == 3)
+    assert not future.done()
+    asked[0].message = "served"
+    threading.Thread(target=later.set_result, args=asked).start()
     pair.wait(future.done)
     assert future.result().message == "served"
 

@@ -97,8 +97,9 @@ def test_further_joints_are_ignored(cartpole: Task) -> None:
         messages.unpack_joint_state(robot, message)
 
 
-@pytest.mark.parametrize("bad", [math.nan, math.inf])
-@pytest.mark.parametrize("field", ["position", "velocity"])
+@pytest.mark.parametrize(
+    ("field", "bad"), [("position", math.nan), ("position", math.inf), ("velocity", math.inf)]
+)
 def test_a_joint_that_is_not_finite_is_named(cartpole: Task, field: str, bad: float) -> None:
     robot = JointMapping(cartpole.model)
     message = messages.pack_joint_state(robot, np.zeros(2), np.zeros(2), 0)
@@ -107,12 +108,38 @@ def test_a_joint_that_is_not_finite_is_named(cartpole: Task, field: str, bad: fl
         messages.unpack_joint_state(robot, message)
 
 
-def test_joint_states_without_velocities_are_refused(cartpole: Task) -> None:
+def test_velocities_that_are_left_out_are_nan(cartpole: Task) -> None:
+    """An empty list, or NaN for a joint without that interface, as joint_state_broadcaster publishes."""
     robot = JointMapping(cartpole.model)
-    message = messages.pack_joint_state(robot, np.zeros(2), np.zeros(2), 0)
+    message = messages.pack_joint_state(robot, np.zeros(2), np.ones(2), 0)
     message.velocity = []
-    with pytest.raises(PoloError, match="0 of velocity for 2 joints"):
+    assert np.isnan(messages.unpack_joint_state(robot, message)[1]).all()
+    message.velocity = [1.0, math.nan]
+    assert_allclose(messages.unpack_joint_state(robot, message)[1], [1.0, math.nan])
+    message.velocity = [1.0]
+    with pytest.raises(PoloError, match="1 of velocity for 2 joints"):
         messages.unpack_joint_state(robot, message)
+
+
+def test_an_imu_passes_and_one_that_measures_nothing_is_refused() -> None:
+    qpos, qvel = free_state()
+    message = messages.pack_imu(qpos[3:], qvel[3:], STAMP, "torso")
+    assert messages.from_stamp(message.header.stamp) == STAMP
+    quaternion, velocity = messages.unpack_imu(message)
+    assert_allclose(quaternion, qpos[3:], rtol=0, atol=0)
+    assert_allclose(velocity, qvel[3:], rtol=0, atol=0)
+    message.angular_velocity.y = math.nan
+    with pytest.raises(PoloError, match="imu holds a value that is not finite"):
+        messages.unpack_imu(message)
+    message.angular_velocity_covariance[0] = -1.0
+    with pytest.raises(PoloError, match="imu has no angular velocity"):
+        messages.unpack_imu(message)
+    message.orientation_covariance[0] = -1.0
+    with pytest.raises(PoloError, match=r"imu has no orientation \(its covariance begins with -1\); use"):
+        messages.unpack_imu(message)
+    message = messages.pack_imu(np.zeros(4), np.zeros(3), STAMP, "")
+    with pytest.raises(PoloError, match="imu: the orientation"):
+        messages.unpack_imu(message)
 
 
 def test_the_twist_is_published_in_the_child_frame() -> None:
