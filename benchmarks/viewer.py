@@ -3,13 +3,14 @@
     python -m benchmarks.viewer --out benchmarks/results/viewer.csv
 
 Simulator and planner run in real time. The browser draws in software on the same cores, which a GPU does on
-a user's machine: it runs at the lowest priority, and "hidden" it draws a picture of a few pixels. Plan times
-are compared in turns, with the page closed, hidden and open.
+a user's machine: for plan times it runs at the lowest priority, and "hidden" it draws a picture of a few
+pixels. Plan times are compared in turns, with the page closed, hidden and open.
 """
 
 import argparse
 import csv
 import os
+import shutil
 import signal
 import statistics
 import subprocess
@@ -38,6 +39,7 @@ from polo_ros.parameters.settings import settings_for
 FLAGS = ["--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--ignore-gpu-blocklist", "--no-sandbox"]
 PORT = 8917
 SETTLE_S = 3.0
+STOPS = 5
 TIMEOUT_S = 60.0
 
 
@@ -153,12 +155,18 @@ def answers(page: Page, probe: Probe) -> Iterator[tuple[str, float]]:
     probe.wait(lambda: probe.parameter("horizon") == wanted, "change of the horizon")
     yield "slider to parameter, s", time.monotonic() - began
     now = "performance.timeOrigin + performance.now()"
-    page.evaluate(f"window.addEventListener('click', () => {{ window.at = {now} }}, true)")
-    page.get_by_role("button", name="E-STOP", exact=True).click()
-    clicked = float(page.evaluate("window.at")) / 1e3
-    probe.spin(1.5)
-    moving = [when for when, moves in probe.commands if moves]
-    yield "e-stop click to the last command that moves, s", max(moving[-1] - clicked, 0.0)
+    page.evaluate(f"window.addEventListener('pointerdown', () => {{ window.at = {now} }}, true)")
+    page.get_by_role("tab", name="Run").click()
+    for _ in range(STOPS):
+        page.get_by_role("button", name="E-STOP", exact=True).click()
+        clicked = float(page.evaluate("window.at")) / 1e3
+        probe.spin(1.0)
+        moving = [when for when, moves in probe.commands if moves]
+        yield "e-stop pressed to the last command that moves, s", max(moving[-1] - clicked, 0.0)
+        page.get_by_role("button", name="Release e-stop").click()
+        page.get_by_role("button", name="Enable", exact=True).click()
+        probe.commands.clear()
+        probe.wait(lambda: any(moves for _, moves in probe.commands), "command that moves")
 
 
 def main() -> None:
@@ -178,19 +186,21 @@ def main() -> None:
     with sync_playwright() as playwright, tempfile.TemporaryDirectory() as folder:
         program = patient_chromium(Path(folder))
         browser = playwright.chromium.launch(executable_path=program, args=FLAGS)
+        prompt = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
         try:
             probe.wait(lambda: probe.plan_times, "plan")
             probe.spin(SETTLE_S)
             began = time.monotonic()
             viewer = start("viewer_node", options.task, f"port:={PORT}", "use_sim_time:=true")
             nodes.append(viewer)
-            url, page = f"http://127.0.0.1:{PORT}/", browser.new_page()
+            url, page = f"http://127.0.0.1:{PORT}/", prompt.new_page()
             while True:
                 try:
                     page.goto(url)
                     break
                 except Exception:
                     time.sleep(0.1)
+            rows.append(("start of the node to the page served, s", time.monotonic() - began))
             page.wait_for_selector("canvas[data-engine]")
             page.get_by_text("planner:").first.wait_for()
             rows.append(("start of the node to the page drawn, s", time.monotonic() - began))
@@ -208,10 +218,11 @@ def main() -> None:
             for name, (plans, periods) in measured.items():
                 rows.append((f"page {name}: plan time, median, ms", statistics.median(plans)))
                 rows.append((f"page {name}: period of commands, p99, ms", quantile(periods, 0.99)))
-            with opened(browser, url, hidden=True) as page:
+            with opened(prompt, url, hidden=True) as page:
                 rows += answers(page, probe)
         finally:
             browser.close()
+            prompt.close()
             for process in nodes:
                 process.send_signal(signal.SIGINT)
             for process in nodes:
