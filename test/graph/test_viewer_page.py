@@ -6,7 +6,7 @@ from typing import Any
 import mujoco
 import numpy as np
 import pytest
-from chromium import SCENE, open_chromium, open_page
+from chromium import LARGE, SCENE, launch, open_chromium, open_page
 from geometry_msgs.msg import PoseStamped, WrenchStamped
 from harness import LATCHED, Graph
 from playwright.sync_api import Browser, Locator, Page
@@ -112,7 +112,9 @@ def test_nothing_is_subscribed_without_a_browser_and_two_can_watch(graph: Graph,
     watched = "/planner_node/reward_terms"
     graph.wait_says("planner_node", "planning")
     assert not graph.node.count_subscribers(watched)
-    first, second = open_page(browser, url), open_page(browser, url)
+    # a process of its own, so that both draw at once without a GPU
+    other = launch(browser.browser_type)
+    first, second = open_page(browser, url), open_page(other, url)
     graph.wait(lambda: graph.node.count_subscribers(watched) == 1, "the page's subscription")
     graph.wait_says("viewer_node", "showing")
     graph.wait(lambda: graph.reported("viewer_node", "browsers") == 2, "two browsers")
@@ -124,6 +126,7 @@ def test_nothing_is_subscribed_without_a_browser_and_two_can_watch(graph: Graph,
     second.close()
     graph.wait(lambda: graph.node.count_subscribers(watched) == 0, "the end of the subscription")
     graph.wait_says("viewer_node", "no browser is open")
+    other.close()
 
 
 def test_a_killed_viewer_is_noticed_by_nobody(graph: Graph, browser: Browser) -> None:
@@ -168,7 +171,7 @@ def drag(page: Page, start: tuple[float, float], end: tuple[float, float]) -> No
 def test_a_dragged_goal_is_published(graph: Graph, browser: Browser) -> None:
     url = start_viewer(graph, config=BOX)
     goals = graph.record(PoseStamped, "goal")
-    page = open_page(browser, url)
+    page = open_page(browser, url, LARGE)
     model = make_task("humanoid_box").model
     goal = model.body("goal").pos
     size = float(model.stat.meansize)
@@ -184,7 +187,7 @@ def test_a_dragged_goal_is_published(graph: Graph, browser: Browser) -> None:
 def test_a_dragged_body_is_pushed(graph: Graph, browser: Browser) -> None:
     pushes: list[WrenchStamped] = graph.record(WrenchStamped, PUSH)
     url = start_viewer(graph)
-    page = open_page(browser, url)
+    page = open_page(browser, url, LARGE)
     graph.wait_says("viewer_node", "no message yet on joint_states")
     task = make_task("cartpole_swingup")
     data = mujoco.MjData(task.model)
