@@ -297,7 +297,7 @@ def draw(file: Path) -> pd.DataFrame:
             axes.plot(places, runs[column], style.marker, color=style.colour, ms=3, alpha=0.35)
             means = runs[column].groupby(places).mean()
             axes.plot(means, style.marker, color=style.colour, ms=8, label=style.label)
-        axes.set_xticks(range(len(robots)), robots)
+        axes.set_xticks(range(len(robots)), [robot.replace(" the ", " the\n") for robot in robots])
         axes.set_xlim(-0.5, len(robots) - 0.5)
         axes.set_ylim(bottom=0)
         axes.set_ylabel(label)
@@ -307,10 +307,11 @@ def draw(file: Path) -> pd.DataFrame:
     )
     seeds = frame["seed"].nunique()
     add_caption(
-        figure, f"Large: mean of {seeds} seeds. Small: each seed. Joints 500 Hz, imu 200 Hz, odometry 50 Hz."
+        figure,
+        f"Large: mean of at most {seeds} seeds. Small: each. Joints 500 Hz, imu 200 Hz, odometry 50 Hz.",
     )
     figure.savefig(file.with_suffix(".png"))
-    numbers = [field.name for field in fields(Row)][5:]
+    numbers = [field.name for field in fields(Row) if field.name in frame][5:]
     return frame.groupby(["robot", "sensing"])[numbers].mean()
 
 
