@@ -60,7 +60,11 @@ def arguments() -> list[DeclareLaunchArgument]:
     use_sim = LaunchConfiguration("use_sim")
     fixed = {} if NAME == "polo" else {"default_value": NAME, "choices": [NAME]}
     return [
-        DeclareLaunchArgument("task", description="Name of the task, as `polo tasks` lists it.", **fixed),
+        DeclareLaunchArgument(
+            "task",
+            description="Name of the task, as `polo tasks` lists it, or path of a task's Python file.",
+            **fixed,
+        ),
         switch("use_sim", "true", "Start the simulator; false where a robot's drivers take its place."),
         switch("use_sim_time", use_sim, "Take time from /clock, or from clock in the namespace."),
         DeclareLaunchArgument(
@@ -70,7 +74,7 @@ def arguments() -> list[DeclareLaunchArgument]:
             "simulator.",
         ),
         argument("namespace", "", "Namespace of all nodes and topics, such as robot1."),
-        argument("params_file", "", "ROS 2 parameter file of all nodes; empty for the task's own."),
+        argument("params_file", "", "ROS 2 parameter file of all nodes; empty for the task's own, if any."),
         argument(
             "overrides", "",
             "Parameters over those of the params_file: a YAML file or YAML itself, such as '{horizon: 20}'.",
@@ -119,7 +123,7 @@ def nodes(context: LaunchContext) -> list[Node | RegisterEventHandler]:
             name=name,
             namespace=LaunchConfiguration("namespace"),
             remappings=[OWN_CLOCK],
-            parameters=[params_file, {**common, **parameters}, *overrides],
+            parameters=[*params_files, {**common, **parameters}, *overrides],
             ros_arguments=["--log-level", LaunchConfiguration("log_level")],
             output="screen",
             # s: time for the learner to save, and for the planner to finish its plan
@@ -130,8 +134,10 @@ def nodes(context: LaunchContext) -> list[Node | RegisterEventHandler]:
         listener = OnProcessIO(target_action=process, on_stderr=note_last_words(name, last_words))
         return [process, RegisterEventHandler(listener, condition=condition)]
 
-    params_file = value("params_file") or str(config_path(value("task")))
-    ParameterFile.read(Path(params_file))
+    params_file = value("params_file") or config_path(value("task"))
+    params_files = [str(params_file)] if params_file else []
+    for file in params_files:
+        ParameterFile.read(Path(file))
     overrides = [overrides_file(value("overrides"))] if value("overrides") else []
     last_words: dict[str, str] = {}
     common = {**given("task"), **given("use_sim_time", bool), **given("seed", int), **given("model_path")}

@@ -4,6 +4,7 @@ Each command imports what it needs when it runs: torch and matplotlib take secon
 """
 
 import argparse
+import importlib.util
 import os
 import subprocess
 import sys
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
 
 # the folder that holds `experiments/` where this package lies in its repository
 REPOSITORY = Path(__file__).resolve().parents[1]
+
+# what a shell shows of a program that SIGPIPE ended
+ENDED_BY_PIPE = 141
 
 
 def parser() -> argparse.ArgumentParser:
@@ -34,7 +38,7 @@ def parser() -> argparse.ArgumentParser:
     parameters.set_defaults(run=run_parameters)
 
     acting = argparse.ArgumentParser(add_help=False)
-    acting.add_argument("task", help="name of the task, as in `polo tasks`")
+    acting.add_argument("task", help="name of the task, as in `polo tasks`, or path of its Python file")
     acting.add_argument("--config", type=Path, help="ROS 2 parameter file (default: the task's own)")
     acting.add_argument(
         "--overrides", metavar="YAML", help="file or text like '{horizon: 20}' over the parameter file"
@@ -64,6 +68,10 @@ def parser() -> argparse.ArgumentParser:
     )
     evaluation.set_defaults(run=run_evaluate)
 
+    # its options are those of `python -m polo_ros.nodes.doctor`
+    doctor = commands.add_parser("doctor", add_help=False, help="measure a running robot's topics (ROS 2)")
+    doctor.set_defaults(run=run_doctor)
+
     # its options are those of `python -m experiments`, which prints their help
     reproduction = commands.add_parser(
         "reproduce", add_help=False, help="reproduce a figure or table of the paper (in the repository)"
@@ -76,15 +84,21 @@ def main(arguments: list[str] | None = None) -> int:
     """Run a command; 1 and one sentence on standard error where its input is bad."""
     top = parser()
     options, rest = top.parse_known_args(arguments)
-    if rest and options.command != "reproduce":
+    if rest and options.command not in ("doctor", "reproduce"):
         top.error(f"unrecognized arguments: {' '.join(rest)}")
     options.rest = rest
     try:
         code: int = options.run(options)
+        sys.stdout.flush()
         return code
     except PoloError as error:
         print(f"polo: {error}", file=sys.stderr)
         return 1
+    except BrokenPipeError:  # such as `polo tasks | head`: nobody reads on
+        os.dup2(
+            os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno()
+        )  # what is left in the buffer goes there
+        return ENDED_BY_PIPE
     except OSError as error:  # a full disk, or a folder that is a file
         print(f"polo: {error.filename or 'a file'} could not be written ({error.strerror})", file=sys.stderr)
         return 1
@@ -125,7 +139,7 @@ def run_train(options: argparse.Namespace) -> int:
     from polo_ros.agent.training import train
 
     settings = settings_of(options)
-    out = options.out or Path("runs") / f"{options.task}-{options.seed}"
+    out = options.out or Path("runs") / f"{settings.task.name}-{options.seed}"
     weights = train(settings, options.steps, options.episode, options.seed, out, options.resume)
     print(f"weights: {weights}")
     return 0
@@ -143,11 +157,12 @@ def run_evaluate(options: argparse.Namespace) -> int:
     if received.warning:
         print(f"polo: {received.warning}", file=sys.stderr)
     seeds = range(options.first_seed, options.first_seed + options.seeds)
-    out = options.out or Path("runs") / f"{options.task}-evaluation"
+    out = options.out or Path("runs") / f"{settings.task.name}-evaluation"
     rows = evaluate(settings, value, seeds, options.steps, out, options.animation)
     rewards = [float(row["mean_reward"]) for row in rows]
+    solved = sum(row["solved"] for row in rows)
     print(
-        f"{options.task}: {sum(row['solved'] for row in rows)} of {len(rows)} seeds solved, mean reward "
+        f"{settings.task.name}: {solved} of {len(rows)} seeds solved, mean reward "
         f"{sum(rewards) / len(rewards):.3f} ({min(rewards):.3f} to {max(rewards):.3f}); {out}"
     )
     return 0
@@ -166,6 +181,13 @@ def settings_of(options: argparse.Namespace) -> "Settings":
     return settings_for(options.task, options.config, single, layers)
 
 
+def run_doctor(options: argparse.Namespace) -> int:
+    """Run `python -m polo_ros.nodes.doctor`, which needs ROS 2."""
+    if importlib.util.find_spec("rclpy") is None:
+        raise PoloError("polo doctor needs ROS 2; source its setup file, or install the extra ros-jazzy")
+    return run_module("polo_ros.nodes.doctor", options.rest, dict(os.environ))
+
+
 def run_reproduce(options: argparse.Namespace) -> int:
     """Run `python -m experiments`, which is not part of this package."""
     if not (REPOSITORY / "experiments").is_dir():
@@ -175,7 +197,12 @@ def run_reproduce(options: argparse.Namespace) -> int:
         )
     paths = [str(REPOSITORY), os.environ.get("PYTHONPATH", "")]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
-    child = subprocess.Popen([sys.executable, "-m", "experiments", *options.rest], env=environment)
+    return run_module("experiments", options.rest, environment)
+
+
+def run_module(module: str, arguments: list[str], environment: dict[str, str]) -> int:
+    """Run a module as a program of its own; its exit code."""
+    child = subprocess.Popen([sys.executable, "-m", module, *arguments], env=environment)
     while True:
         try:
             return child.wait()

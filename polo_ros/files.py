@@ -2,17 +2,22 @@
 
 import contextlib
 import functools
+import importlib.util
 import logging
 import os
 import shutil
 import sys
 from collections.abc import Sequence
+from importlib.metadata import entry_points
 from itertools import pairwise
 from pathlib import Path
 
 from polo_ros.errors import PoloError
 
 PACKAGE = "polo_ros"
+# the entry points of other packages' tasks, and what a task's name ends with where it is a file
+TASK_GROUP = "polo_ros.tasks"
+TASK_SUFFIX = ".py"
 
 
 def share_folders() -> list[Path]:
@@ -64,21 +69,49 @@ def _warn_of(other: Path, used: Path) -> None:
     )
 
 
-def config_path(task: str) -> Path:
-    """The parameter file of a task: config/<task>.yaml, or that of its family.
+def config_path(task: str) -> Path | None:
+    """The parameter file of a task; None, and one line in the log, where there is none.
 
-    A family's file has the task's name without its last words: config/pointmass.yaml is that of
-    pointmass_box and pointmass_maze.
+    The file of a task of this package is config/<task>.yaml, or that of its family: config/pointmass.yaml is
+    that of pointmass_box and pointmass_maze. Any other task has it beside its Python file, with the same name
+    or that of the task.
 
-    Raises:
-      PoloError: the task has no parameter file.
+    Args:
+      task: name of a task, or the path of a Python file that holds one.
     """
-    words = task.split("_")
-    names = [f"{'_'.join(words[:count])}.yaml" for count in range(len(words), 0, -1)]
-    for name in names:
-        if any((folder / "config" / name).is_file() for folder in share_folders()):
-            return share_path("config", name)
-    raise PoloError(f"task {task} has no parameter file; config/ holds none of {', '.join(names)}")
+    if task.endswith(TASK_SUFFIX):
+        beside = [Path(task).absolute().with_suffix(".yaml")]
+    else:
+        words = task.split("_")
+        for count in range(len(words), 0, -1):
+            name = f"{'_'.join(words[:count])}.yaml"
+            if any((folder / "config" / name).is_file() for folder in share_folders()):
+                return share_path("config", name)
+        file = _entry_point_file(task)
+        beside = [file.with_suffix(".yaml"), file.with_name(f"{task}.yaml")] if file else []
+    for path in beside:
+        if path.is_file():
+            return path
+    _say_defaults(task, beside[0] if beside else Path(f"{task}.yaml"))
+    return None
+
+
+def _entry_point_file(task: str) -> Path | None:
+    """The Python file of a task of another package, found without importing it; None where there is none."""
+    for entry_point in entry_points(group=TASK_GROUP, name=task):
+        with contextlib.suppress(ImportError, ValueError):  # a broken one is reported where it is loaded
+            spec = importlib.util.find_spec(entry_point.module)
+            if spec is not None and spec.origin is not None:
+                return Path(spec.origin)
+    return None
+
+
+@functools.cache
+def _say_defaults(task: str, path: Path) -> None:
+    """Say, once for each task, that all parameters have their defaults."""
+    logging.getLogger(PACKAGE).warning(
+        "task %s has no parameter file: all parameters have their defaults; %s would replace them", task, path
+    )
 
 
 def write_atomically(path: Path, content: bytes, previous: Sequence[Path] = ()) -> None:

@@ -7,11 +7,13 @@ import numpy as np
 
 from polo_ros.arrays import Array, Mask
 from polo_ros.errors import PoloError
+from polo_ros.tasks.actuators import actuator_kind
 
 FREE = int(mujoco.mjtJoint.mjJNT_FREE)
 SCALAR_JOINTS = (int(mujoco.mjtJoint.mjJNT_HINGE), int(mujoco.mjtJoint.mjJNT_SLIDE))
 EFFORT_TOPIC = "effort_controller/commands"
 POSITION_TOPIC = "position_controller/commands"
+TRAJECTORY_TOPIC = "joint_trajectory_controller/joint_trajectory"
 
 
 @dataclass(frozen=True)
@@ -34,11 +36,18 @@ class JointMapping:
       servo: whether each actuator's control is a position, (nu,).
 
     Raises:
-      PoloError: an actuator that drives no such joint, a ball joint, or a wrong joint name.
+      PoloError: an actuator that drives no such joint or is neither motor nor servo, a ball joint, or a wrong
+        joint name.
     """
 
     def __init__(self, model: mujoco.MjModel, joints: tuple[str, ...] = ()) -> None:
         self.model = model
+        for index in range(model.nu):
+            if not actuator_kind(model, index):
+                raise PoloError(
+                    f"actuator '{model.actuator(index).name}' is neither a motor nor a position servo, and "
+                    f"commands are efforts or positions; call to_motors or to_position_servos in build"
+                )
         self.joint_names: list[str] = []
         qpos, qvel = [], []
         self.base: FreeBody | None = None
@@ -69,19 +78,29 @@ class JointMapping:
         order = np.array([actuated.index(name) for name in self.command_joints], dtype=int)
         self._actuator_of_command = order
         self._gear = model.actuator_gear[:, 0].copy()
-        # an affine bias makes a servo of an actuator: its control is a position or, where the bias does
-        # not depend on the position, a velocity
-        feedback = model.actuator_biastype == int(mujoco.mjtBias.mjBIAS_AFFINE)
-        self.position_controlled = bool(feedback.all())
-        self.servo: Mask = feedback & (model.actuator_biasprm[:, 1] != 0)
-        self._motor = ~feedback
+        self.servo: Mask = model.actuator_biastype == int(mujoco.mjtBias.mjBIAS_AFFINE)
+        self.position_controlled = bool(self.servo.all())
         gain = model.actuator_gainprm[:, 0]
-        self._unit: Array = np.where(feedback, 1.0 / self._gear, self._gear * gain)
+        self._unit: Array = np.where(self.servo, 1.0 / self._gear, self._gear * gain)
 
     @property
     def command_topic(self) -> str:
         """The topic that commands are published on, by their unit."""
         return POSITION_TOPIC if self.position_controlled else EFFORT_TOPIC
+
+    def check_trajectories(self) -> None:
+        """Refuse trajectories for actuators whose commands are no positions.
+
+        Raises:
+          PoloError: an actuator is no position servo, which it names.
+        """
+        others = np.flatnonzero(~self.servo)
+        if others.size:
+            name = self.model.joint(self._driven_joint(int(others[0]))).name
+            raise PoloError(
+                f"command_message: trajectory carries positions, but the actuator of joint '{name}' is no "
+                f"position servo; set command_message: array"
+            )
 
     def _driven_joint(self, actuator: int) -> int:
         if self.model.actuator_trntype[actuator] != int(mujoco.mjtTrn.mjTRN_JOINT):
@@ -122,7 +141,7 @@ class JointMapping:
         """
         dofs = self.model.jnt_dofadr[self.model.actuator_trnid[:, 0]]
         stopping = 1.0 / np.maximum(self.model.dof_invweight0[dofs] * period, 1e-12)
-        torque: Array = np.where(self._motor, -np.minimum(gain, stopping) * qvel[dofs], 0.0)
+        torque: Array = np.where(~self.servo, -np.minimum(gain, stopping) * qvel[dofs], 0.0)
         return torque / self._unit
 
     def measured_ctrl(self, qpos: Array) -> Array:

@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 from polo_ros.arrays import Array
 from polo_ros.control import NANOSECONDS
 from polo_ros.control.command_history import Command
-from polo_ros.control.controller import Controller, ControllerOutputs, ControllerSettings, found_something
+from polo_ros.control.controller import Controller
 from polo_ros.control.joints import JointMapping
 from polo_ros.control.latency import LatencyEstimate
 from polo_ros.control.plan_follower import PlanFollower
+from polo_ros.control.ports import ControllerOutputs, ControllerSettings
 from polo_ros.control.schedule import RUN_OUT, why_unfollowed
 from polo_ros.control.state import Snapshot
 from polo_ros.control.status import Level, Status
@@ -75,9 +76,11 @@ class RealTimeController(Controller):
         if state is None:
             return
         plan = acting.plan if acting else None
-        command = self._follower.command(plan, now / NANOSECONDS, self._measure(stale))
+        measured = self._measure(stale)
+        command = self._follower.command(plan, now / NANOSECONDS, measured)
         if command is not None:
-            self._send(command.ctrl, state)
+            count = self._settings.node.following_points if command.planned else 0
+            self._send(command.ctrl, state, self._follower.following(now, count, measured))
             self._follower.history.add_command(Command(now, command.ctrl, command.planned))
 
     def status(self) -> Status:
@@ -112,16 +115,18 @@ class RealTimeController(Controller):
     def _on_repeated_state(self) -> None:
         """A part is new and the others of its moment are still on their way: no state to plan from."""
 
-    def _check_gap(self, step: int) -> None:
+    def _on_jump(self, step: int) -> None:
         if step < 0:
             self._follower.history.clear()
-        super()._check_gap(step)
+        super()._on_jump(step)
 
     def _why_stale(self, now: int) -> str:
         apart = self._states.apart()  # makes no new state, and so is the cause of its age
         if apart or self._latest is None:
             return apart
-        return self._gate.why_stale((now - self._latest.stamp) / NANOSECONDS) or self._silence()
+        return self._gate.why_stale((now - self._latest.stamp) / NANOSECONDS) or self._silence(
+            self._gate.parameters
+        )
 
     def _why_unfollowed(self) -> str:
         return self._held_back
@@ -163,7 +168,7 @@ class RealTimeController(Controller):
     def _schedule(self, report: PlanReport, stamp: int, now: float) -> None:
         """Let a plan act from its start on; one that found nothing leaves the last good one in force."""
         schedule = self._follower.schedule
-        if found_something(report):
+        if report.usable:
             schedule.add(report.plan, stamp, now)
         elif why_unfollowed(schedule.at(now), now):
             self._planner.reset()  # what is left of the old plan may be why nothing is found

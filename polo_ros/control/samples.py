@@ -72,3 +72,17 @@ class RecentSamples:
         if after < len(samples) and samples[after].stamp == moment:
             return samples[after], samples[after]
         return samples[max(after - 1, 0)], samples[min(after, len(samples) - 1)]
+
+    def between(self, moment: int) -> tuple[Array, Array]:
+        """`qpos` and `qvel` at a moment in ns, linear between two samples; of one side alone, the nearest.
+
+        Raises:
+          IndexError: there is no sample yet.
+        """
+        before, after = self.around(moment)
+        if before is after:
+            return before.qpos, before.qvel
+        weight = (moment - before.stamp) / (after.stamp - before.stamp)
+        qpos: Array = before.qpos + weight * (after.qpos - before.qpos)
+        qvel: Array = before.qvel + weight * (after.qvel - before.qvel)
+        return qpos, qvel

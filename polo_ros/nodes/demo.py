@@ -103,7 +103,7 @@ class Processes:
 def parser() -> argparse.ArgumentParser:
     """The command line."""
     arguments = argparse.ArgumentParser(prog="make demo", description=__doc__)
-    arguments.add_argument("--task", default="humanoid_getup", help="name of the task")
+    arguments.add_argument("--task", default="humanoid_getup", help="name or Python file of the task")
     arguments.add_argument("--config", type=Path, help="ROS 2 parameter file (default: the task's own)")
     arguments.add_argument(
         "--overrides", metavar="YAML", help="file or text like {horizon: 20} over the parameter file"
@@ -159,7 +159,7 @@ def run(options: argparse.Namespace, early: EarlyEnd | None) -> int:
     settings = settings_for(options.task, file, single, [overrides] if overrides else [])
     namespace = options.namespace and f"/{options.namespace.strip('/')}"
     processes = Processes(options.out, namespace)
-    files = [file]
+    files = [file] if file else []
     if overrides:
         files.append(overrides.write(options.out / "overrides.yaml"))
     monitor = StatusMonitor(settings.task, namespace=namespace)

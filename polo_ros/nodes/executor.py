@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+from concurrent.futures import Future
 from typing import Any
 
 from rclpy.exceptions import InvalidHandle
@@ -22,27 +22,27 @@ class NodeExecutor(Executor):
     a clock is set before timers are looked at, then timers, then services.
 
     A wake-up between the rollouts of a busy machine finds cold caches and costs 0.1 ms and more, whatever it
-    does. Messages that belong together, such as the parts of a state, come within some 0.1 ms: with `gather`
-    the executor handles them in one go. Messages of a `LightweightNode`'s subscriptions that are not awaited
-    do not wake it at all.
+    does. Messages of a `LightweightNode`'s subscriptions that are not awaited therefore do not wake it.
 
     A callback's exception ends `spin`, as with rclpy's. A subscription's callback takes the message alone.
-    Clients, guard conditions, tasks and waitables, such as handlers of DDS events, are not served.
+    A service's callback may return a `Future` of the response, which is sent once it is done; other callbacks
+    go on meanwhile. Clients, guard conditions, tasks and waitables, such as handlers of DDS events, are not
+    served.
 
     Args:
-      gather: time in s between waking up and looking at what has come.
       kwargs: those of every executor.
     """
 
-    def __init__(self, gather: float = 0.0, **kwargs: Any) -> None:
+    def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self._gather = gather
         self._changed = True
         self._subscriptions: list[Any] = []
         self._awaited: list[Any] = []
         self._timers: list[Any] = []
         self._services: list[Any] = []
         self._waits: Any = None
+        # responses that are not known yet, with the service and the request's header
+        self._deferred: list[tuple[Future[Any], Any, Any]] = []
 
     def wake(self) -> None:
         """Look at the nodes' entities again; nodes call it when these change."""
@@ -72,8 +72,6 @@ class NodeExecutor(Executor):
         if not self._context.ok():
             return
         ready = self._waits.get_ready_entities("service")
-        if self._gather:
-            time.sleep(self._gather)
         for subscription in self._subscriptions:
             self._take(subscription)
         for timer in self._timers:
@@ -82,6 +80,7 @@ class NodeExecutor(Executor):
             for service in self._services:
                 if service.handle.pointer in ready:
                     self._answer(service)
+        self._answer_deferred()
 
     def _wait(self, timeout_sec: float | None) -> None:
         if self._changed:
@@ -136,6 +135,19 @@ class NodeExecutor(Executor):
                 request, header = service.handle.service_take_request(service.srv_type.Request)
         except InvalidHandle:
             return
-        if header is not None:
-            response = service.callback(request, service.srv_type.Response())
+        if header is None:
+            return
+        response = service.callback(request, service.srv_type.Response())
+        if isinstance(response, Future):
+            self._deferred.append((response, service, header))
+            response.add_done_callback(lambda _: self._guard.trigger())
+        else:
             service.send_response(response, header)
+
+    def _answer_deferred(self) -> None:
+        if not self._deferred:
+            return
+        done = [each for each in self._deferred if each[0].done()]
+        self._deferred = [each for each in self._deferred if each not in done]
+        for response, service, header in done:
+            service.send_response(response.result(), header)

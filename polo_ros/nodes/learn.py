@@ -34,7 +34,7 @@ SLOW = 1.05
 def parser() -> argparse.ArgumentParser:
     """The command line."""
     arguments = argparse.ArgumentParser(prog="make learn", description=__doc__)
-    arguments.add_argument("--task", default="cartpole_swingup", help="name of the task")
+    arguments.add_argument("--task", default="cartpole_swingup", help="name or Python file of the task")
     arguments.add_argument("--config", type=Path, help="ROS 2 parameter file (default: the task's own)")
     arguments.add_argument("--seed", type=int, default=0, help="of everything random")
     arguments.add_argument("--horizon", type=int, help="planned steps (default: 8 for cart-pole)")
@@ -76,6 +76,7 @@ def run(options: argparse.Namespace, early: EarlyEnd | None = None) -> int:
     from polo_ros.parameters.yaml_files import parse_overrides
 
     file = options.config or config_path(options.task)
+    files = [file] if file else []
     common: dict[str, Any] = {
         "task": options.task, "seed": options.seed, "lockstep": options.lockstep,
         **parse_overrides(options.single),
@@ -95,11 +96,11 @@ def run(options: argparse.Namespace, early: EarlyEnd | None = None) -> int:
         early.close()
     unblock()
     try:
-        processes.start("simulator_node", [file], common)
-        processes.start("planner_node", [file], planner)
+        processes.start("simulator_node", files, common)
+        processes.start("planner_node", files, planner)
         outcome = run_phase(ALONE, options.alone, monitor, processes, interrupted)
         if not outcome:
-            processes.start("learner_node", [file], {**common, "weights_file": "", "checkpoint_path": ""})
+            processes.start("learner_node", files, {**common, "weights_file": "", "checkpoint_path": ""})
             outcome = run_phase(LEARNING, options.episodes, monitor, processes, interrupted)
     finally:
         processes.stop()

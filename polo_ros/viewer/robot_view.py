@@ -10,6 +10,7 @@ from mjviser import ViserMujocoScene
 from mjviser.conversions import merge_geoms
 
 from polo_ros.arrays import Array
+from polo_ros.tasks.goals import POSE
 from polo_ros.tasks.state import set_state
 from polo_ros.tasks.task import Task
 from polo_ros.viewer.camera import VISIBLE_GROUPS, floating_base, viewpoint
@@ -53,7 +54,9 @@ class RobotView:
         self._best = self._add_lines("best", BEST_WIDTH)
         self._ghost = self._add_ghost()
         self._ghost_data = mujoco.MjData(task.model)
-        self._goal = self._add_goal(move_goal) if task.model.nmocap else None
+        has_goal = POSE in task.goals.kinds
+        self._goal_index = task.goals.index(POSE) if has_goal else 0
+        self._goal = self._add_goal(move_goal) if has_goal else None
         self._dragged = False
         self.pushing = Pushing(server, task.model, self._data, WORLD)
         self.show(start)
@@ -102,7 +105,8 @@ class RobotView:
             self._scene.update_from_mjdata(data)
             self._world.position = self.offset
             if self._goal is not None and not self._dragged:
-                self._goal.position, self._goal.wxyz = data.mocap_pos[0], data.mocap_quat[0]
+                index = self._goal_index
+                self._goal.position, self._goal.wxyz = data.mocap_pos[index], data.mocap_quat[index]
             self.pushing.follow(self.offset)
 
     def show_rollouts(self, paths: list[Array], colours: Colours, best: Array) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import rclpy
 import yaml
-from harness import Graph
+from harness import NEWEST, Graph
 from ports import free_port
 from std_msgs.msg import Float64, Float64MultiArray
 from trajectory_msgs.msg import JointTrajectory
@@ -30,8 +30,7 @@ class Robot1:
 
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
-        self.plans = graph.record(JointTrajectory, "/robot1/planner_node/plan")
-        self.traces = graph.record(MarkerArray, "/robot1/planner_node/candidate_trajectories")
+        self.plans = graph.record(JointTrajectory, "/robot1/planner_node/plan", NEWEST)
         self.commands = graph.record(Float64MultiArray, "/robot1/effort_controller/commands")
         # the rarely updating learner leaves the machine to the planner
         graph.start("simulator_node", namespace="/robot1")
@@ -212,6 +211,7 @@ def test_a_change_is_judged_with_what_is_in_force(robot: Robot1) -> None:
 
 
 def test_candidate_trajectories_are_drawn_for_who_looks(robot: Robot1) -> None:
-    robot.graph.wait(lambda: robot.traces, "candidate trajectories")
-    line = unpack_traces(robot.traces[0]).best
+    traces = robot.graph.record(MarkerArray, "/robot1/planner_node/candidate_trajectories", NEWEST)
+    robot.graph.wait(lambda: traces, "candidate trajectories")
+    line = unpack_traces(traces[0]).best
     assert line.shape == (settings_for("cartpole_swingup").planner.horizon + 1, 3)

@@ -17,6 +17,10 @@ LOOPBACK = "0100007F"  # 127.0.0.1 as /proc/net writes it
 LISTENING = "0A"
 # of the policy, what tasks other than this one use: an odometry, free objects, goals, servos
 OTHER_TASKS = {"/odom", "/objects/box/odom", "/objects/cube/odom", "/goal"}
+# of the viewer, what it subscribes to while a browser is open
+WATCHED = {f"/planner_node/{name}" for name in ("candidate_trajectories", "plan", "reward", "reward_terms")}
+WATCHED |= {f"/planner_node/{name}" for name in ("value", "value_std", "plan_time", "effective_sample_size")}
+WATCHED |= {"/diagnostics", "/parameter_events", "/joint_states", "/value_function/weights"}
 OTHER_TASKS |= {f"/position_controller/commands{end}" for end in ("", "/source")}
 
 
@@ -107,4 +111,5 @@ def test_the_policy_allows_what_a_node_uses_and_nothing_else(graph: Graph, name:
     allowed, in_use = policy(name), used(graph.node, name)
     for kind, names in in_use.items():
         assert names <= allowed[kind], f"{name} may not {kind} {names - allowed[kind]}"
-        assert allowed[kind] - names <= OTHER_TASKS, f"{name} need not {kind} {allowed[kind] - names}"
+        unused = OTHER_TASKS | (WATCHED if (name, kind) == ("viewer_node", "subscribe") else set())
+        assert allowed[kind] - names <= unused, f"{name} need not {kind} {allowed[kind] - names}"

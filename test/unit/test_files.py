@@ -49,6 +49,20 @@ def test_a_source_tree_does_not_take_the_files_of_an_old_installation(
     assert f"{own} is used; {old} of another installation differs" in warning
 
 
+def test_the_parameter_file_of_another_packages_task_is_beside_its_module(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    info = tmp_path / "other-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: other\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[polo_ros.tasks]\nother_task = other_tasks:Balance\n")
+    (tmp_path / "other_tasks.py").write_text("raise RuntimeError('not to be imported')")
+    monkeypatch.syspath_prepend(tmp_path)
+    assert config_path("other_task") is None
+    (tmp_path / "other_task.yaml").write_text("")
+    assert config_path("other_task") == tmp_path / "other_task.yaml"
+
+
 def test_an_empty_prefix_path_adds_no_folder(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AMENT_PREFIX_PATH", "")
     assert share_folders() == [SOURCE, Path(sys.prefix) / "share" / "polo_ros"]

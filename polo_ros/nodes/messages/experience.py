@@ -15,6 +15,7 @@ from polo_ros.nodes.messages.limits import (
     MOST_WEIGHT_BYTES,
     check_size,
 )
+from polo_ros.tasks.goals import VELOCITY
 from polo_ros.tasks.state import clock_entry
 from polo_ros.tasks.task import Task
 
@@ -28,7 +29,7 @@ RANGE_SLACK = 1e-6
 
 def experience_fields(task: Task) -> list[tuple[str, int, str]]:
     """Name, size and unit of each field of a transition."""
-    model = task.model
+    model, velocity = task.model, VELOCITY in task.goals.kinds
     fields = [
         ("time", 1, "s"),
         ("episode", 1, "1"),
@@ -36,7 +37,7 @@ def experience_fields(task: Task) -> list[tuple[str, int, str]]:
         ("qvel", model.nv, "m/s, rad/s"),
         ("act", model.na, "actuator's"),
         ("gait_clock", int(clock_entry(model) is not None), "s"),
-        ("mocap_pos", 3 * model.nmocap, "m"),
+        ("mocap_pos", 3 * model.nmocap, "m; velocity goal: m/s, m/s, rad/s" if velocity else "m"),
         ("mocap_quat", 4 * model.nmocap, "quaternion wxyz"),
         ("ctrl", model.nu, "control range"),
         ("reward", 1, "1"),

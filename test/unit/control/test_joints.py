@@ -100,12 +100,13 @@ def test_every_actuator_has_its_own_kind() -> None:
     assert list(robot.measured_ctrl(np.arange(9.0))) == [16.0, 0.0]
     assert list(robot.servo_ctrl(0.1)) == [0.2, 0.0]
     assert list(robot.damping_ctrl(np.arange(8.0), 5.0, 0.002)) == [0.0, -0.6]
-    velocities = JointMapping(
-        arm("""<velocity joint="elbow" kv="3" ctrlrange="-1 1"/>
+
+
+def test_an_actuator_that_takes_neither_efforts_nor_positions_is_refused() -> None:
+    model = arm("""<velocity name="spin" joint="elbow" kv="3" ctrlrange="-1 1"/>
       <motor joint="shoulder" gear="50" ctrlrange="-1 1"/>""")
-    )
-    assert list(velocities.servo) == [False, False]
-    assert velocities.damping_ctrl(np.ones(8), 5.0, 0.002)[0] == 0.0
+    with pytest.raises(PoloError, match="actuator 'spin' is neither a motor nor a position servo"):
+        JointMapping(model)
 
 
 @pytest.mark.parametrize(

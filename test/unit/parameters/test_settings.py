@@ -13,6 +13,7 @@ from polo_ros.parameters.node_tables import NODES, node_table
 from polo_ros.parameters.schema import build
 from polo_ros.parameters.settings import settings_for
 from polo_ros.parameters.yaml_files import ParameterFile, parse_overrides
+from polo_ros.planner.config import PlannerConfig
 from polo_ros.tasks import task_class
 
 FILES = sorted(share_path("config").glob("*.yaml"))
@@ -57,6 +58,47 @@ def test_shipped_files_agree_with_the_tables(path: Path, node: str) -> None:
 def test_shipped_files_name_only_known_nodes(path: Path) -> None:
     keys = set(yaml.safe_load(path.read_text()))
     assert keys <= {"/**", *(f"/**/{node}" for node in NODES)}
+
+
+@pytest.fixture
+def own_task(tmp_path: Path) -> str:
+    """The path of a task in a file of its own."""
+    path = tmp_path / "swing.py"
+    path.write_text(
+        "from polo_ros.tasks.cartpole_swingup import CartpoleSwingup\n\n\n"
+        "class Swing(CartpoleSwingup):\n    name = 'swing'\n    model_source = 'cartpole.xml'\n"
+    )
+    return str(path)
+
+
+def test_a_task_without_a_parameter_file_has_the_defaults_and_says_so(
+    own_task: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings = settings_for(own_task)
+    assert settings.planner == PlannerConfig() and settings.task.name == "swing"
+    settings_for(own_task)
+    (line,) = caplog.messages  # once
+    assert line.endswith("has no parameter file: all parameters have their defaults; "
+                         f"{own_task.replace('.py', '.yaml')} would replace them")  # fmt: skip
+
+
+@pytest.mark.parametrize("given", ["swing", "{path}", None])
+def test_the_parameter_file_of_a_task_in_a_file_is_beside_it(given: str | None, own_task: str) -> None:
+    task = {} if given is None else {"task": given.format(path=own_task)}
+    blocks = {"/**": {"ros__parameters": task}, "/**/planner_node": {"ros__parameters": {"horizon": 17}}}
+    write(Path(own_task).with_suffix(".yaml"), blocks)
+    assert settings_for(own_task).planner.horizon == 17
+
+
+def test_the_parameter_file_of_another_task_is_refused(own_task: str) -> None:
+    write(Path(own_task).with_suffix(".yaml"), {"/**": {"ros__parameters": {"task": "hand_cube"}}})
+    with pytest.raises(PoloError, match=r"swing\.yaml is for task hand_cube, not swing"):
+        settings_for(own_task)
+
+
+def test_misspelt_terms_of_a_task_in_a_file_are_refused_with_what_was_meant(own_task: str) -> None:
+    with pytest.raises(PoloError, match=r"parameter reward\.uprigt; did you mean reward\.upright\?"):
+        settings_for(own_task, overrides={"reward.uprigt": 1.0})
 
 
 @pytest.mark.parametrize("name", ["humanoid_getup", "cartpole_swingup"])
