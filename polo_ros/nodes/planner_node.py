@@ -10,6 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 from geometry_msgs.msg import PoseStamped, Twist, TwistStamped
+from nav_msgs.msg import Odometry
 from rclpy.duration import Duration
 from rclpy.qos_overriding_options import QoSOverridingOptions
 from std_msgs.msg import Bool, Float64MultiArray, String, UInt8MultiArray
@@ -115,7 +116,9 @@ class PlannerNode(PoloNode):
         )
         overrides = QoSOverridingOptions.with_default_policies()
         for kind, topic, callback in receiver.state_topics():
-            self.create_subscription(kind, topic, callback, SENSOR, qos_overriding_options=overrides)
+            self.create_subscription(
+                kind, topic, callback, SENSOR, qos_overriding_options=overrides, raw=kind is Odometry
+            )
         # a latched subscription misses publishers that are not latched, such as `ros2 topic pub` and many
         # drivers; a volatile one receives them, too, and receiving a message twice does no harm
         for quality in (LATCHED, RELIABLE):
