@@ -147,7 +147,7 @@ def run_job(job: Row, config: Path) -> Row:
 
 
 def draw(file: Path) -> None:
-    """Draw beside the CSV file successes and the time achieved against the rate, a column a task and torque."""
+    """Draw beside the CSV file successes and time achieved against the rate, a column a task and torque."""
     frame = pd.read_csv(file, comment="#", keep_default_na=False)
     frame = frame.assign(achieved=frame["achieved_seconds"] / frame["seconds"])
     columns = list(frame.groupby(["task", "torque_scale"]))
