@@ -7,7 +7,6 @@ if __name__ == "__main__":  # before the imports that take long
 
 import argparse
 import json
-import os
 import signal
 import sys
 from collections.abc import Mapping
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from polo_ros.errors import PoloError
 from polo_ros.nodes.demo import INTERRUPTED, Processes
+from polo_ros.nodes.locality import stay_local
 
 if TYPE_CHECKING:
     from polo_ros.nodes.episode_monitor import EpisodeMonitor
@@ -46,6 +46,7 @@ def parser() -> argparse.ArgumentParser:
         "-p", dest="single", action="append", default=[], metavar="NAME:=VALUE",
         help="a parameter in place of the file's, for every node that has it",
     )  # fmt: skip
+    arguments.add_argument("--open", action="store_true", help="let other machines reach the nodes")
     arguments.add_argument("--out", type=Path, default=Path("runs/learn"), help="folder for logs and picture")
     return arguments
 
@@ -58,8 +59,8 @@ def main(arguments: list[str] | None = None, early: EarlyEnd | None = None) -> i
       early: handles signals until there are nodes to stop.
     """
     options = parser().parse_args(arguments)
-    if "ROS_AUTOMATIC_DISCOVERY_RANGE" not in os.environ:
-        os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"  # a simulated robot stays on this machine
+    if not options.open:
+        stay_local()
     try:
         return run(options, early)
     except PoloError as error:

@@ -30,14 +30,9 @@ from polo_ros.control.realtime import RealTimeController
 from polo_ros.control.state import CMD_VEL, GOAL, VELOCITY_GOAL
 from polo_ros.control.status import Level, Status
 from polo_ros.errors import PoloError
+from polo_ros.learner.experience import experience_schema
 from polo_ros.learner.received_weights import ReceivedWeights
-from polo_ros.nodes.messages import (
-    experience_schema,
-    pack_command,
-    pack_experience,
-    pack_trajectory,
-    unpack_bytes,
-)
+from polo_ros.nodes.messages import pack_command, pack_experience, pack_trajectory, unpack_bytes
 from polo_ros.nodes.node import PoloNode
 from polo_ros.nodes.qos import LATCHED, RELIABLE, SENSOR
 from polo_ros.nodes.sole_source import SoleSource

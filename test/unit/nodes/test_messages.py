@@ -17,6 +17,7 @@ from polo_ros.arrays import Array
 from polo_ros.control.joints import FreeBody, JointMapping
 from polo_ros.control.status import Level, Status
 from polo_ros.errors import PoloError
+from polo_ros.learner.experience import experience_schema
 from polo_ros.nodes import messages
 from polo_ros.planner import Plan
 from polo_ros.tasks import Task
@@ -324,7 +325,7 @@ def test_size_of_an_experience_message_is_bounded(cartpole: Task) -> None:
 
 
 def test_the_schema_tells_a_reader_the_fields(cartpole: Task) -> None:
-    schema = json.loads(messages.experience_schema(cartpole, ["slider", "hinge"]))
+    schema = json.loads(experience_schema(cartpole, ["slider", "hinge"]))
     assert schema["joints"] == ["slider", "hinge"]
     assert schema["dt"] == cartpole.timestep
     assert [(field["name"], field["size"]) for field in schema["fields"]] == [
@@ -344,7 +345,7 @@ def test_the_schema_tells_a_reader_the_fields(cartpole: Task) -> None:
     ],
 )
 def test_another_schema_is_refused(cartpole: Task, key: str, value: object, sentence: str) -> None:
-    schema = json.loads(messages.experience_schema(cartpole, [])) | {key: value}
+    schema = json.loads(experience_schema(cartpole, [])) | {key: value}
     with pytest.raises(PoloError, match=sentence):
         messages.check_schema(json.dumps(schema), cartpole)
 
