@@ -145,7 +145,7 @@ def in_graph(meter: Meter, nodes: Nodes, settings: Settings, seconds: float) -> 
     """CPU time by column, in shares of a core, and rates, from the start state on."""
     meter.call(Trigger, "reset_world")
     meter.call(SetBool, "set_pause", data=False)
-    time.sleep(WARM_UP_S)
+    meter.listen(WARM_UP_S)  # so that no older diagnostics wait to be taken
     pids = {node: nodes.pid(node) for node in NODES}
     began, before = time.monotonic(), {node: cpu_times(pid) for node, pid in pids.items()}
     meter.listen(seconds)

@@ -16,10 +16,7 @@ from polo_ros.arrays import Array
 from polo_ros.control.joints import JointMapping
 from polo_ros.control.simulated_robot import SimulatedRobot
 from polo_ros.control.state import GOAL, JOINTS, ODOM, VELOCITY_GOAL, object_topic
-from polo_ros.nodes.messages import (
-    pack_goal,
-    pack_velocity_goal,
-)
+from polo_ros.nodes.messages import pack_goal, pack_velocity_goal
 from polo_ros.nodes.messages.serialized import SerializedClock, SerializedJointState, SerializedOdometry
 from polo_ros.nodes.node import PoloNode
 from polo_ros.nodes.qos import LATCHED, RELIABLE
@@ -49,7 +46,7 @@ class StatePublisher:
         )
         self._serialized_clock = SerializedClock()
         self._serialized_joints = SerializedJointState(joints)
-        sizes = node.task.model.nq, node.task.model.nv
+        sizes = joints.model.nq, joints.model.nv
         self._odometry: list[tuple[SerializedOdometry, Publisher[Odometry]]] = [
             (
                 SerializedOdometry(body, sizes),

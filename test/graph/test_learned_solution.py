@@ -4,8 +4,9 @@ import numpy as np
 from harness import LATCHED, Graph
 from std_msgs.msg import Float64MultiArray, String, UInt8MultiArray
 
+from polo_ros.learner.experience import experience_schema
 from polo_ros.learner.weights import decode_value
-from polo_ros.nodes.messages import experience_schema, pack_experience, unpack_bytes, unpack_experience
+from polo_ros.nodes.messages import pack_experience, unpack_bytes, unpack_experience
 from polo_ros.tasks import make_task
 
 TASK = make_task("cartpole_swingup")

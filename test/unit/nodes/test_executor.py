@@ -4,7 +4,6 @@ import threading
 import time
 from collections.abc import Callable, Generator
 from concurrent.futures import Future
-from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -28,10 +27,10 @@ DEADLINE = 400  # looks of 0.05 s
 class Pair:
     """A node with the executor under test, and another one beside it."""
 
-    def __init__(self, context: rclpy.Context, gather: float = 0.0) -> None:
+    def __init__(self, context: rclpy.Context) -> None:
         self.node = LightweightNode("served", context=context)
         self.other = LightweightNode("other", context=context)
-        self.executor = NodeExecutor(gather, context=context)
+        self.executor = NodeExecutor(context=context)
         self.executor.add_node(self.node)
         self._others = SingleThreadedExecutor(context=context)
         self._others.add_node(self.other)
@@ -53,23 +52,16 @@ class Pair:
         self.other.destroy_node()
 
 
-@contextmanager
-def a_context() -> Generator[rclpy.Context]:
-    """A context in a domain of its own."""
+@pytest.fixture
+def pair() -> Generator[Pair]:
     domain, claim = claim_domain()
     context = rclpy.Context()
     rclpy.init(args=[], context=context, domain_id=domain, signal_handler_options=SignalHandlerOptions.NO)
-    yield context
+    pair = Pair(context)
+    yield pair
+    pair.close()
     rclpy.try_shutdown(context=context)
     claim.close()
-
-
-@pytest.fixture
-def pair() -> Generator[Pair]:
-    with a_context() as context:
-        pair = Pair(context)
-        yield pair
-        pair.close()
 
 
 def test_messages_come_in_order_and_raw_ones_as_bytes(pair: Pair) -> None:
@@ -195,26 +187,6 @@ def test_messages_are_handled_before_timers_so_that_a_clock_is_set_first(pair: P
     time.sleep(0.2)  # both have come
     pair.executor.spin_once(timeout_sec=1.0)
     assert calls == ["message", "timer"]
-
-
-def test_what_comes_shortly_after_a_first_message_is_handled_with_it() -> None:
-    with a_context() as context:
-        pair = Pair(context, gather=0.2)
-        batches: list[list[str]] = [[]]
-        for topic in ("first", "second"):
-            pair.node.create_subscription(
-                Float64, topic, lambda _, topic=topic: batches[-1].append(topic), 10
-            )
-        publishers = [pair.other.create_publisher(Float64, topic, 10) for topic in ("first", "second")]
-        pair.wait(lambda: all(publisher.get_subscription_count() for publisher in publishers))
-        publishers[0].publish(Float64())
-        later = threading.Timer(0.05, lambda: publishers[1].publish(Float64()))
-        later.start()
-        while not batches[-1]:
-            pair.executor.spin_once(timeout_sec=1.0)
-        assert batches[-1] == ["first", "second"]
-        later.join()
-        pair.close()
 
 
 def test_an_exception_of_a_callback_ends_spinning(pair: Pair) -> None:
