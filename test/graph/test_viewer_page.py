@@ -3,11 +3,11 @@
 from collections.abc import Generator
 from typing import Any
 
-import mujoco
 import numpy as np
 import pytest
 from chromium import LARGE, SCENE, launch, open_chromium, open_page
 from geometry_msgs.msg import PoseStamped, WrenchStamped
+from hardware import Driver
 from harness import LATCHED, Graph
 from playwright.sync_api import Browser, Locator, Page
 from ports import free_port
@@ -184,13 +184,12 @@ def test_a_dragged_goal_is_published(graph: Graph, browser: Browser) -> None:
 
 
 def test_a_dragged_body_is_pushed(graph: Graph, browser: Browser) -> None:
+    Driver(graph)  # a push follows the states
     pushes: list[WrenchStamped] = graph.record(WrenchStamped, PUSH)
     url = start_viewer(graph)
     page = open_page(browser, url, LARGE)
-    graph.wait_says("viewer_node", "no message yet on joint_states")
+    graph.wait_says("viewer_node", "showing")
     task = make_task("cartpole_swingup")
-    data = mujoco.MjData(task.model)
-    task.start(data, np.random.default_rng(0))
     page.wait_for_timeout(1500)  # until the viewer has looked who listens
     box = page.locator(SCENE).bounding_box()
     assert box is not None
