@@ -18,7 +18,7 @@ PORT = 18_911
 LOOPBACK = "0100007F"  # 127.0.0.1 as /proc/net writes it
 LISTENING = "0A"
 # of the policy, what tasks other than this one use: an odometry, free objects, goals, servos
-OTHER_TASKS = {"/odom", "/objects/box/odom", "/objects/cube/odom", "/goal"}
+OTHER_TASKS = {"/cmd_vel", "/odom", "/objects/box/odom", "/objects/cube/odom", "/goal"}
 # of the viewer, what it subscribes to while a browser is open
 WATCHED = {f"/planner_node/{name}" for name in ("candidate_trajectories", "plan", "reward", "reward_terms")}
 WATCHED |= {f"/planner_node/{name}" for name in ("value", "value_std", "plan_time", "effective_sample_size")}
