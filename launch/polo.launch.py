@@ -38,7 +38,7 @@ NAME = Path(__file__).name.removesuffix(".launch.py")
 RECORDED = (
     "clock|joint_states|odom|objects/[^/]+/odom|goal|(effort|position)_controller/commands|hardware/e_stop"
     "|experience|experience/schema|value_function/weights"
-    "|planner_node/(plan|candidate_trajectories|reward|value|value_std|plan_time)"
+    "|planner_node/(plan|candidate_trajectories|reward|reward_terms(/names)?|value|value_std|plan_time)"
 )
 RECORDED_GLOBALLY = "/(diagnostics|tf)"
 # robots that share a clock would turn back each other's time; without a namespace, this changes nothing

@@ -10,7 +10,9 @@ import json
 import signal
 import sys
 from collections.abc import Mapping
+from itertools import pairwise
 from pathlib import Path
+from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from polo_ros.errors import PoloError
@@ -25,6 +27,8 @@ ALONE, LEARNING = "planner alone", "with the learner"
 HORIZONS = {"cartpole_swingup": 8, "humanoid_getup": 16}
 # an episode counts as solved where its second half earns this on average
 SOLVED_REWARD = 0.9
+# wall time of an episode over its simulated time from which the run says that it was not in real time
+SLOW = 1.05
 
 
 def parser() -> argparse.ArgumentParser:
@@ -139,6 +143,10 @@ def report(
     }  # fmt: skip
     (options.out / "outcome.json").write_text(json.dumps(content))
     print(f"{options.task}, seed {options.seed}: {outcome or summary(content)}")
+    took = [after.ended - before.ended for before, after in pairwise(learning)]
+    if took and not options.lockstep and median(took) > SLOW * options.seconds:
+        slow = f"{options.seconds:g} s of an episode took {median(took):.1f} s"
+        print(f"this machine was too busy for real time ({slow}); try again when it is idle")
     if outcome:
         return 1
     picture = options.out / "learn.png"

@@ -81,7 +81,9 @@ def make(results: Results) -> Generator[Make]:
     """Makes controllers of the cart-pole, and closes them."""
     made: list[Controller] = []
 
-    def make_controller(lockstep: bool, **values: Any) -> Controller:
+    def make_controller(
+        lockstep: bool, monotonic: Callable[[], int] = time.monotonic_ns, **values: Any
+    ) -> Controller:
         task = make_task("cartpole_swingup")  # its own, since controllers change its weights
         node = PlannerNodeConfig(lockstep=lockstep, control_rate=50.0, autostart=True)
         planner = Planner(task, PlannerConfig(horizon=5, rollouts=8), seed=1, threads=1)
@@ -92,6 +94,7 @@ def make(results: Results) -> Generator[Make]:
             settings(task, node, **values),
             lambda: results.now,
             results.outputs(),
+            monotonic=monotonic,
         )
         made.append(controller)
         return controller
@@ -308,24 +311,20 @@ def test_states_that_stop_with_their_clock_are_stale(make: Make, results: Result
 
 @pytest.mark.parametrize("silence_timeout", [0.1, 1.0])
 def test_silence_ends_in_the_safe_action_within_one_control_period(
-    results: Results, silence_timeout: float
+    make: Make, results: Results, silence_timeout: float
 ) -> None:
     """The bound of the time to safe: `safety.silence_timeout` and one tick, by a clock that never jumps."""
-    task, monotonic = make_task("cartpole_swingup"), [0]
-    node = PlannerNodeConfig(lockstep=False, control_rate=50.0, autostart=True)
-    values = settings(task, node, silence_timeout=silence_timeout, latency_compensation=False)
-    planner = Planner(task, PlannerConfig(horizon=5, rollouts=8), seed=1, threads=1)
-    controller = RealTimeController(
-        planner, JointMapping(task.model), values, lambda: 0, results.outputs(), 0, lambda: monotonic[0]
+    now = [0]
+    controller = make(
+        lockstep=False, monotonic=lambda: now[0], silence_timeout=silence_timeout, latency_compensation=False
     )
     add_state(controller, 0)
     results.wait("show", 1)
     ticks = 0
     while tick(controller, results, 0).any():  # simulated time stands still
         ticks += 1
-        monotonic[0] = ticks * PERIOD
+        now[0] = ticks * PERIOD
     assert ticks * PERIOD / NANOSECONDS == pytest.approx(silence_timeout + PERIOD / NANOSECONDS)
-    controller.close()
 
 
 def run(controller: RealTimeController, results: Results, stamps: list[int]) -> None:
@@ -354,7 +353,7 @@ def test_late_ticks_and_old_plans_are_said_with_their_figures(make: Make, result
 
 def test_a_known_delay_of_commands_is_compensated(make: Make, results: Results) -> None:
     """Each plan starts from the very state in which its first command acts."""
-    controller, delay, count = make(lockstep=False, command_delay=0.04), 2, 14
+    controller, delay, count = make(lockstep=False, monotonic=lambda: 0, command_delay=0.04), 2, 14
     task = controller._task
     world = World(task, np.random.default_rng(0))
     world.data.qpos[:], world.data.qvel[:] = (0.0, 0.2), (0.0, 0.5)
