@@ -5,6 +5,7 @@ from polo_ros.nodes.start import learner_node
 if __name__ == "__main__":  # before the imports that take seconds
     learner_node()
 
+import threading
 from concurrent.futures import Future
 from pathlib import Path
 
@@ -20,7 +21,10 @@ from polo_ros.learner.store import Answer
 from polo_ros.nodes.messages import check_schema, pack_bytes, unpack_experience
 from polo_ros.nodes.node import PoloNode
 from polo_ros.nodes.qos import LATCHED
+from polo_ros.nodes.sole_source import SoleSource
 from polo_ros.parameters.node_tables import LearnerNodeConfig
+
+WEIGHTS = "value_function/weights"
 
 
 class LearnerNode(PoloNode):
@@ -34,12 +38,16 @@ class LearnerNode(PoloNode):
         settings = self.config(LearnerNodeConfig)
         self.task.weights.update(self.reward_weights())
         self._schema_fault = ""
-        self._weights = self.create_publisher(UInt8MultiArray, "value_function/weights", LATCHED)
+        self._sole = SoleSource(self, WEIGHTS)
+        self._weights = self.create_publisher(UInt8MultiArray, WEIGHTS, LATCHED)
+        # weights that wait until it is known that no other learner publishes
+        self._waiting: UInt8MultiArray | None = None
+        self._publishing = threading.Lock()
         self._learner = BackgroundLearner(
             self.task,
             self._background_settings(),
             BackgroundOutputs(
-                publish=lambda content: self._weights.publish(pack_bytes(content)),
+                publish=self._publish,
                 info=self.get_logger().info,
                 warn=self.get_logger().warning,
                 error=self.get_logger().error,
@@ -80,8 +88,25 @@ class LearnerNode(PoloNode):
         return Status(Level.OK, text, values)
 
     def check(self) -> None:
-        """End the node where the learner could not be started or its thread has ended."""
+        """End the node where its learner has failed, or where another learner was there before."""
         self._learner.check()
+        self._sole.yield_to_elder()
+        with self._publishing:
+            self._publish_waiting()
+
+    # ---- weights out
+
+    def _publish(self, content: bytes) -> None:
+        """Called by the learning thread, mostly."""
+        with self._publishing:
+            self._waiting = pack_bytes(content)
+            self._publish_waiting()
+
+    def _publish_waiting(self) -> None:
+        """Not beside an earlier learner, nor before one that is listed has had time to say that it is."""
+        if self._waiting is not None and not self._sole.elder and not self._sole.unsettled():
+            self._weights.publish(self._waiting)
+            self._waiting = None
 
     # ---- messages in
 

@@ -2,9 +2,10 @@
 
 from typing import Any
 
-from harness import EVERYTHING, Graph
-from std_msgs.msg import Float64MultiArray
+from harness import EVERYTHING, LATCHED, Graph
+from std_msgs.msg import Float64MultiArray, UInt8MultiArray
 
+from polo_ros.files import share_path
 from polo_ros.nodes.messages import unpack_command
 
 
@@ -65,6 +66,32 @@ def test_of_two_simulators_that_start_at_once_one_remains(graph: Graph) -> None:
     assert "another node publishes /joint_states already" in graph.log(ended)
     graph.wait_says("simulator_node", "lockstep awaits a command")
     assert graph.children[left].poll() is None
+
+
+def test_a_second_learner_names_the_first_and_publishes_nothing(graph: Graph) -> None:
+    weights = graph.record(UInt8MultiArray, "value_function/weights", LATCHED)
+    shipped = share_path("config", "humanoid_getup.yaml")  # with weights to publish from the start on
+    graph.start("learner_node", config=shipped)
+    graph.wait(lambda: weights, "weights")
+    graph.start("learner_node", "second", config=shipped)
+    assert graph.exit_code("second") == 1
+    assert "another node publishes /value_function/weights already; stop it" in graph.log("second")
+    assert f"it is /learner_node, process {graph.children['learner_node'].pid} on" in graph.log("second")
+    graph.wait_says("learner_node", "learning")
+    assert len(weights) == 1
+
+
+def test_an_untrained_learner_leaves_a_planner_its_weights(graph: Graph) -> None:
+    shipped = share_path("config", "humanoid_getup.yaml")
+    graph.start("planner_node", config=shipped)
+    graph.wait(lambda: graph.reported("planner_node", "weights_epoch") > 0, "the planner's weights")
+    before = graph.reported("planner_node", "weights_epoch")
+    graph.start("learner_node", config=shipped, weights_file="")
+    graph.wait_says("learner_node", "warm-up: 0 of 1000 labels")
+    for _ in range(2):
+        graph.wait_says("planner_node", "")
+    assert graph.reported("planner_node", "weights_epoch") == before
+    assert graph.reported("planner_node", "refused_weights") == 0
 
 
 def test_a_planner_is_silent_beside_a_publisher_that_cannot_yield(graph: Graph) -> None:

@@ -367,8 +367,9 @@ def test_a_known_delay_of_commands_is_compensated(make: Make, results: Results) 
         sent.append(tick(controller, results, results.now))
         world.step(sent[index])
     assert any(ctrl.any() for ctrl in sent)
-    compared = [index for index in planned if delay < index < count]
-    assert len(compared) >= 5
+    # what acted before the first command is not known
+    compared = [index for index in planned if 2 * delay <= index < count]
+    assert len(compared) >= 8
     for index in compared:
         observed = task.observe(states[index]).sensordata
         np.testing.assert_allclose(planned[index], observed, atol=1e-9)
