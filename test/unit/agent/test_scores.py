@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from polo_ros.agent.scores import goal_runs, longest_run, score
+from polo_ros.agent.scores import HoldTimer, goal_runs, longest_run, score
 from polo_ros.tasks import Task, make_task
 from polo_ros.tasks.humanoid_box import HumanoidBox
 
@@ -55,3 +55,17 @@ def test_a_goal_that_stays_is_no_goal_reached() -> None:
     task = make_task("humanoid_box")
     states = np.tile(task.start_state(np.random.default_rng(0)), (20, 1))
     assert score(task, states).goals == 0
+
+
+def test_the_hold_timer_of_demo_and_polo_counts_as_scores_do(cartpole: Task) -> None:
+    """`StatusMonitor` and `Episode` share it; an achieved state is a hold of one control period."""
+    states = np.zeros((100, cartpole.state_size))
+    states[:10, 1] = np.pi
+    timer, period = HoldTimer(cartpole), cartpole.timestep
+    achieved = cartpole.achieved(cartpole.observe(states))
+    held = [timer.add(bool(flag), index * period) for index, flag in enumerate(achieved)]
+    assert held[9] == 0.0
+    assert held[10] == pytest.approx(period)
+    assert max(held) == pytest.approx(score(cartpole, states).longest_hold) == pytest.approx(90 * period)
+    needed = round(cartpole.hold_time / period)
+    assert timer.solved_at == pytest.approx((10 + needed - 1) * period)
