@@ -58,6 +58,9 @@ class QuadrupedSetup:
         (), "Largest efforts of hips, thighs and calves in N·m; empty for those of the model.",
         low=0.0, high=1000.0, dynamic=False,
     )  # fmt: skip
+    crouch: float = parameter(
+        0.02, "How far below the home pose the base is held, in m.", low=0.0, high=0.2, dynamic=False
+    )
     timestep: float = parameter(0.02, "Physics timestep, in s.", low=0.001, high=0.02, dynamic=False)
     simple_contacts: bool = parameter(
         True, "Whether only feet touch the ground, with pyramidal friction cones: three times as fast.",
@@ -158,7 +161,7 @@ class QuadrupedWalk(Task):
         base = data.sensor(f"{self.setup.base}_position").data
         feet = np.array([data.sensor(f"{foot}_foot_position").data for foot in self.setup.feet])
         angles = np.array([data.joint(joint).qpos[0] for joint in self._joints])
-        return HomePose(float(base[2] - feet[:, 2].min()), feet[:, :2] - base[:2], angles)
+        return HomePose(float(base[2] - feet[:, 2].min()) - self.setup.crouch, feet[:, :2] - base[:2], angles)
 
     def start(self, data: mujoco.MjData, rng: np.random.Generator) -> None:
         """At rest in the home pose, with a velocity goal."""
