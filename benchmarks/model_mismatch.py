@@ -5,7 +5,8 @@
 Lockstep without ROS 2: the planner's model is the nominal one, the world's has another pole mass (payload),
 damping (friction), motor gain, or takes each command one or two control periods late (latency, which the
 planner is not told of). Every run swings the pole up from hanging. "one model" plans as usual; "one model, 80
-rollouts" costs as much as planning on four models, averaged or by the mean of the two worst.
+rollouts" costs as much as planning on four models, averaged or by the mean of the two worst. "identified"
+plans on one model, whose friction and gain are fitted every 50 periods to the last 200 of the same run.
 """
 
 import argparse
@@ -23,8 +24,12 @@ import mujoco
 import numpy as np
 import pandas as pd
 
-from experiments.style import BLUE, GREEN, GREY, VERMILION, Style, add_caption, add_legend, new_figure
+from experiments.style import BLUE, GREEN, GREY, ORANGE, VERMILION, Style, add_caption, add_legend, new_figure
 from polo_ros.agent.world import World
+from polo_ros.control import NANOSECONDS
+from polo_ros.control.command_history import Transition
+from polo_ros.control.identification import Identification
+from polo_ros.control.state import Snapshot
 from polo_ros.parameters.settings import settings_for
 from polo_ros.planner import Planner
 from polo_ros.planner.models import ModelErrors, with_errors
@@ -37,6 +42,7 @@ PLANNING: dict[str, tuple[Style, dict[str, Any]]] = {
     "four models, worst half": (
         Style("four models: the worst half", VERMILION, "D"), {"models": 4, "worst_share": 0.5}
     ),
+    "identified": (Style("one model, identified", ORANGE, "^"), {}),
 }  # fmt: skip
 ERRORS: dict[str, tuple[float, ...]] = {
     "payload": (0.0, 0.2, 0.4),
@@ -49,7 +55,7 @@ NOMINAL = {"payload": 0.0, "friction": 1.0, "gain": 1.0, "latency_ms": 0.0}
 
 @dataclass(frozen=True)
 class Row:
-    """One run: what is wrong with the model, how it is planned, and what was earned."""
+    """One run: what is wrong with the model, how it is planned, what was earned, and what a fit took."""
 
     error: str
     size: float
@@ -58,13 +64,14 @@ class Row:
     steps: int
     mean_reward: float
     upright: int
+    fit_s: float
 
 
 def main() -> None:
     """Run every setting, write a row a run, print means, draw."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--seeds", type=int, nargs="+", default=list(range(10)))
-    parser.add_argument("--steps", type=int, default=200, help="control periods a run, of 20 ms")
+    parser.add_argument("--steps", type=int, default=300, help="control periods a run, of 20 ms")
     parser.add_argument("--processes", type=int, default=2, help="runs side by side, one thread each")
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results/model_mismatch.csv"))
     options = parser.parse_args()
@@ -79,7 +86,9 @@ def main() -> None:
         writer = csv.DictWriter(file, [field.name for field in fields(Row)])
         writer.writeheader()
         for index, row in enumerate(pool.map(run, jobs, [options.steps] * len(jobs))):
-            writer.writerow({**asdict(row), "mean_reward": f"{row.mean_reward:.4f}"})
+            writer.writerow(
+                {**asdict(row), "mean_reward": f"{row.mean_reward:.4f}", "fit_s": f"{row.fit_s:.4f}"}
+            )
             file.flush()
             print(f"{index + 1}/{len(jobs)}: {row}", flush=True)
     print(draw(options.out).to_string(float_format="{:.3f}".format))
@@ -116,15 +125,22 @@ def run(job: tuple[str, float, str, int], steps: int) -> Row:
     late = round(1e-3 * size / task.timestep) if error == "latency_ms" else 0
     on_their_way = deque([task.neutral] * late)
     states, controls = [], []
+    period, fit_times = round(task.timestep * NANOSECONDS), [0.0]
+    identification = Identification(task, ("friction", "gain"), period) if planning == "identified" else None
     for index in range(steps):
         states.append(world.state)
         report = planner.plan(world.state, index * task.timestep)
         on_their_way.append(planner.control(report.plan, index * task.timestep))
         controls.append(on_their_way.popleft())
         world.step(controls[-1])
+        known = Transition(Snapshot(states[-1], index * period), 0, controls[-1])
+        if identification is not None and identification.add([known]):
+            planner.use_model(identification.fit(identification.take()))
+            fit_times.append(identification.seconds)
     view = task.observe(np.array(states), np.array(controls))
     upright = int((task.measured(view) < 0.2).sum())
-    return Row(error, size, planning, seed, steps, float(task.reward(view).mean()), upright)
+    reward = float(task.reward(view).mean())
+    return Row(error, size, planning, seed, steps, reward, upright, max(fit_times))
 
 
 def draw(file: Path) -> pd.DataFrame:
@@ -149,10 +165,10 @@ def draw(file: Path) -> pd.DataFrame:
         axes.set_xlabel(label)
         axes.grid(alpha=0.3)
     figure.axes[0].set_ylabel("mean reward")
-    add_legend(figure, figure.axes[0], "Cart-pole swing-up with a model that is wrong", 4)
+    add_legend(figure, figure.axes[0], "Cart-pole swing-up with a model that is wrong", 5)
     add_caption(figure, f"Lines: means of {frame['seed'].nunique()} seeds. Small markers: each seed.")
     figure.savefig(file.with_suffix(".png"))
-    return frame.groupby(["error", "size", "planning"])[["mean_reward", "upright"]].mean()
+    return frame.groupby(["error", "size", "planning"])[["mean_reward", "upright", "fit_s"]].mean()
 
 
 if __name__ == "__main__":

@@ -32,11 +32,12 @@ from experiments.style import BLUE, GREEN, GREY, ORANGE, VERMILION, Style, add_c
 from polo_ros.arrays import Array
 from polo_ros.control import NANOSECONDS
 from polo_ros.control.command_history import Command
+from polo_ros.control.command_limits import Measured
 from polo_ros.control.config import SafetyParameters
 from polo_ros.control.joints import JointMapping
 from polo_ros.control.plan_follower import PlanFollower
-from polo_ros.control.safety import Measured, SafetyGate
-from polo_ros.control.state import ODOM, StateAssembler
+from polo_ros.control.safety import SafetyGate
+from polo_ros.control.state import ODOM, Snapshot, StateAssembler
 from polo_ros.files import share_path
 from polo_ros.learner.received_weights import ReceivedWeights
 from polo_ros.parameters.settings import settings_for
@@ -48,8 +49,8 @@ MILLISECOND = 1_000_000
 JOINTS_MS, IMU_MS, ODOM_MS, ODOM_DELAY_MS = 2, 5, 20, 20
 # the imu's heading begins anywhere, in rad
 IMU_HEADING = 1.0
-# of the force on the base, in N, and how long it lasts, in ms, once in a second
-PUSH_N, PUSH_MS = 200.0, 100
+# the force on the base, in N, when it begins in each second, and how long it lasts, in ms
+PUSH_N, PUSH_AT_MS, PUSH_MS = 200.0, 400, 100
 SENSING = {
     "ideal": Style("ideal: the true state", GREY, "o"),
     "newest of each": Style("newest of each part", VERMILION, "s"),
@@ -62,7 +63,11 @@ ROBOTS = ("as the model", "heavier", "pushed")
 
 @dataclass(frozen=True)
 class Row:
-    """One run; errors of the prediction are root mean squares over its plans."""
+    """One run; errors of the prediction are root mean squares over its plans.
+
+    With an imu, those that end in "_without" are of predictions from the same states that do not use what imu
+    and joints have measured since.
+    """
 
     task: str
     robot: str
@@ -75,6 +80,10 @@ class Row:
     rotation_deg: float
     velocity_m_s: float
     angular_velocity_rad_s: float
+    position_mm_without: float
+    rotation_deg_without: float
+    velocity_m_s_without: float
+    angular_velocity_rad_s_without: float
 
 
 Job = tuple[str, str, str, int]
@@ -153,8 +162,9 @@ class SimulatedSensors:
 
     def _push(self, now: int) -> None:
         force = np.zeros(6)
-        if self._pushed and now % 1000 >= 1000 - PUSH_MS:
-            if now % 1000 == 1000 - PUSH_MS:
+        since = now % 1000 - PUSH_AT_MS
+        if self._pushed and 0 <= since < PUSH_MS:
+            if since == 0:
                 self._direction = self._rng.uniform(0, 2 * np.pi)
             force[:2] = PUSH_N * np.cos(self._direction), PUSH_N * np.sin(self._direction)
         self._data.xfrc_applied[self._model.body(self._base.name).id] = force
@@ -192,6 +202,12 @@ class SimulatedSensors:
     def _at(self, moment: int) -> tuple[Array, Array]:
         state, nq, nv = self.truth[moment], self._model.nq, self._model.nv
         return state[:nq], state[nq : nq + nv]
+
+    def rms_errors(self, predictions: list[tuple[int, Array]]) -> list[float]:
+        """Root mean squares of `errors` over predictions for times in ms: mm, degrees, m/s, rad/s."""
+        squares = [self.errors(moment, state) ** 2 for moment, state in predictions]
+        means: Array = np.sqrt(np.mean(squares, axis=0)) * [1e3, 180.0 / np.pi, 1.0, 1.0]
+        return [float(value) for value in means]
 
     def errors(self, moment: int, predicted: Array) -> Array:
         """Errors (4,) of a predicted base: position, rotation, velocity, angular velocity; SI units."""
@@ -247,19 +263,19 @@ def run(task_name: str, job: Job, steps: int) -> Row:
             periods = -((snapshot.stamp - now - period) // period)
             start = snapshot.stamp + periods * period
             predicted = follower.predict(snapshot, periods, measured)
-            predictions.append((start // MILLISECOND, predicted))
+            without = follower.predict(Snapshot(snapshot.state, snapshot.stamp), periods, measured)
+            predictions.append((start // MILLISECOND, (predicted, without)))
             report = planner.plan(predicted, start / NANOSECONDS)
             follower.schedule.add(report.plan, snapshot.stamp, now / NANOSECONDS)
         controls.append(command.ctrl)
         sensors.step(command.ctrl, milliseconds)
     visited = np.array(sensors.truth[::milliseconds])
     view = task.observe(visited, np.array(controls))
-    known = [(moment, state) for moment, state in predictions if moment < len(sensors.truth)]
-    errors = np.sqrt(np.mean([sensors.errors(moment, state) ** 2 for moment, state in known], axis=0))
+    known = [each for each in predictions if each[0] < len(sensors.truth)]
+    errors = [sensors.rms_errors([(moment, both[index]) for moment, both in known]) for index in (0, 1)]
     return Row(
         task_name, robot, sensing, seed, steps,
-        int(task.achieved(view).sum()), float(task.reward(view).mean()),
-        1e3 * errors[0], float(np.degrees(errors[1])), errors[2], errors[3],
+        int(task.achieved(view).sum()), float(task.reward(view).mean()), *errors[0], *errors[1],
     )  # fmt: skip
 
 
@@ -281,7 +297,7 @@ def draw(file: Path) -> pd.DataFrame:
             axes.plot(places, runs[column], style.marker, color=style.colour, ms=3, alpha=0.35)
             means = runs[column].groupby(places).mean()
             axes.plot(means, style.marker, color=style.colour, ms=8, label=style.label)
-        axes.set_xticks(range(len(robots)), robots)
+        axes.set_xticks(range(len(robots)), [robot.replace(" the ", " the\n") for robot in robots])
         axes.set_xlim(-0.5, len(robots) - 0.5)
         axes.set_ylim(bottom=0)
         axes.set_ylabel(label)
@@ -291,10 +307,11 @@ def draw(file: Path) -> pd.DataFrame:
     )
     seeds = frame["seed"].nunique()
     add_caption(
-        figure, f"Large: mean of {seeds} seeds. Small: each seed. Joints 500 Hz, imu 200 Hz, odometry 50 Hz."
+        figure,
+        f"Large: mean of at most {seeds} seeds. Small: each. Joints 500 Hz, imu 200 Hz, odometry 50 Hz.",
     )
     figure.savefig(file.with_suffix(".png"))
-    numbers = [field.name for field in fields(Row)][5:]
+    numbers = [field.name for field in fields(Row) if field.name in frame][5:]
     return frame.groupby(["robot", "sensing"])[numbers].mean()
 
 

@@ -15,6 +15,7 @@ from polo_ros.errors import PoloError
 
 if TYPE_CHECKING:
     from polo_ros.parameters.settings import Settings
+    from polo_ros.recordings.recording import Recording
 
 # the folder that holds `experiments/` where this package lies in its repository
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -54,6 +55,10 @@ def parser() -> argparse.ArgumentParser:
     training.add_argument("--seed", type=int, default=0)
     training.add_argument("--out", type=Path, help="folder for results (default: runs/TASK-SEED)")
     training.add_argument("--resume", action="store_true", help="go on from the folder's checkpoint")
+    training.add_argument(
+        "--from-bag", type=Path, nargs="+", metavar="BAG", help="learn from what bags hold, without acting"
+    )
+    training.add_argument("--namespace", default="", help="of the robot in the bags, such as /robot1")
     training.set_defaults(run=run_train)
 
     evaluation = commands.add_parser("evaluate", parents=[acting], help="act without learning and measure")
@@ -67,6 +72,36 @@ def parser() -> argparse.ArgumentParser:
         "--animation", type=Path, metavar="FILE", help="write a moving picture of the first seed (.gif, .png)"
     )
     evaluation.set_defaults(run=run_evaluate)
+
+    recorded = argparse.ArgumentParser(add_help=False)
+    recorded.add_argument("bag", type=Path, help="folder of a bag, or one mcap file")
+    recorded.add_argument("--config", type=Path, help="ROS 2 parameter file (default: the task's own)")
+    recorded.add_argument("--overrides", metavar="YAML", help="file or text over the parameter file")
+    recorded.add_argument(
+        "-p", dest="single", action="append", default=[], metavar="NAME:=VALUE", help="a single parameter"
+    )
+    recorded.add_argument("--namespace", default="", help="of the robot, such as /robot1")
+
+    replaying = commands.add_parser("replay", parents=[recorded], help="show a bag on a page")
+    replaying.add_argument("--port", type=int, default=8080, help="first port that is tried (default: 8080)")
+    replaying.set_defaults(run=run_replay)
+
+    explaining = commands.add_parser("explain", parents=[recorded], help="why did it do that?")
+    explaining.add_argument(
+        "--at", type=float, required=True, metavar="SECONDS", help="since the bag's start"
+    )
+    explaining.add_argument("--seed", type=int, default=0, help="of the candidates (default: 0)")
+    explaining.add_argument("--json", action="store_true", help="for machines")
+    explaining.set_defaults(run=run_explain)
+
+    exporting = commands.add_parser("export", parents=[recorded], help="write a bag as a table")
+    exporting.add_argument("--format", choices=["csv"], default="csv")
+    exporting.add_argument("--out", type=Path, help="the file (default: BAG.csv)")
+    exporting.set_defaults(run=run_export)
+
+    # its options are those of `python -m polo_ros.nodes.recorder`, which needs ROS 2 and prints their help
+    recording = commands.add_parser("record", add_help=False, help="record a run into a bag (needs ROS 2)")
+    recording.set_defaults(run=run_record)
 
     # its options are those of `python -m polo_ros.nodes.doctor`
     doctor = commands.add_parser("doctor", add_help=False, help="measure a running robot's topics (ROS 2)")
@@ -84,7 +119,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Run a command; 1 and one sentence on standard error where its input is bad."""
     top = parser()
     options, rest = top.parse_known_args(arguments)
-    if rest and options.command not in ("doctor", "reproduce"):
+    if rest and options.command not in ("doctor", "record", "reproduce"):
         top.error(f"unrecognized arguments: {' '.join(rest)}")
     options.rest = rest
     try:
@@ -136,10 +171,18 @@ def run_parameters(_: argparse.Namespace) -> int:
 
 def run_train(options: argparse.Namespace) -> int:
     """Train a value function and print where its weights are."""
-    from polo_ros.agent.training import train
-
     settings = settings_of(options)
     out = options.out or Path("runs") / f"{settings.task.name}-{options.seed}"
+    if options.from_bag:
+        from polo_ros.recordings.learning import train_from_recordings
+        from polo_ros.recordings.recording import read_recording
+
+        bags = enumerate(options.from_bag)
+        recordings = [read_recording(bag, settings.task, options.namespace, index) for index, bag in bags]
+        print(f"weights: {train_from_recordings(settings, recordings, options.seed, out)}")
+        return 0
+    from polo_ros.agent.training import train
+
     weights = train(settings, options.steps, options.episode, options.seed, out, options.resume)
     print(f"weights: {weights}")
     return 0
@@ -166,6 +209,50 @@ def run_evaluate(options: argparse.Namespace) -> int:
         f"{sum(rewards) / len(rewards):.3f} ({min(rewards):.3f} to {max(rewards):.3f}); {out}"
     )
     return 0
+
+
+def run_replay(options: argparse.Namespace) -> int:
+    """Show a bag on a page until Ctrl-C."""
+    from polo_ros.recordings.replay import replay
+
+    settings, recording = read_bag(options)
+    replay(settings, recording, options.port)
+    return 0
+
+
+def run_explain(options: argparse.Namespace) -> int:
+    """Print why the robot did what it did at one moment."""
+    from polo_ros.recordings.explanation import explain, explanation_text
+
+    settings, recording = read_bag(options)
+    explanation = explain(settings, recording, options.at, options.seed)
+    print(explanation.as_json() if options.json else explanation_text(explanation))
+    return 0
+
+
+def run_export(options: argparse.Namespace) -> int:
+    """Write a bag's transitions as a table."""
+    from polo_ros.recordings.export import export_csv
+
+    _, recording = read_bag(options)
+    out = options.out or options.bag.with_suffix(".csv")
+    print(f"{export_csv(recording, out)} transitions: {out}")
+    return 0
+
+
+def read_bag(options: argparse.Namespace) -> "tuple[Settings, Recording]":
+    """The settings and the recording that a command about a bag is given."""
+    from polo_ros.recordings.bag import schema_of
+    from polo_ros.recordings.recording import read_recording
+
+    options.task = str(schema_of(options.bag, options.namespace)["task"])
+    settings = settings_of(options)
+    return settings, read_recording(options.bag, settings.task, options.namespace)
+
+
+def run_record(options: argparse.Namespace) -> int:
+    """Run `python -m polo_ros.nodes.recorder`, since this command itself needs no ROS 2."""
+    return run_module("polo_ros.nodes.recorder", options.rest, dict(os.environ))
 
 
 def settings_of(options: argparse.Namespace) -> "Settings":

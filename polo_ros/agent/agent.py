@@ -107,7 +107,7 @@ class Agent:
     def _control(self, report: PlanReport, now: float) -> Array:
         """The control (nu,) at a time in s, as a controller follows plans.
 
-        A plan that found nothing is not followed: the last good one is, to its end, then the neutral pose.
+        A plan that found nothing is not followed: the last good one is to its end, then the neutral control.
         """
         if report.usable:
             self._followed = report.plan

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from polo_ros.errors import PoloError
 from polo_ros.parameters.schema import parameter
+from polo_ros.planner.identification import IDENTIFIED
 
 SAFE_ACTIONS = ("zero", "damping", "hold")
 DISABLED_ACTIONS = ("silent", "hold_measured")
@@ -86,6 +87,11 @@ class PlannerNodeConfig(CommonConfig):
         "child", "Frame of the twist in odom: child as in REP-105, or world for drivers that differ.",
         choices=("child", "world"), dynamic=False,
     )  # fmt: skip
+    identify: tuple[str, ...] = parameter(
+        (),
+        "What is fitted to the robot's motion while it runs: mass, friction, gain.",
+        dynamic=False,
+    )
     missing_velocities: str = parameter(
         "differentiate", "What joint_states without velocities are: differentiate positions, or refuse.",
         choices=("differentiate", "refuse"), dynamic=False,
@@ -166,8 +172,11 @@ class PlannerNodeConfig(CommonConfig):
         """Refuse parameters that do not go together.
 
         Raises:
-          PoloError: trajectories in lockstep.
+          PoloError: trajectories in lockstep, or something unknown to identify.
         """
+        unknown = [name for name in self.identify if name not in IDENTIFIED]
+        if unknown:
+            raise PoloError(f"identify names {unknown[0]}; known are {', '.join(IDENTIFIED)}")
         if self.lockstep and self.command_message == "trajectory":
             raise PoloError(
                 "command_message: trajectory needs lockstep: false; in lockstep each state awaits one command"

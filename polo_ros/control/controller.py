@@ -9,8 +9,10 @@ import numpy as np
 
 from polo_ros.arrays import Array
 from polo_ros.control import NANOSECONDS
+from polo_ros.control.command_history import Transition
 from polo_ros.control.command_limits import Measured, about_hold
 from polo_ros.control.config import PlannerNodeConfig
+from polo_ros.control.identification import Identification
 from polo_ros.control.joints import JointMapping
 from polo_ros.control.ports import ControllerOutputs, ControllerSettings
 from polo_ros.control.safety import SafetyGate
@@ -82,6 +84,8 @@ class Controller(StateIntake):
         self._reset_wanted = False
         self._newest: PlanReport | None = None
         self._worker = self._make_worker()
+        names = node.identify
+        self._identification = Identification(task, names, self._period) if names else None
         self._say_what_hold_means(node)
 
     def _make_worker(self) -> Worker[Request]:
@@ -141,6 +145,8 @@ class Controller(StateIntake):
             "episode": self._episode,
             "latency": f"{self._latency / NANOSECONDS:.4f}",
         }
+        if self._identification is not None:
+            values |= self._identification.values()
         report = self._newest
         if report is not None:
             values["effective_sample_size"] = f"{report.effective_sample_size:.1f}"
@@ -201,6 +207,16 @@ class Controller(StateIntake):
     @abstractmethod
     def _plan(self, snapshot: Snapshot, received: int) -> None:
         """Plan from a state that was received at a monotonic time in ns, and pass on the results."""
+
+    def _record(self, transitions: list[Transition]) -> None:
+        """Pass on transitions, and learn about the model from them where that is asked for."""
+        if self._identification is not None and self._identification.add(transitions):
+            self._identify(self._identification)
+        self._outputs.record(transitions)
+
+    @abstractmethod
+    def _identify(self, identification: Identification) -> None:
+        """Fit the model to what has been collected, and plan with it from a later plan on."""
 
     def _apply_changes(self) -> None:
         """Take over parameters and resets; only ever between two plans."""

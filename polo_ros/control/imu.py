@@ -1,18 +1,15 @@
-"""An inertial measurement unit (imu) on the base: how it is mounted, and how it fits the odometry."""
+"""How an inertial measurement unit (imu) is mounted on the base."""
 
 import mujoco
 import numpy as np
 
 from polo_ros.arrays import Array
 from polo_ros.control.joints import FreeBody
-from polo_ros.control.samples import RecentSamples
 from polo_ros.errors import PoloError
 from polo_ros.tasks.rotations import conjugate, multiply, rotation_matrix
 
 # names of the base's own frame by REP-105 and REP-120, whatever the model calls its body
 BASE_FRAMES = ("", "base_link", "base")
-# how far the vertical of an imu may lie from that of the odometry, in rad: a wrong mounting differs by more
-MOST_TILT = 0.35
 
 
 def frame_name(frame: str) -> str:
@@ -87,42 +84,3 @@ def _frames_on(model: mujoco.MjModel, base: FreeBody) -> dict[str, Array]:
             mujoco.mju_mat2Quat(quaternion, data.site_xmat[index])
             found.setdefault(site.name, multiply(of_base, quaternion))
     return found
-
-
-def orientation_at(samples: RecentSamples, moment: int, skip: int = 0) -> tuple[Array, Array]:
-    """An orientation (4,) and angular velocity (3,) at a moment in ns, between two samples.
-
-    A moment with samples of one side alone has the nearest one's.
-
-    Args:
-      samples: with a quaternion wxyz in `qpos` and an angular velocity in `qvel`.
-      moment: in ns.
-      skip: how many entries of `qpos` and of `qvel` come before these.
-
-    Raises:
-      IndexError: there is no sample yet.
-    """
-    before, after = samples.around(moment)
-    first, second = before.qpos[skip:], after.qpos[skip:]
-    if before is after:
-        return first, before.qvel[skip:]
-    weight = (moment - before.stamp) / (after.stamp - before.stamp)
-    way, quaternion = np.empty(3), first.copy()
-    mujoco.mju_subQuat(way, second, first)
-    mujoco.mju_quatIntegrate(quaternion, way, weight)
-    return quaternion, (before.qvel + weight * (after.qvel - before.qvel))[skip:]
-
-
-def heading_and_tilt(odometry: Array, imu: Array) -> tuple[Array, float]:
-    """How an imu's orientation (4,) differs from the odometry's (4,).
-
-    Returns:
-      The rotation about the vertical that turns the imu's heading into the odometry's, (4,), and the angle
-      between their verticals, in rad. An imu's heading begins anywhere and drifts; its vertical is gravity's.
-    """
-    difference = multiply(odometry, conjugate(imu))
-    heading = np.array([difference[0], 0.0, 0.0, difference[3]])
-    length = float(np.linalg.norm(heading))
-    if length < 1e-9:  # upside down
-        return np.array([1.0, 0.0, 0.0, 0.0]), np.pi
-    return heading / length, float(2.0 * np.arccos(min(length, 1.0)))

@@ -6,6 +6,7 @@ from polo_ros.arrays import Array
 from polo_ros.control import NANOSECONDS
 from polo_ros.control.command_history import Transition
 from polo_ros.control.controller import Controller
+from polo_ros.control.identification import Identification
 from polo_ros.control.safety import GatedCommand
 from polo_ros.control.schedule import Scheduled, why_unfollowed
 from polo_ros.control.state import Snapshot
@@ -80,8 +81,12 @@ class LockstepController(Controller):
                     self._planner.reset()  # what is left of the old plan may be why nothing is found
                 answer = self._answer(snapshot, self._good)
         if answer is not None and answer.planned:
-            self._outputs.record([self._transition(snapshot, answer.ctrl, report)])
+            self._record([self._transition(snapshot, answer.ctrl, report)])
         self._outputs.show(report)
+
+    def _identify(self, identification: Identification) -> None:
+        """At once, while the world waits: the same plans each time."""
+        self._planner.use_model(identification.fit(identification.take()))
 
     def _answer(self, snapshot: Snapshot, good: Scheduled | None) -> GatedCommand | None:
         """Send what the gate makes of a plan, or of the safe action where there is none to follow."""

@@ -13,6 +13,7 @@ from polo_ros.control.safety import GatedCommand, SafetyGate
 from polo_ros.control.schedule import Schedule, why_unfollowed
 from polo_ros.control.state import Snapshot
 from polo_ros.planner import Plan, Planner
+from polo_ros.planner.models import ModelErrors
 
 
 class PlanFollower:
@@ -36,6 +37,10 @@ class PlanFollower:
         self._period = period
         self._predictor = Predictor(planner.task)
         self._neutral = planner.task.neutral
+
+    def use_model(self, errors: ModelErrors) -> None:
+        """Predict with a model that differs from the task's from now on."""
+        self._predictor.use_model(errors)
 
     def command(self, plan: Plan | None, time: float, measured: Measured) -> GatedCommand | None:
         """What the gate makes of a plan, or of None for the safe action, at a time in s."""

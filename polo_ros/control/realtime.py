@@ -8,6 +8,7 @@ from polo_ros.arrays import Array
 from polo_ros.control import NANOSECONDS
 from polo_ros.control.command_history import Command
 from polo_ros.control.controller import Controller
+from polo_ros.control.identification import Identification, Pairs
 from polo_ros.control.joints import JointMapping
 from polo_ros.control.latency import LatencyEstimate
 from polo_ros.control.plan_follower import PlanFollower
@@ -16,7 +17,9 @@ from polo_ros.control.schedule import RUN_OUT, why_unfollowed
 from polo_ros.control.state import Snapshot
 from polo_ros.control.status import Level, Status
 from polo_ros.control.timing import Timing
+from polo_ros.control.worker import Worker
 from polo_ros.planner import Planner, PlanReport
+from polo_ros.planner.models import ModelErrors
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,10 @@ class RealTimeController(Controller):
         self._timing = Timing(self._period)
         self._held_back = ""
         self._missed_reported = 0
+        self._fitting: Worker[Pairs] | None = None
+        self._fitted: ModelErrors | None = None  # not planned with yet
+        if self._identification is not None:
+            self._fitting = Worker(self._fit, "identification")
 
     def tick(self) -> None:
         """Command from the plan that acts now, or the safe action; to be called once a control period."""
@@ -97,10 +104,18 @@ class RealTimeController(Controller):
             self._missed_reported = missed
         return replace(status, level=Level.WARN, text=f"planning is late: {late}") if late else status
 
+    def check(self) -> None:
+        """Raise what ended the planning thread, or that of identification, if anything did."""
+        super().check()
+        if self._fitting is not None and self._fitting.failure is not None:
+            raise self._fitting.failure
+
     def close(self) -> bool:
         """Let the last plan finish and leave the robot with its safe action; whether that was sent."""
         self._worker.close()
-        self._outputs.record(self._follower.history.pop_transitions())
+        if self._fitting is not None:
+            self._fitting.close()
+        self._record(self._follower.history.pop_transitions())
         return super().close()
 
     # ---- the state
@@ -162,8 +177,28 @@ class RealTimeController(Controller):
         self._latency = begun.start - begun.stamp
         self._counts["late_plans"] += begun.compensated and now >= begun.start
         # judging transitions takes time that the control timer does not have
-        self._outputs.record(self._follower.history.pop_transitions())
+        self._record(self._follower.history.pop_transitions())
         self._outputs.show(report)
+
+    def _identify(self, identification: Identification) -> None:
+        """On a thread of its own, while plans go on."""
+        assert self._fitting is not None
+        self._fitting.submit(identification.take())
+
+    def _fit(self, pairs: Pairs) -> None:
+        assert self._identification is not None
+        errors = self._identification.fit(pairs)
+        with self._lock:
+            self._fitted = errors
+
+    def _apply_changes(self) -> None:
+        """As every controller's, and a model that has been fitted."""
+        with self._lock:
+            fitted, self._fitted = self._fitted, None
+        if fitted is not None:
+            self._planner.use_model(fitted)
+            self._follower.use_model(fitted)
+        super()._apply_changes()
 
     def _schedule(self, report: PlanReport, stamp: int, now: float) -> None:
         """Let a plan act from its start on; one that found nothing leaves the last good one in force."""

@@ -1,6 +1,6 @@
 """Assembling the robot's flat state from parts that arrive one by one."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import mujoco
 import numpy as np
@@ -8,14 +8,14 @@ from numpy.typing import NDArray
 
 from polo_ros.arrays import Array
 from polo_ros.control import NANOSECONDS
+from polo_ros.control.base_rotation import BaseRotation
 from polo_ros.control.differentiation import Differentiator
-from polo_ros.control.imu import MOST_TILT, heading_and_tilt, orientation_at
 from polo_ros.control.joints import JointMapping
-from polo_ros.control.samples import KEPT_SPAN_NS, KEPT_SPAN_S, RecentSamples, Sample
+from polo_ros.control.parts import Part, as_slice, fill_in
+from polo_ros.control.samples import KEPT_SPAN_NS, KEPT_SPAN_S, Sample
 from polo_ros.control.velocity_goal import VelocityCommand
 from polo_ros.errors import PoloError
 from polo_ros.tasks.goals import POSE, VELOCITY
-from polo_ros.tasks.rotations import multiply
 from polo_ros.tasks.state import clock_entry
 from polo_ros.tasks.task import Task
 
@@ -56,15 +56,6 @@ class Snapshot:
         return self.stamp, self.ahead
 
 
-@dataclass(frozen=True)
-class Part:
-    """A part of the state: which entries of `qpos` and of `qvel` it fills, and its recent samples."""
-
-    qpos: Addresses | slice
-    qvel: Addresses | slice
-    samples: RecentSamples = field(default_factory=RecentSamples)
-
-
 class StateAssembler:
     """Combines the parts of a state at one moment and says which parts are missing.
 
@@ -97,21 +88,17 @@ class StateAssembler:
         bodies = {object_topic(body.name): body for body in joints.objects}
         if joints.base:
             bodies = {ODOM: joints.base, **bodies}
-        self._parts = {JOINTS: Part(_as_slice(joints.qpos), _as_slice(joints.qvel))}
+        self._parts = {JOINTS: Part(as_slice(joints.qpos), as_slice(joints.qvel))}
         for topic, body in bodies.items():
             self._parts[topic] = Part(slice(body.qpos, body.qpos + 7), slice(body.qvel, body.qvel + 6))
         self._differentiator = Differentiator()
-        self._imu: RecentSamples | None = None
-        self._base = slice(0), slice(0)  # the base's quaternion in qpos, its angular velocity in qvel
-        self._tilt = 0.0  # between the verticals of imu and odometry, in rad
+        self._imu: BaseRotation | None = None
         # the newest stamp of every part that a state needs, by topic
         self._stamps: dict[str, int | None] = dict.fromkeys(self._parts)
         if imu:
             if joints.base is None:
                 raise PoloError(f"use_imu needs a floating base; task {task.name}'s model has none")
-            qpos, qvel = joints.base.qpos + 3, joints.base.qvel + 3
-            self._base = slice(qpos, qpos + 4), slice(qvel, qvel + 3)
-            self._imu, self._stamps[IMU] = RecentSamples(), None
+            self._imu, self._stamps[IMU] = BaseRotation(model, joints.base), None
         self._velocity_command: VelocityCommand | None = None
         if lockstep:
             topics = {POSE: GOAL, VELOCITY: VELOCITY_GOAL}
@@ -128,11 +115,9 @@ class StateAssembler:
     def apart(self) -> str:
         """Which parts make no state together, since they are of other times or orientations; or nothing."""
         stamps = {topic: stamp for topic, stamp in self._stamps.items() if stamp is not None}
-        if self._tilt > MOST_TILT:
-            return (
-                f"imu and odom differ by {self._tilt:.2f} rad in tilt, more than {MOST_TILT} rad; "
-                f"set imu_frame to the imu's site in the model"
-            )
+        tilted = self._imu.tilted() if self._imu is not None else ""
+        if tilted:
+            return tilted
         if self._lockstep or not stamps:
             return ""
         first, last = min(stamps, key=stamps.__getitem__), max(stamps, key=stamps.__getitem__)
@@ -154,17 +139,13 @@ class StateAssembler:
     def add_odometry(self, topic: str, qpos: Array, qvel: Array, stamp: int) -> None:
         """Take the pose (7,) and velocity (6,) of the base or an object, as MuJoCo keeps them."""
         self._add(topic, Sample(qpos, qvel, stamp))
-        if topic == ODOM and self._imu is not None and self._imu.newest is not None:
-            odometry = self._parts[ODOM].samples
-            assert odometry.newest is not None
-            moment = min(odometry.newest.stamp, self._imu.newest.stamp)  # both are known then
-            orientations = orientation_at(odometry, moment, skip=3)[0], orientation_at(self._imu, moment)[0]
-            self._tilt = heading_and_tilt(*orientations)[1]
+        if topic == ODOM and self._imu is not None:
+            self._imu.compare(self._parts[ODOM].samples)
 
     def add_imu(self, quaternion: Array, velocity: Array, stamp: int) -> None:
         """Take the base's orientation (4,) wxyz and angular velocity (3,) in its own frame, in rad/s."""
         assert self._imu is not None
-        self._stamps[IMU] = _add(self._imu, Sample(quaternion, velocity, stamp))
+        self._stamps[IMU] = self._imu.samples.add(Sample(quaternion, velocity, stamp))
 
     def add_goal(self, position: Array, quaternion: Array, stamp: int) -> None:
         """Move the pose goal.
@@ -213,7 +194,8 @@ class StateAssembler:
         apart than samples are kept, and an imu agrees with the odometry on what is vertical.
         """
         stamps = [stamp for stamp in self._stamps.values() if stamp is not None]
-        if len(stamps) < len(self._stamps) or self._tilt > MOST_TILT:
+        tilted = self._imu is not None and self._imu.tilted()
+        if len(stamps) < len(self._stamps) or tilted:
             return None
         spread = max(stamps) - min(stamps)
         return None if spread > (0 if self._lockstep else KEPT_SPAN_NS) else min(stamps)
@@ -233,9 +215,14 @@ class StateAssembler:
         state = self._at(stamp)
         if self._imu is None:
             return Snapshot(state, stamp)
-        heading = self._follow_imu(self._imu, state, stamp)
+        heading = self._imu.put_into(state, stamp)
         ahead = self._ahead(stamp)
-        later = self._measured_at(self._imu, heading, stamp + ahead * self._period) if ahead else None
+        if not ahead:
+            return Snapshot(state, stamp)
+        part, moment = self._parts[JOINTS], stamp + ahead * self._period
+        later = np.full(len(state), np.nan)
+        later[part.qpos], later[self._model.nq :][part.qvel] = part.samples.between(moment)
+        self._imu.put_into(later, moment, heading)
         return Snapshot(state, stamp, ahead, later)
 
     def newest(self) -> tuple[Array, Array]:
@@ -249,81 +236,20 @@ class StateAssembler:
         return qpos, qvel
 
     def _add(self, topic: str, sample: Sample) -> None:
-        self._stamps[topic] = _add(self._parts[topic].samples, sample)
+        self._stamps[topic] = self._parts[topic].samples.add(sample)
 
     def _ahead(self, stamp: int) -> int:
         """How many whole control periods after a stamp in ns the newest imu and joints are."""
         if self._imu is None:
             return 0
-        joints, imu = self._parts[JOINTS].samples.newest, self._imu.newest
+        joints, imu = self._parts[JOINTS].samples.newest, self._imu.samples.newest
         assert joints is not None and imu is not None
         return max(min(joints.stamp, imu.stamp) - stamp, 0) // self._period
-
-    def _follow_imu(self, imu: RecentSamples, state: Array, stamp: int) -> Array:
-        """Put the imu's rotation into a state (state_size,); the turn (4,) from its heading to odometry's."""
-        quaternion, velocity = self._base
-        orientation, angular = orientation_at(imu, stamp)
-        heading, _ = heading_and_tilt(state[quaternion], orientation)
-        state[quaternion] = multiply(heading, orientation)
-        state[self._model.nq :][velocity] = angular
-        return heading
-
-    def _measured_at(self, imu: RecentSamples, heading: Array, moment: int) -> Array:
-        """What joints and imu say of a moment in ns, (state_size,); NaN elsewhere."""
-        part, (quaternion, velocity) = self._parts[JOINTS], self._base
-        state = np.full(len(self._rest), np.nan)
-        qvel = state[self._model.nq :]
-        state[part.qpos], qvel[part.qvel] = part.samples.between(moment)
-        orientation, qvel[velocity] = orientation_at(imu, moment)
-        state[quaternion] = multiply(heading, orientation)
-        return state
 
     def _at(self, moment: int) -> Array:
         """The flat state at a moment in ns, (state_size,)."""
         model, state = self._model, self._rest.copy()
         if self._clock is not None:
             state[self._clock] = self._task.clock_at(moment)
-        qpos, qvel = state[: model.nq], state[model.nq : model.nq + model.nv]
-        between = []
-        for part in self._parts.values():
-            before, after = part.samples.around(moment)
-            qpos[part.qpos], qvel[part.qvel] = before.qpos, before.qvel
-            if before.stamp != moment:
-                between.append((part, before, after))
-        if between:
-            self._interpolate(qpos, qvel, moment, between)
+        fill_in(model, self._parts.values(), state[: model.nq], state[model.nq : model.nq + model.nv], moment)
         return state
-
-    def _interpolate(
-        self, qpos: Array, qvel: Array, moment: int, between: list[tuple[Part, Sample, Sample]]
-    ) -> None:
-        """Take parts from the sample before a moment in ns on to it, in `qpos` (nq,) and `qvel` (nv,).
-
-        A part with samples of one side alone is rolled by their velocities.
-        """
-        later, shift = qpos.copy(), np.zeros(self._model.nv)
-        share = np.zeros(self._model.nv)  # of the way to the sample after the moment
-        for part, before, after in between:
-            if before is after:
-                shift[part.qvel] = (moment - before.stamp) / NANOSECONDS * before.qvel
-                continue
-            weight = (moment - before.stamp) / (after.stamp - before.stamp)
-            later[part.qpos], share[part.qvel] = after.qpos, weight
-            qvel[part.qvel] += weight * (after.qvel - before.qvel)
-        way = np.empty(self._model.nv)
-        mujoco.mj_differentiatePos(self._model, way, 1.0, qpos, later)
-        mujoco.mj_integratePos(self._model, qpos, share * way + shift, 1.0)
-
-
-def _add(samples: RecentSamples, sample: Sample) -> int:
-    """Add a sample; the newest stamp then, in ns."""
-    samples.add(sample)
-    assert samples.newest is not None
-    return samples.newest.stamp
-
-
-def _as_slice(addresses: Addresses) -> Addresses | slice:
-    """Addresses that follow on each other as a slice, which NumPy copies ten times faster."""
-    first = int(addresses[0]) if len(addresses) else 0
-    consecutive = np.array_equal(addresses, np.arange(first, first + len(addresses)))
-    return slice(first, first + len(addresses)) if consecutive else addresses

@@ -38,7 +38,8 @@ PARAMETERS = (
     "task", "model_path", "torque_scale", "lockstep", "use_imu", "imu_frame", "joints", "odom_twist_frame",
     "command_message", "cmd_vel_stamped", "safety.state_timeout", "use_sim_time",
 )  # fmt: skip
-DISCOVERY_S = 2.0
+# how long something to examine is looked for, and then the rest of the graph, in s
+DISCOVERY_S, SETTLE_S = 10.0, 1.0
 ANSWER_S = 5.0
 EVERYTHING = QoSProfile(depth=1000, reliability=ReliabilityPolicy.BEST_EFFORT)
 
@@ -98,8 +99,7 @@ class Doctor:
         Raises:
           PoloError: there is neither a planner nor a task, or it cannot be made.
         """
-        self._spin(DISCOVERY_S)
-        given = self._planner_parameters()
+        given = self._planner_parameters(bool(task_name))
         name = task_name or given.get("task", "")
         if not name:
             raise PoloError(
@@ -133,9 +133,18 @@ class Doctor:
         while (left := end - time.monotonic()) > 0 and not until():
             self._executor.spin_once(timeout_sec=left)
 
-    def _planner_parameters(self) -> dict[str, Any]:
-        """The planner's parameters that matter here; none where no planner answers."""
+    def _planner_parameters(self, driver_alone: bool) -> dict[str, Any]:
+        """The planner's parameters that matter here; none where no planner answers.
+
+        Waits until the planner is discovered or, where that may do, a driver.
+        """
         client = AsyncParameterClient(self._node, self._planner_name)
+
+        def discovered() -> bool:
+            return client.services_are_ready() or (driver_alone and self._node.count_publishers(JOINTS) > 0)
+
+        self._spin(DISCOVERY_S, discovered)
+        self._spin(SETTLE_S)
         if not client.services_are_ready():
             return {}
         asked = client.get_parameters(list(PARAMETERS))

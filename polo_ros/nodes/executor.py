@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from concurrent.futures import Future
 from typing import Any
 
@@ -23,9 +22,7 @@ class NodeExecutor(Executor):
     a clock is set before timers are looked at, then timers, then services.
 
     A wake-up between the rollouts of a busy machine finds cold caches and costs 0.1 ms and more, whatever it
-    does. Messages that belong together, such as the parts of a state, come within some 0.1 ms: with `gather`
-    the executor handles them in one go. Messages of a `LightweightNode`'s subscriptions that are not awaited
-    do not wake it at all.
+    does. Messages of a `LightweightNode`'s subscriptions that are not awaited therefore do not wake it.
 
     A callback's exception ends `spin`, as with rclpy's. A subscription's callback takes the message alone.
     A service's callback may return a `Future` of the response, which is sent once it is done; other callbacks
@@ -33,13 +30,11 @@ class NodeExecutor(Executor):
     served.
 
     Args:
-      gather: time in s between waking up and looking at what has come.
       kwargs: those of every executor.
     """
 
-    def __init__(self, gather: float = 0.0, **kwargs: Any) -> None:
+    def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self._gather = gather
         self._changed = True
         self._subscriptions: list[Any] = []
         self._awaited: list[Any] = []
@@ -77,8 +72,6 @@ class NodeExecutor(Executor):
         if not self._context.ok():
             return
         ready = self._waits.get_ready_entities("service")
-        if self._gather:
-            time.sleep(self._gather)
         for subscription in self._subscriptions:
             self._take(subscription)
         for timer in self._timers:

@@ -105,7 +105,8 @@ class PoloNode(LightweightNode):
         given = given_values(layers, own)
         task_type = task_class(str(given.get("task", CommonConfig.task)))
         self._specs = {spec.name: spec for spec in node_table(name, task_type)}
-        for spec in self._specs.values():
+        # rqt_reconfigure shows parameters in this order: first what one tunes, last what cannot be changed
+        for spec in sorted(self._specs.values(), key=lambda spec: (not spec.dynamic, "." in spec.name)):
             value = spec.convert(given.get(spec.name, spec.default))
             plain = list(value) or [""] if isinstance(value, tuple) else value
             self.declare_parameter(spec.name, plain, describe(spec), ignore_override=True)

@@ -10,8 +10,8 @@ from dataclasses import replace
 
 import numpy as np
 from geometry_msgs.msg import PoseStamped, Twist, TwistStamped
+from nav_msgs.msg import Odometry
 from rclpy.duration import Duration
-from rclpy.executors import Executor
 from rclpy.qos_overriding_options import QoSOverridingOptions
 from std_msgs.msg import Bool, Float64MultiArray, String, UInt8MultiArray
 from std_srvs.srv import SetBool, Trigger
@@ -30,15 +30,9 @@ from polo_ros.control.realtime import RealTimeController
 from polo_ros.control.state import CMD_VEL, GOAL, VELOCITY_GOAL
 from polo_ros.control.status import Level, Status
 from polo_ros.errors import PoloError
+from polo_ros.learner.experience import experience_schema
 from polo_ros.learner.received_weights import ReceivedWeights
-from polo_ros.nodes.executor import NodeExecutor
-from polo_ros.nodes.messages import (
-    experience_schema,
-    pack_command,
-    pack_experience,
-    pack_trajectory,
-    unpack_bytes,
-)
+from polo_ros.nodes.messages import pack_command, pack_experience, pack_trajectory, unpack_bytes
 from polo_ros.nodes.node import PoloNode
 from polo_ros.nodes.qos import LATCHED, RELIABLE, SENSOR
 from polo_ros.nodes.sole_source import SoleSource
@@ -49,8 +43,6 @@ from polo_ros.tasks.goals import VELOCITY
 
 # how long readers have to take the last command before its publisher goes, in s of wall time
 FINAL_COMMAND_WAIT_S = 0.2
-# within this time of each other come the clock and the parts of a state that are published together, in s
-GATHER_S = 0.0003
 
 
 class PlannerNode(PoloNode):
@@ -104,10 +96,6 @@ class PlannerNode(PoloNode):
         self.create_timer(self.task.timestep, controller.tick)
         return controller
 
-    def make_executor(self) -> Executor:
-        """In real time, one that handles the parts of a state together."""
-        return NodeExecutor(0.0 if self.config(PlannerNodeConfig).lockstep else GATHER_S)
-
     def _subscribe(self, node: PlannerNodeConfig) -> None:
         """Subscriptions and services."""
         base = self._joints.base
@@ -123,7 +111,9 @@ class PlannerNode(PoloNode):
         )
         overrides = QoSOverridingOptions.with_default_policies()
         for kind, topic, callback in receiver.state_topics():
-            self.create_subscription(kind, topic, callback, SENSOR, qos_overriding_options=overrides)
+            self.create_subscription(
+                kind, topic, callback, SENSOR, qos_overriding_options=overrides, raw=kind is Odometry
+            )
         # a latched subscription misses publishers that are not latched, such as `ros2 topic pub` and many
         # drivers; a volatile one receives them, too, and receiving a message twice does no harm
         for quality in (LATCHED, RELIABLE):

@@ -13,16 +13,11 @@ from rosgraph_msgs.msg import Clock as ClockMessage
 from sensor_msgs.msg import JointState
 
 from polo_ros.arrays import Array
-from polo_ros.control.joints import FreeBody, JointMapping
+from polo_ros.control.joints import JointMapping
 from polo_ros.control.simulated_robot import SimulatedRobot
 from polo_ros.control.state import GOAL, JOINTS, ODOM, VELOCITY_GOAL, object_topic
-from polo_ros.nodes.messages import (
-    pack_goal,
-    pack_joint_state,
-    pack_odometry,
-    pack_velocity_goal,
-    to_stamp,
-)
+from polo_ros.nodes.messages import pack_goal, pack_velocity_goal
+from polo_ros.nodes.messages.serialized import SerializedClock, SerializedJointState, SerializedOdometry
 from polo_ros.nodes.node import PoloNode
 from polo_ros.nodes.qos import LATCHED, RELIABLE
 from polo_ros.tasks.goals import POSE, VELOCITY
@@ -49,8 +44,14 @@ class StatePublisher:
         self._joint_states = node.create_publisher(
             JointState, JOINTS, RELIABLE, qos_overriding_options=overrides
         )
-        self._odometry: list[tuple[FreeBody, Publisher[Odometry]]] = [
-            (body, node.create_publisher(Odometry, topic, RELIABLE, qos_overriding_options=overrides))
+        self._serialized_clock = SerializedClock()
+        self._serialized_joints = SerializedJointState(joints)
+        sizes = joints.model.nq, joints.model.nv
+        self._odometry: list[tuple[SerializedOdometry, Publisher[Odometry]]] = [
+            (
+                SerializedOdometry(body, sizes),
+                node.create_publisher(Odometry, topic, RELIABLE, qos_overriding_options=overrides),
+            )
             for body, topic in bodies
         ]
         kinds = node.task.goals.kinds
@@ -74,7 +75,7 @@ class StatePublisher:
           data: the mujoco.MjData of its world, for the goal.
         """
         stamp = robot.time
-        self._clock.publish(ClockMessage(clock=to_stamp(stamp)))
+        self._clock.publish(self._serialized_clock.at(stamp))
         measured = robot.measure()
         if measured is None:
             return
@@ -85,9 +86,9 @@ class StatePublisher:
             velocity = data.mocap_pos[self._task.goals.index(VELOCITY)]
             base = self._joints.base.name if self._joints.base else ""
             self._velocity_goal.publish(pack_velocity_goal(velocity, stamp, base))
-        for body, publisher in self._odometry:
-            publisher.publish(pack_odometry(body, qpos, qvel, stamp, body.name))
-        self._joint_states.publish(pack_joint_state(self._joints, qpos, qvel, stamp))
+        for serialized, publisher in self._odometry:
+            publisher.publish(serialized.at(stamp, qpos, qvel))
+        self._joint_states.publish(self._serialized_joints.at(stamp, qpos, qvel))
 
     def _publish_goal(self, publisher: Publisher[PoseStamped], data: Any, stamp: int) -> None:
         """With every state, so that in lockstep no plan is made for an earlier goal."""

@@ -96,7 +96,7 @@ class StateReceiver:
         self._received = False
 
     def state_topics(self) -> Iterator[tuple[type[Any], str, Callable[[Any], None]]]:
-        """Message type, topic and callback of everything but the goal."""
+        """Message type, topic and callback of everything but the goal; odometry may come serialised."""
         yield JointState, JOINTS, partial(self._receive, JOINTS, self._add_joints)
         for topic in self._parts.odometry_topics():
             yield Odometry, topic, partial(self._receive, topic, partial(self._add_odometry, topic))
@@ -170,9 +170,8 @@ class StateReceiver:
             names = ", ".join(sorted(further))
             self._say(f"{JOINTS} has joints that are not the robot's and are ignored: {names}")
 
-    def _add_odometry(self, topic: str, message: Odometry) -> object:
-        qpos, qvel = unpack_odometry(message, topic, self._twist_frame)
-        return self._parts.add_odometry(topic, qpos, qvel, from_stamp(message.header.stamp))
+    def _add_odometry(self, topic: str, message: Odometry | bytes) -> object:
+        return self._parts.add_odometry(topic, *unpack_odometry(message, topic, self._twist_frame))
 
     def _add_imu(self, mounting: ImuMounting, message: Imu) -> object:
         quaternion, velocity = unpack_imu(message)

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import mujoco
 from diagnostic_msgs.msg import DiagnosticArray
 from geometry_msgs.msg import PoseStamped, TwistStamped
 from rcl_interfaces.msg import ParameterEvent
@@ -32,6 +33,7 @@ from polo_ros.viewer.plots import SAMPLE_PERIOD_S, History
 # numbers of the planner that are plotted
 NUMBERS = ("reward", "value", "value_std", "plan_time", "effective_sample_size")
 GHOST_PERIOD_S = 0.2
+MARKERS_PERIOD_S = 0.1
 PLOT_PERIOD_S = 0.25
 # numbers on /diagnostics that are plotted, by node
 REPORTED = {"learner_node": ("loss",), "planner_node": ("latency",)}
@@ -52,6 +54,7 @@ class ViewerInputs:
       on_fault: called with the sentence about a bad message.
       on_event: takes messages of /parameter_events.
       optimism: gives κ of the planner, with which the map of the values is drawn.
+      on_shown: called ten times a second with the state that is shown, and its stamp in ns.
     """
 
     def __init__(
@@ -62,6 +65,7 @@ class ViewerInputs:
         on_fault: Callable[[str], None],
         on_event: Callable[[ParameterEvent], None],
         optimism: Callable[[], float],
+        on_shown: Callable[[mujoco.MjData, int], None],
     ) -> None:
         self._node, self._task, self._page, self._on_fault = node, task, page, on_fault
         self._joints = JointMapping(task.model)
@@ -69,6 +73,7 @@ class ViewerInputs:
         self._values = ReceivedWeights(task)
         self._values_came = -math.inf
         self._optimism = optimism
+        self._on_shown = on_shown
         self.states = StateAssembler(task, self._joints, lockstep=False)
         receiver = StateReceiver(self._joints, self.states, lambda _: None, on_fault)
         group = Unexecuted()
@@ -93,7 +98,7 @@ class ViewerInputs:
             node.create_subscription(ParameterEvent, "/parameter_events", on_event, 100),
         ]
         self._plan_start = math.nan
-        self._sampled = self._plotted = self._ghosted = 0.0
+        self._sampled = self._plotted = self._ghosted = self._marked = 0.0
 
     def close(self) -> None:
         """End all subscriptions."""
@@ -109,9 +114,12 @@ class ViewerInputs:
             if message is not None:
                 callback(message)
         snapshot = self.states.snapshot()
+        now = time.monotonic()
         if snapshot is not None:
             self._page.view.show(snapshot.state)
-        now = time.monotonic()
+            if now - self._marked >= MARKERS_PERIOD_S:
+                self._marked = now
+                self._on_shown(self._page.view.data, snapshot.stamp)
         if now - self._sampled >= SAMPLE_PERIOD_S:
             self._sampled = now
             self._draw_plans(now)

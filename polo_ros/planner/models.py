@@ -24,6 +24,10 @@ class ModelErrors:
     friction: float = 1.0
     gain: float = 1.0
 
+    def times(self, other: "ModelErrors") -> "ModelErrors":
+        """Both errors at once."""
+        return ModelErrors(self.mass * other.mass, self.friction * other.friction, self.gain * other.gain)
+
 
 def with_errors(model: mujoco.MjModel, errors: ModelErrors) -> mujoco.MjModel:
     """A copy of a model that differs by some factors."""

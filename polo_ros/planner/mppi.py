@@ -71,7 +71,7 @@ class MPPI:
         self.rng = np.random.default_rng(seed)
         self._model = for_rollouts(task.model)
         self.rollouts = Rollouts(self._model, threads, task.substeps)
-        self._errors = [ModelErrors()]
+        self._known, self._errors = ModelErrors(), [ModelErrors()]
         self._low = task.control_low
         self._high = task.control_high
         self._scale = task.noise_scale
@@ -90,11 +90,18 @@ class MPPI:
             None if rates is None else RateLimiter(rates * self.task.timestep, self._interpolation)
         )
         self._objective = Objective(self.task, config)
-        errors = draw_errors(config)
+        self._use_errors([self._known.times(each) for each in draw_errors(config)])
+
+    def use_model(self, errors: ModelErrors) -> None:
+        """Take a model that differs from the task's for the nominal one, from the next iteration on."""
+        self._known = errors
+        self._use_errors([errors.times(each) for each in draw_errors(self.config)])
+
+    def _use_errors(self, errors: list[ModelErrors]) -> None:
         if errors != self._errors:
             self._errors = errors
-            drawn = [with_errors(self._model, each) for each in errors]
-            self.rollouts.use_models(drawn if len(drawn) > 1 else ())
+            exact = errors == [ModelErrors()]
+            self.rollouts.use_models([] if exact else [with_errors(self._model, each) for each in errors])
 
     @property
     def knot_steps(self) -> Array:

@@ -10,6 +10,7 @@ import numpy as np
 from polo_ros.arrays import Array
 from polo_ros.errors import PoloError
 from polo_ros.planner.config import PlannerConfig
+from polo_ros.planner.models import ModelErrors
 from polo_ros.planner.mppi import MPPI, Solution
 from polo_ros.planner.plan import Plan
 from polo_ros.planner.value import ValueEnsemble, optimistic
@@ -128,6 +129,10 @@ class Planner:
     def configure(self, config: PlannerConfig) -> None:
         """Take new settings; the next plan still starts from the last one, resampled on the new knots."""
         self._mppi.configure(config)
+
+    def use_model(self, errors: ModelErrors) -> None:
+        """Plan with a model that differs from the task's, from the next plan on."""
+        self._mppi.use_model(errors)
 
     def reset(self) -> None:
         """Discard the last plan: the next one starts from neutral controls."""

@@ -78,10 +78,22 @@ class Rollouts:
           state: (state_size,).
           controls: (periods, nu), one for each control period.
         """
-        held = np.repeat(controls, self._substeps, axis=0)
-        recording = self._simulate(state[None], held[None, None])
-        reached = self.final_states()[0]
-        return reached if recording.valid.all() and np.isfinite(reached).all() else None
+        reached, valid = self.reach(state[None], controls[None])
+        return reached[0] if valid[0] and np.isfinite(reached[0]).all() else None
+
+    def reach(self, states: Array, controls: Array) -> tuple[Array, Mask]:
+        """The states that control sequences lead to, and which of them did not diverge.
+
+        Args:
+          states: (n, state_size).
+          controls: (n, periods, nu), one for each control period.
+
+        Returns:
+          (n, state_size) and (n,).
+        """
+        held = np.repeat(controls, self._substeps, axis=1)
+        recording = self._simulate(states, held[:, None])
+        return self.final_states(), recording.valid[:, 0]
 
     def final_states(self) -> Array:
         """The states that the last simulations ended in, (simulations, state_size).

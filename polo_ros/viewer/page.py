@@ -152,9 +152,13 @@ class Page:
             stop = gui.add_button(E_STOP, color="red", hint="the safe action at once (key: Shift + E)")
             lights = Lights(gui, tuple(TABS))
         window.float(x=-WINDOW_GAP, y=-WINDOW_GAP, width=WINDOW_WIDTH)
-        stop.on_click(lambda _: requests.press(E_STOP))
         key = gui.add_command(E_STOP, hotkey="E", modifier="shift")
-        key.on_trigger(lambda _: requests.press(E_STOP))
+
+        async def press(_: object) -> None:  # viser calls it at once, without handing it to another thread
+            requests.press(E_STOP)
+
+        stop.on_click(press)
+        key.on_trigger(press)
         return lights
 
     def _add_buttons(self, title: str, labels: tuple[str, ...]) -> viser.GuiButtonGroupHandle:

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from harness import Graph
+from ports import free_port
 
 from benchmarks.faults.exits import interrupted_demo
 from polo_ros.files import share_path
@@ -121,3 +122,11 @@ def test_an_unknown_task_is_one_sentence(graph: Graph) -> None:
     assert graph.exit_code("demo") == 1
     assert "Traceback" not in graph.log("demo")
     assert len(graph.log("demo").strip().splitlines()) == 1
+
+
+def test_with_the_page_it_goes_on_until_it_is_interrupted(graph: Graph) -> None:
+    start(graph, "--no-value", "--port", str(free_port()))
+    graph.wait(lambda: "episode 2: solved" in graph.log("demo"), "a second episode")
+    assert "watch the robot at http://127.0.0.1:" in graph.log("demo")
+    assert graph.end("demo") == 0
+    assert "Traceback" not in graph.log("demo")

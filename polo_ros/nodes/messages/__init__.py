@@ -14,13 +14,12 @@ from polo_ros.nodes.messages.displays import (
 )
 from polo_ros.nodes.messages.experience import (
     check_schema,
-    experience_fields,
-    experience_schema,
     pack_bytes,
     pack_experience,
     unpack_bytes,
     unpack_experience,
 )
+from polo_ros.nodes.messages.geometry import pack_geometry
 from polo_ros.nodes.messages.pushes import pack_push, unpack_push
 from polo_ros.nodes.messages.stamps import from_stamp, to_stamp
 from polo_ros.nodes.messages.states import (
@@ -42,14 +41,13 @@ __all__ = [
     "NANOSECONDS",
     "Traces",
     "check_schema",
-    "experience_fields",
-    "experience_schema",
     "from_stamp",
     "further_joints",
     "pack_bytes",
     "pack_command",
     "pack_diagnostics",
     "pack_experience",
+    "pack_geometry",
     "pack_goal",
     "pack_imu",
     "pack_joint_state",

@@ -5,6 +5,7 @@ import array
 import numpy as np
 from geometry_msgs.msg import Pose, PoseStamped, Twist, TwistStamped
 from nav_msgs.msg import Odometry
+from rclpy.serialization import deserialize_message
 from sensor_msgs.msg import Imu, JointState
 
 from polo_ros.arrays import Array
@@ -13,6 +14,7 @@ from polo_ros.control.joints import FreeBody, JointMapping, check_names
 from polo_ros.control.velocity_goal import VelocityCommand
 from polo_ros.errors import PoloError
 from polo_ros.nodes.messages.limits import MOST_JOINTS, check_size
+from polo_ros.nodes.messages.odometry_bytes import PLAIN_CDR, read_odometry
 from polo_ros.nodes.messages.stamps import from_stamp, to_stamp
 from polo_ros.tasks.rotations import rotation_matrix
 
@@ -99,20 +101,26 @@ def pack_odometry(body: FreeBody, qpos: Array, qvel: Array, stamp: int, frame: s
     return message
 
 
-def unpack_odometry(message: Odometry, what: str, twist_frame: str) -> tuple[Array, Array]:
-    """MuJoCo's (7,) position and quaternion and (6,) velocity of a free joint.
+def unpack_odometry(message: Odometry | bytes, what: str, twist_frame: str) -> tuple[Array, Array, int]:
+    """MuJoCo's (7,) position and quaternion and (6,) velocity of a free joint, and the stamp in ns.
 
     Args:
-      message: what arrived.
+      message: what arrived, or its serialised form, which is read without making a message.
       what: the topic, for errors.
       twist_frame: "child" or "world", the frame of the message's twist.
 
     Raises:
       PoloError: a value that is not finite, or a quaternion that is not of unit length.
     """
-    qpos, twist = _unpack_pose(message.pose.pose), message.twist.twist
-    linear = np.array([twist.linear.x, twist.linear.y, twist.linear.z])
-    angular = np.array([twist.angular.x, twist.angular.y, twist.angular.z])
+    if isinstance(message, bytes) and not message.startswith(PLAIN_CDR):
+        message = deserialize_message(message, Odometry)
+    if isinstance(message, bytes):
+        qpos, linear, angular, stamp = read_odometry(message, what)
+    else:
+        qpos, stamp = _unpack_pose(message.pose.pose), from_stamp(message.header.stamp)
+        twist = message.twist.twist
+        linear = np.array([twist.linear.x, twist.linear.y, twist.linear.z])
+        angular = np.array([twist.angular.x, twist.angular.y, twist.angular.z])
     _check_finite(what, qpos, linear, angular)
     _check_unit(what, qpos[3:])
     matrix = rotation_matrix(qpos[3:])
@@ -120,7 +128,7 @@ def unpack_odometry(message: Odometry, what: str, twist_frame: str) -> tuple[Arr
         linear = matrix @ linear
     else:
         angular = matrix.T @ angular
-    return qpos, np.concatenate([linear, angular])
+    return qpos, np.concatenate([linear, angular]), stamp
 
 
 def unpack_imu(message: Imu) -> tuple[Array, Array]:

@@ -7,10 +7,11 @@ import pytest
 
 from polo_ros.arrays import Array
 from polo_ros.control import NANOSECONDS
+from polo_ros.control.command_limits import Measured
 from polo_ros.control.config import PlannerNodeConfig, SafetyParameters
 from polo_ros.control.joints import JointMapping
 from polo_ros.control.plan_follower import PlanFollower
-from polo_ros.control.safety import Measured, SafetyGate
+from polo_ros.control.safety import SafetyGate
 from polo_ros.errors import PoloError
 from polo_ros.nodes.messages import from_stamp, pack_trajectory
 from polo_ros.parameters.schema import build

@@ -5,11 +5,13 @@ import numpy as np
 import pytest
 
 from polo_ros.arrays import Array
+from polo_ros.control.base_rotation import heading_and_tilt
+from polo_ros.control.command_limits import Measured
 from polo_ros.control.config import SafetyParameters
-from polo_ros.control.imu import ImuMounting, heading_and_tilt
+from polo_ros.control.imu import ImuMounting
 from polo_ros.control.joints import JointMapping
 from polo_ros.control.plan_follower import PlanFollower
-from polo_ros.control.safety import Measured, SafetyGate
+from polo_ros.control.safety import SafetyGate
 from polo_ros.control.state import Snapshot, StateAssembler
 from polo_ros.errors import PoloError
 from polo_ros.planner import Planner, PlannerConfig

@@ -13,8 +13,8 @@ from polo_ros.control.joints import FreeBody, JointMapping
 from polo_ros.control.simulated_robot import SimulatedRobot
 from polo_ros.control.state import StateAssembler
 from polo_ros.errors import PoloError
+from polo_ros.learner.experience import experience_fields
 from polo_ros.nodes.messages import (
-    experience_fields,
     pack_velocity_goal,
     unpack_cmd_vel,
     unpack_goal,

@@ -3,7 +3,9 @@
 import subprocess
 import sys
 
-NODES = "planner_node, simulator_node, learner_node, viewer_node, status_monitor, demo"
+NODES = (
+    "planner_node, simulator_node, learner_node, viewer_node, status_monitor, episode_monitor, demo, learn"
+)
 
 HEAVY = ("torch", "scipy", "matplotlib")
 LEAN = f"""

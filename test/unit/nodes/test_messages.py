@@ -2,12 +2,14 @@
 
 import json
 import math
+import re
 
 import mujoco
 import numpy as np
 import pytest
 from nav_msgs.msg import Odometry
 from numpy.testing import assert_allclose
+from rclpy.serialization import serialize_message
 from std_msgs.msg import Float64MultiArray, MultiArrayDimension
 from transforms3d.quaternions import quat2mat, rotate_vector
 
@@ -15,6 +17,7 @@ from polo_ros.arrays import Array
 from polo_ros.control.joints import FreeBody, JointMapping
 from polo_ros.control.status import Level, Status
 from polo_ros.errors import PoloError
+from polo_ros.learner.experience import experience_schema
 from polo_ros.nodes import messages
 from polo_ros.planner import Plan
 from polo_ros.tasks import Task
@@ -161,6 +164,58 @@ def test_odometry_returns_as_it_was() -> None:
     )
     assert_allclose(received[0], qpos, rtol=0, atol=0)
     assert_allclose(received[1], qvel, rtol=0, atol=1e-15)
+    assert received[2] == STAMP
+
+
+def random_odometry(rng: np.random.Generator) -> Odometry:
+    """Of any frames and numbers, with a rotation that is one now and then."""
+    message = Odometry(child_frame_id=str(rng.choice(["", "a", "torso", "a long name of a frame"])))
+    message.header.frame_id = str(rng.choice(["", "od", "odom", "ödometrie"]))
+    message.header.stamp = messages.to_stamp(int(rng.integers(-(2**31) * 10**9, 2**31 * 10**9)))
+    pose, twist = message.pose.pose, message.twist.twist
+    rotation = rng.normal(size=4)
+    rotation /= np.linalg.norm(rotation) if rng.random() < 0.8 else 1.0
+    vectors = [(pose.position, "xyz"), (twist.linear, "xyz"), (twist.angular, "xyz")]
+    for vector, names in vectors:
+        for name in names:
+            setattr(
+                vector,
+                name,
+                float(rng.choice([rng.normal(), 1e300, 0.0, math.nan], p=[0.94, 0.02, 0.02, 0.02])),
+            )
+    for name, value in zip("xyzw", rotation, strict=True):
+        setattr(pose.orientation, name, float(value))
+    message.pose.covariance, message.twist.covariance = rng.normal(size=(2, 36))
+    return message
+
+
+def test_serialised_odometry_is_read_as_ros_2_reads_it() -> None:
+    rng = np.random.default_rng(0)
+    refused = 0
+    for _ in range(500):
+        message, frame = random_odometry(rng), str(rng.choice(["child", "world"]))
+        content = serialize_message(message)
+        try:
+            expected = messages.unpack_odometry(message, "odom", frame)
+        except PoloError as error:
+            refused += 1
+            with pytest.raises(PoloError, match=re.escape(str(error))):
+                messages.unpack_odometry(content, "odom", frame)
+            continue
+        read = messages.unpack_odometry(content, "odom", frame)
+        assert all(np.array_equal(one, other) for one, other in zip(read, expected, strict=True))
+    assert 50 < refused < 450
+
+
+def test_bytes_that_are_no_odometry_are_refused() -> None:
+    content = serialize_message(messages.pack_odometry(BODY, *free_state(), STAMP, "torso"))
+    for end in (4, 13, 20, 30, 100, len(content) - 300):
+        with pytest.raises(PoloError, match="odom holds bytes that are no odometry"):
+            messages.unpack_odometry(content[:end], "odom", "child")
+    for place in (12, 24):  # the lengths of texts
+        spoilt = content[:place] + b"\xff\xff\xff\x7f" + content[place + 4 :]
+        with pytest.raises(PoloError, match="odom holds bytes that are no odometry"):
+            messages.unpack_odometry(spoilt, "odom", "child")
 
 
 def test_a_twist_in_the_world_frame_is_understood() -> None:
@@ -270,7 +325,7 @@ def test_size_of_an_experience_message_is_bounded(cartpole: Task) -> None:
 
 
 def test_the_schema_tells_a_reader_the_fields(cartpole: Task) -> None:
-    schema = json.loads(messages.experience_schema(cartpole, ["slider", "hinge"]))
+    schema = json.loads(experience_schema(cartpole, ["slider", "hinge"]))
     assert schema["joints"] == ["slider", "hinge"]
     assert schema["dt"] == cartpole.timestep
     assert [(field["name"], field["size"]) for field in schema["fields"]] == [
@@ -290,7 +345,7 @@ def test_the_schema_tells_a_reader_the_fields(cartpole: Task) -> None:
     ],
 )
 def test_another_schema_is_refused(cartpole: Task, key: str, value: object, sentence: str) -> None:
-    schema = json.loads(messages.experience_schema(cartpole, [])) | {key: value}
+    schema = json.loads(experience_schema(cartpole, [])) | {key: value}
     with pytest.raises(PoloError, match=sentence):
         messages.check_schema(json.dumps(schema), cartpole)
 
