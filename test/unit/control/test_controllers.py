@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from values import nowhere_finite
 
+from polo_ros.agent.world import World
 from polo_ros.arrays import Array
 from polo_ros.control import NANOSECONDS
 from polo_ros.control.command_history import Transition, rewards
@@ -305,6 +306,28 @@ def test_states_that_stop_with_their_clock_are_stale(make: Make, results: Result
     assert controller.status().text == "planning"
 
 
+@pytest.mark.parametrize("silence_timeout", [0.1, 1.0])
+def test_silence_ends_in_the_safe_action_within_one_control_period(
+    results: Results, silence_timeout: float
+) -> None:
+    """The bound of the time to safe: `safety.silence_timeout` and one tick, by a clock that never jumps."""
+    task, monotonic = make_task("cartpole_swingup"), [0]
+    node = PlannerNodeConfig(lockstep=False, control_rate=50.0, autostart=True)
+    values = settings(task, node, silence_timeout=silence_timeout, latency_compensation=False)
+    planner = Planner(task, PlannerConfig(horizon=5, rollouts=8), seed=1, threads=1)
+    controller = RealTimeController(
+        planner, JointMapping(task.model), values, lambda: 0, results.outputs(), 0, lambda: monotonic[0]
+    )
+    add_state(controller, 0)
+    results.wait("show", 1)
+    ticks = 0
+    while tick(controller, results, 0).any():  # simulated time stands still
+        ticks += 1
+        monotonic[0] = ticks * PERIOD
+    assert ticks * PERIOD / NANOSECONDS == pytest.approx(silence_timeout + PERIOD / NANOSECONDS)
+    controller.close()
+
+
 def run(controller: RealTimeController, results: Results, stamps: list[int]) -> None:
     """At each time in ns a control tick, and then a state and its plan."""
     for stamp in stamps:
@@ -327,6 +350,29 @@ def test_late_ticks_and_old_plans_are_said_with_their_figures(make: Make, result
         "planning is late: 9 of 10 control ticks missed their deadline; plans are 0.074 s old, more than "
         "0.060 s; 13.5 plans per second for 50 commands"
     )
+
+
+def test_a_known_delay_of_commands_is_compensated(make: Make, results: Results) -> None:
+    """Each plan starts from the very state in which its first command acts."""
+    controller, delay, count = make(lockstep=False, command_delay=0.04), 2, 14
+    task = controller._task
+    world = World(task, np.random.default_rng(0))
+    world.data.qpos[:], world.data.qvel[:] = (0.0, 0.2), (0.0, 0.5)
+    sent, states, planned = [np.zeros(1)] * delay, [], {}
+    for index in range(count):
+        states.append(world.state)
+        results.now = index * PERIOD
+        controller.add_joints(world.data.qpos.copy(), world.data.qvel.copy(), results.now)
+        report = results.wait("show", index + 1)[-1]
+        planned[round(report.plan.start * NANOSECONDS / PERIOD)] = report.view.sensordata
+        sent.append(tick(controller, results, results.now))
+        world.step(sent[index])
+    assert any(ctrl.any() for ctrl in sent)
+    compared = [index for index in planned if delay < index < count]
+    assert len(compared) >= 5
+    for index in compared:
+        observed = task.observe(states[index]).sensordata
+        np.testing.assert_allclose(planned[index], observed, atol=1e-9)
 
 
 def test_enabling_again_waits_for_a_new_plan(make: Make, results: Results) -> None:
