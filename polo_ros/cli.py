@@ -64,6 +64,19 @@ def parser() -> argparse.ArgumentParser:
     )
     evaluation.set_defaults(run=run_evaluate)
 
+    checking = commands.add_parser(
+        "check",
+        parents=[acting],
+        help="print what a task reads, rewards and costs, and what is wrong with it",
+    )
+    checking.set_defaults(run=run_check)
+
+    creation = commands.add_parser("new-task", help="write a commented task for a model, to start from")
+    creation.add_argument("name", help="of the task, such as my_robot_stand; that of its file, too")
+    creation.add_argument("--model", required=True, help="MJCF file, or name of a robot description")
+    creation.add_argument("--out", type=Path, default=Path(), help="folder (default: the current one)")
+    creation.set_defaults(run=run_new_task)
+
     # its options are those of `python -m experiments`, which prints their help
     reproduction = commands.add_parser(
         "reproduce", add_help=False, help="reproduce a figure or table of the paper (in the repository)"
@@ -151,6 +164,24 @@ def run_evaluate(options: argparse.Namespace) -> int:
         f"{settings.task.name}: {solved} of {len(rows)} seeds solved, mean reward "
         f"{sum(rewards) / len(rewards):.3f} ({min(rewards):.3f} to {max(rewards):.3f}); {out}"
     )
+    return 0
+
+
+def run_check(options: argparse.Namespace) -> int:
+    """Print the report on a task."""
+    from polo_ros.agent.task_check import check_lines
+
+    for line in check_lines(settings_of(options)):
+        print(line, flush=True)
+    return 0
+
+
+def run_new_task(options: argparse.Namespace) -> int:
+    """Write a task and its parameter file, and say what comes next."""
+    from polo_ros.agent.new_task import write_task
+
+    file = write_task(options.name, options.model, options.out)
+    print(f"{file}\n{file.with_suffix('.yaml')}\nnext: polo check {file}")
     return 0
 
 
