@@ -31,8 +31,9 @@ HEIGHT_SCALE, TILT_SCALE, JOINT_SCALE = 0.1, 0.08, 0.5  # m, 1 - cosine, rad
 FASTEST = np.array([0.5, 0.3, 0.5])
 # below this sum of a goal's numbers the feet stay on the ground
 STANDING = 0.05
-# a state follows its goal while the velocity is off by less than this, in m/s, and the base is upright
-FOLLOWING, UPRIGHT_COSINE = 0.3, 0.7
+# a state follows its goal while the velocity is off by less than this, in m/s, and the base is upright; goals
+# that are slower do not tell walking from standing
+FOLLOWING, UPRIGHT_COSINE = 0.15, 0.7
 
 
 @dataclass(frozen=True)
@@ -242,9 +243,9 @@ class QuadrupedWalk(Task):
         )
 
     def achieved(self, view: View) -> Mask:
-        """Whether it walks, upright, as its goal says."""
+        """Whether it walks, upright, as its goal says; never where the goal is slower than 0.15 m/s."""
         following: Mask = (self.measured(view) < FOLLOWING) & (self._upright(view) > UPRIGHT_COSINE)
-        return following & self._walks(view)[..., 0]
+        return following & (np.linalg.norm(features.velocity_goal(view)[..., :2], axis=-1) > FOLLOWING)
 
     def measured(self, view: View) -> Array:
         """The error of the velocity over the ground."""
