@@ -44,6 +44,12 @@ def dynamics_hash(model: mujoco.MjModel) -> str:
     return digest.hexdigest()[:16]
 
 
+def scalar_joints(model: mujoco.MjModel) -> list[int]:
+    """The numbers of the hinge and slide joints."""
+    kinds = (int(mujoco.mjtJoint.mjJNT_HINGE), int(mujoco.mjtJoint.mjJNT_SLIDE))
+    return [int(joint) for joint in np.flatnonzero(np.isin(model.jnt_type, kinds))]
+
+
 def sensor_readings(model: mujoco.MjModel, states: Array, ctrl: Array) -> Array:
     """The sensors of many states, as `mj_forward` computes them, in one batched call.
 

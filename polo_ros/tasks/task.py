@@ -14,10 +14,10 @@ import numpy as np
 from polo_ros.arrays import Array, Mask
 from polo_ros.errors import PoloError, nearest
 from polo_ros.tasks.actuators import holding_ctrl
-from polo_ros.tasks.building import SCALAR_JOINTS, add_gait_clock
+from polo_ros.tasks.building import add_gait_clock
 from polo_ros.tasks.gait import Gait
 from polo_ros.tasks.goals import Goals
-from polo_ros.tasks.model import dynamics_hash, model_hash, sensor_readings
+from polo_ros.tasks.model import dynamics_hash, model_hash, scalar_joints, sensor_readings
 from polo_ros.tasks.sources import ModelSource, compile_spec, load_spec
 from polo_ros.tasks.state import get_state, state_size
 from polo_ros.tasks.terms import Feature, Measure, RewardTerm
@@ -149,7 +149,7 @@ class Task(ABC):
             mujoco.mj_resetDataKeyframe(self.model, data, self.home_keyframe())
         else:
             mujoco.mj_resetData(self.model, data)
-        moved = self.model.jnt_qposadr[np.isin(self.model.jnt_type, SCALAR_JOINTS)]
+        moved = self.model.jnt_qposadr[scalar_joints(self.model)]
         data.qpos[moved] += rng.uniform(-self.start_noise, self.start_noise, len(moved))
 
     def home_keyframe(self) -> int:

@@ -36,7 +36,12 @@ def would_install(*arguments: str, **variables: str) -> str:
 
 @pytest.mark.parametrize(
     ("arguments", "options"),
-    [((), ""), (("VIEW=1", "SEED=4"), "--viewer --seed 4"), (("ARGS=--no-learn",), "--no-learn")],
+    [
+        ((), ""),
+        (("VIEW=1", "SEED=4"), "--viewer --seed 4"),
+        (("PORT=8090",), "--port 8090"),
+        (("ARGS=--no-learn",), "--no-learn"),
+    ],
 )
 def test_demo_passes_its_options_on(arguments: tuple[str, ...], options: str) -> None:
     shown = make(SOURCE, "--dry-run", "demo", *arguments)
