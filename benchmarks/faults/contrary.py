@@ -66,6 +66,7 @@ CASES: dict[str, tuple[str, dict[str, object]]] = {
     "noise of 0.05": ("--noise 0.05", {}),
     "commands 10 ms late": ("--command-delay 0.01", {}),
     "commands 40 ms late": ("--command-delay 0.04", {}),
+    "commands 40 ms late, told": ("--command-delay 0.04", {"command_delay": 0.04}),
 }  # fmt: skip
 WITHOUT_ODOM = {"cart-pole"}
 

@@ -114,6 +114,10 @@ class PlannerNodeConfig(CommonConfig):
     latency_compensation: bool = parameter(
         True, "Roll the state forward by its age before planning in real time."
     )
+    command_delay: float = parameter(
+        0.0, "Known time in s from sending a command until it acts, for latency compensation in real time.",
+        low=0.0, high=0.2,
+    )  # fmt: skip
     state_timeout: float = parameter(
         0.1, "Age at which a state is stale in real time, in s.", low=0.01, high=2.0,
         name="safety.state_timeout",

@@ -71,10 +71,11 @@ class RealTimeController(Controller):
     def tick(self) -> None:
         """Command from the plan that acts now, or the safe action; to be called once a control period."""
         now = self._clock()
-        acting = self._follower.schedule.at(now / NANOSECONDS)
+        effective = now + self._command_delay()
+        acting = self._follower.schedule.at(effective / NANOSECONDS)
         stale = self._why_stale(now)
         reason = self._gate.reason(stale, self._states.missing())
-        reason = reason or why_unfollowed(acting, now / NANOSECONDS)
+        reason = reason or why_unfollowed(acting, effective / NANOSECONDS)
         self._counts["missed_plans"] += reason == RUN_OUT != self._held_back
         self._held_back = reason
         acting = None if reason else acting
@@ -84,11 +85,16 @@ class RealTimeController(Controller):
             return
         plan = acting.plan if acting else None
         measured = self._measure(stale)
-        command = self._follower.command(plan, now / NANOSECONDS, measured)
+        command = self._follower.command(plan, effective / NANOSECONDS, measured)
         if command is not None:
             count = self._settings.node.following_points if command.planned else 0
-            self._send(command.ctrl, state, self._follower.following(now, count, measured))
-            self._follower.history.add_command(Command(now, command.ctrl, command.planned))
+            self._send(command.ctrl, state, self._follower.following(effective, count, measured))
+            self._follower.history.add_command(Command(effective, command.ctrl, command.planned))
+
+    def _command_delay(self) -> int:
+        """The time in ns from sending a command until it acts; plans and commands carry the latter."""
+        node = self._settings.node
+        return round(node.command_delay * NANOSECONDS) if node.latency_compensation else 0
 
     def status(self) -> Status:
         """Whether commands flow and why not, how planning goes, and how time is kept."""
@@ -160,7 +166,8 @@ class RealTimeController(Controller):
         state, periods = snapshot.state, 0
         compensated = self._settings.node.latency_compensation
         if compensated:
-            periods = self._look_ahead.periods(now - snapshot.stamp, wall - received)
+            age = now + self._command_delay() - snapshot.stamp
+            periods = self._look_ahead.periods(age, wall - received)
             measured = self._measure(self._why_stale(now))
             state = self._follower.predict(snapshot, periods, measured)
         return BegunPlan(snapshot.stamp, state, snapshot.stamp + periods * self._period, compensated)
@@ -169,13 +176,13 @@ class RealTimeController(Controller):
         """Let the plan act from its start on, and pass on the results."""
         self._look_ahead.end(self._monotonic())
         self._count(report)
-        now = self._clock()
+        effective = self._clock() + self._command_delay()
         with self._lock:
             if not self._reset_wanted:
                 self._newest = report
-                self._schedule(report, begun.stamp, now / NANOSECONDS)
+                self._schedule(report, begun.stamp, effective / NANOSECONDS)
         self._latency = begun.start - begun.stamp
-        self._counts["late_plans"] += begun.compensated and now >= begun.start
+        self._counts["late_plans"] += begun.compensated and effective >= begun.start
         # judging transitions takes time that the control timer does not have
         self._record(self._follower.history.pop_transitions())
         self._outputs.show(report)

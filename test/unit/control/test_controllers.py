@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from values import nowhere_finite
 
+from polo_ros.agent.world import World
 from polo_ros.arrays import Array
 from polo_ros.control import NANOSECONDS
 from polo_ros.control.command_history import Transition, rewards
@@ -348,6 +349,30 @@ def test_late_ticks_and_old_plans_are_said_with_their_figures(make: Make, result
         "planning is late: 9 of 10 control ticks missed their deadline; plans are 0.074 s old, more than "
         "0.060 s; 13.5 plans per second for 50 commands"
     )
+
+
+def test_a_known_delay_of_commands_is_compensated(make: Make, results: Results) -> None:
+    """Each plan starts from the very state in which its first command acts."""
+    controller, delay, count = make(lockstep=False, monotonic=lambda: 0, command_delay=0.04), 2, 14
+    task = controller._task
+    world = World(task, np.random.default_rng(0))
+    world.data.qpos[:], world.data.qvel[:] = (0.0, 0.2), (0.0, 0.5)
+    sent, states, planned = [np.zeros(1)] * delay, [], {}
+    for index in range(count):
+        states.append(world.state)
+        results.now = index * PERIOD
+        controller.add_joints(world.data.qpos.copy(), world.data.qvel.copy(), results.now)
+        report = results.wait("show", index + 1)[-1]
+        planned[round(report.plan.start * NANOSECONDS / PERIOD)] = report.view.sensordata
+        sent.append(tick(controller, results, results.now))
+        world.step(sent[index])
+    assert any(ctrl.any() for ctrl in sent)
+    # what acted before the first command is not known
+    compared = [index for index in planned if 2 * delay <= index < count]
+    assert len(compared) >= 8
+    for index in compared:
+        observed = task.observe(states[index]).sensordata
+        np.testing.assert_allclose(planned[index], observed, atol=1e-9)
 
 
 def test_enabling_again_waits_for_a_new_plan(make: Make, results: Results) -> None:
