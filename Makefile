@@ -69,7 +69,7 @@ check: lint
 
 test: lint
 	$(PYTEST) -p pytest_cov.plugin --cov --cov-report= $(ARGS)
-	@echo "Coverage of polo_ros: $$($(BIN)/python -m coverage report --format=total) %"
+	@echo "Coverage of polo_ros by the unit tests: $$($(BIN)/python -m coverage report --format=total) %"
 
 docs: $(INSTALLED)-docs
 	$(BIN)/python -m mkdocs build --strict

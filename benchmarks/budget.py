@@ -56,6 +56,8 @@ RESULTS = (
 # shades and markers of the horizons: with a value function, and without
 WITH, WITHOUT = (BLUE, VERMILION), (GREY, ORANGE)
 MARKERS = "osD^v"
+# what tells one line from another
+LINE = ["value_weight", "horizon", "rollouts", "weights_file", "overrides"]
 
 
 def main() -> None:
@@ -93,8 +95,8 @@ def main() -> None:
                 print(
                     *(f"{name}={row[name]}" for name in (*SETTINGS[3:6], *SETTINGS[8:], *RESULTS)), flush=True
                 )
+    draw(options.out)
     frame = pd.read_csv(options.out, comment="#", keep_default_na=False)
-    draw(frame, options.out.with_suffix(".png"))
     print(frame.groupby(list(SETTINGS[:-1]))["success"].agg(["sum", "count"]).to_string())
 
 
@@ -144,43 +146,66 @@ def run_job(job: Row, config: Path) -> Row:
     }
 
 
-def draw(frame: pd.DataFrame, picture: Path) -> None:
-    """Draw the share of successes against the rate, a panel a task and torque, a line a setting."""
-    panels = list(frame.groupby(["task", "torque_scale"]))
-    figure = new_figure(max(4.5 * len(panels), 7.0), 4.6)
-    columns = ["value_weight", "horizon", "rollouts", "weights_file", "overrides"]
-    styles: dict[object, Style] = {}
-    for axes, ((task, torque), panel) in zip(
-        figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True
-    ):
-        for key, rows in panel.groupby(columns, sort=False):
-            weight, horizon, rollouts, _, overrides = key
-            label = f"{f'value function, weight {weight:g}' if weight else 'planner alone'}, "
-            label += f"H = {horizon}, K = {rollouts}" + (f", {overrides}" if overrides != "none" else "")
-            count = len(styles)
-            colours = WITH if weight else WITHOUT
-            style = styles.setdefault(key, Style(label, colours[count // 2 % 2], MARKERS[count % 5]))
-            shares = rows.groupby("steps_per_second")["success"].mean()
-            axes.plot(
-                shares.index, shares, f"{style.marker}-" if weight else f"{style.marker}--",
-                color=style.colour, label=style.label, lw=2, ms=7, alpha=0.85,
-            )  # fmt: skip
-        rates = sorted(panel["steps_per_second"].unique())
-        axes.set(xscale="log", ylim=(-0.04, 1.04), title=f"{TASK_NAMES.get(task, task)}, torque × {torque:g}")
-        axes.set_xticks(rates, [f"{rate / 1000:g}" for rate in rates])
-        axes.set_xticks([], minor=True)
-        axes.yaxis.set_major_formatter(FuncFormatter(lambda share, _: f"{share:.0%}"))
-        axes.set(xlabel="simulator steps a second, in thousands", ylabel="runs that succeed")
-        axes.grid(alpha=0.3)
-    add_legend(figure, figure.axes[0], "Real time as a budget of simulator steps", ncols=2)
-    runs = frame.groupby([*SETTINGS[:-1]])["seed"].nunique()
+def draw(file: Path) -> None:
+    """Draw beside the CSV file successes and time achieved against the rate, a column a task and torque."""
+    frame = pd.read_csv(file, comment="#", keep_default_na=False)
+    frame = frame.assign(achieved=frame["achieved_seconds"] / frame["seconds"])
+    columns = list(frame.groupby(["task", "torque_scale"]))
+    figure = new_figure(max(4.5 * len(columns), 7.0), 7.0)
+    panels = figure.subplots(2, len(columns), squeeze=False, sharex="col")
+    styles = line_styles(frame)
+    for (shares, times), ((task, torque), runs) in zip(panels.T, columns, strict=True):
+        for key, rows in runs.groupby(LINE, sort=False):
+            style, line = styles[key], "-" if key[0] else "--"
+            grouped = rows.groupby("steps_per_second")
+            success, achieved = grouped["success"].mean(), grouped["achieved"].mean()
+            look = {
+                "marker": style.marker,
+                "ls": line,
+                "color": style.colour,
+                "lw": 2,
+                "ms": 7,
+                "alpha": 0.85,
+            }
+            shares.plot(success.index, success, label=style.label, **look)
+            times.plot(achieved.index, achieved, **look)
+            times.plot(rows["steps_per_second"], rows["achieved"], ".", color=style.colour, ms=5, alpha=0.4)
+        rates = sorted(runs["steps_per_second"].unique())
+        shares.set(title=f"{TASK_NAMES.get(task, task)}, torque × {torque:g}", ylabel="runs that succeed")
+        times.set(xlabel="simulator steps a second, in thousands", ylabel="time upright")
+        for axes in (shares, times):
+            axes.set(xscale="log", ylim=(-0.04, 1.04))
+            axes.set_xticks(rates, [f"{rate / 1000:g}" for rate in rates])
+            axes.set_xticks([], minor=True)
+            axes.yaxis.set_major_formatter(FuncFormatter(lambda share, _: f"{share:.0%}"))
+            axes.grid(alpha=0.3)
+    add_legend(figure, figure.axes[0], "Real time as a budget of simulator steps", ncols=1)
+    seeds = count_in_words(frame.groupby([*SETTINGS[:-1]])["seed"].nunique())
     seconds = "/".join(f"{value:g}" for value in sorted(frame["seconds"].unique()))
     add_caption(
         figure,
-        f"{count_in_words(runs)} at each point, {seconds} s each. A run succeeds where the task is achieved "
-        "at its end\nand for at least half of its time. A plan takes as long as its simulator steps.",
+        f"{seeds} at each point, {seconds} s each. A run succeeds where the task is achieved at its end and\n"
+        "for at least half of its time. A plan takes as long as its simulator steps. Small dots: seeds.",
     )
-    figure.savefig(picture)
+    figure.savefig(file.with_suffix(".png"))
+
+
+def line_styles(frame: pd.DataFrame) -> dict[object, Style]:
+    """How each setting is drawn; what all settings share is not named."""
+    styles: dict[object, Style] = {}
+    for key, _ in frame.groupby(LINE, sort=False):
+        weight, horizon, rollouts, weights_file, overrides = key
+        label = f"{f'value function, weight {weight:g}' if weight else 'planner alone'}, "
+        label += f"H = {horizon}, K = {rollouts}"
+        with_value = frame[frame["value_weight"] > 0]
+        if weight and with_value["weights_file"].nunique() > 1:
+            label += f", {weights_file}"
+        if frame["overrides"].nunique() > 1:
+            label += f", {overrides}"
+        index = sum(bool(other[0]) == bool(weight) for other in styles)  # type: ignore[index]
+        colour = (WITH if weight else WITHOUT)[index % 2]
+        styles[key] = Style(label, colour, MARKERS[len(styles) % len(MARKERS)])
+    return styles
 
 
 if __name__ == "__main__":

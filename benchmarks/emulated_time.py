@@ -14,14 +14,16 @@ import numpy as np
 from polo_ros.agent.world import World
 from polo_ros.arrays import Array
 from polo_ros.control import NANOSECONDS
-from polo_ros.control.controller import ControllerOutputs, ControllerSettings, Request
+from polo_ros.control.controller import Request
 from polo_ros.control.joints import JointMapping
+from polo_ros.control.ports import ControllerOutputs, ControllerSettings
 from polo_ros.control.realtime import BegunPlan, RealTimeController
 from polo_ros.control.state import ODOM, Snapshot, object_topic
 from polo_ros.control.worker import Worker
 from polo_ros.parameters.settings import Settings
 from polo_ros.planner import Planner, PlanReport
 from polo_ros.planner.value import ValueEnsemble
+from polo_ros.tasks.goals import POSE, VELOCITY
 
 
 class NewestRequest(Worker[Request]):
@@ -81,7 +83,7 @@ class EmulatedController(RealTimeController):
         self._steps_per_second = steps_per_second
         self._under_way: PlanUnderWay | None = None
         outputs = ControllerOutputs(
-            send=lambda ctrl, _: send(ctrl),
+            send=lambda ctrl, *_: send(ctrl),
             record=lambda _: None,
             show=lambda _: None,
             warn=lambda _: None,
@@ -177,8 +179,12 @@ def run(
 def add_state(controller: RealTimeController, joints: JointMapping, world: World, stamp: int) -> None:
     """Hand over the world's state in the parts in which messages carry it."""
     qpos, qvel = np.array(world.data.qpos), np.array(world.data.qvel)
-    if world.task.goals.kinds:
-        controller.add_goal(world.data.mocap_pos[0].copy(), world.data.mocap_quat[0].copy(), stamp)
+    goals = world.task.goals
+    if POSE in goals.kinds:
+        index = goals.index(POSE)
+        controller.add_goal(world.data.mocap_pos[index].copy(), world.data.mocap_quat[index].copy(), stamp)
+    if VELOCITY in goals.kinds:
+        controller.add_velocity_goal(world.data.mocap_pos[goals.index(VELOCITY)].copy(), stamp)
     bodies = {object_topic(body.name): body for body in joints.objects}
     if joints.base is not None:
         bodies[ODOM] = joints.base

@@ -8,6 +8,8 @@ planner, with the same number of threads, plans in this process from the states 
 the wall clock. A round's ratio is the rollout steps a second in the graph over those outside. CPU time is of
 the operating system, in shares of a core: "executor" is the main thread, in which messages are taken and
 handled (and the simulator steps its world); "middleware" are the threads of Fast DDS; "planning" is the rest.
+"real_time" is simulated time over wall time: where the machine does not keep up, fewer control periods are
+handled in a second, and both executors' CPU time a control period says more than their share.
 """
 
 import argparse
@@ -16,7 +18,6 @@ import os
 import statistics
 import sys
 import time
-from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -42,9 +43,12 @@ NODES = ("planner_node", "simulator_node")
 PARTS = ("executor", "middleware", "planning")
 COLUMNS = (
     "round", *(f"{node.removesuffix('_node')}_{part}" for node in NODES for part in PARTS), "executors",
-    "plans_per_second", "steps_per_second", "steps_per_second_outside", "ratio",
+    "real_time", "executors_ms_per_period", "plans_per_second", "steps_per_second",
+    "steps_per_second_outside", "ratio",
 )  # fmt: skip
 TICKS = os.sysconf("SC_CLK_TCK")
+# what each node's diagnostics count
+COUNTED = {"planner_node": "plans", "simulator_node": "sim_time"}
 # before a graph's round is measured, in s: the first plans take longer
 WARM_UP_S = 1.0
 
@@ -53,21 +57,22 @@ class Meter(LightweightNode):
     """Calls the simulator's services and keeps what the planner counts.
 
     Attributes:
-      plans: (when it came by the monotonic clock in s, plans so far) of each of the planner's diagnostics.
+      counts: of each node's diagnostics, when they came by the monotonic clock in s and what `COUNTED` says.
     """
 
     def __init__(self) -> None:
         super().__init__("meter")
-        self.plans: list[tuple[float, int]] = []
+        self.counts: dict[str, list[tuple[float, float]]] = {name: [] for name in COUNTED}
         self._executor = SingleThreadedExecutor()
         self._executor.add_node(self)
         self.create_subscription(DiagnosticArray, "/diagnostics", self._on_diagnostics, 10)
 
     def _on_diagnostics(self, message: DiagnosticArray) -> None:
         for status in message.status:
-            if status.name.endswith("planner_node"):
+            node = status.name.split("/")[-1]
+            if node in COUNTED:
                 values = {pair.key: pair.value for pair in status.values}
-                self.plans.append((time.monotonic(), int(values["plans"])))
+                self.counts[node].append((time.monotonic(), float(values[COUNTED[node]])))
 
     def listen(self, seconds: float) -> None:
         """Take diagnostics for some wall time."""
@@ -95,16 +100,16 @@ class Meter(LightweightNode):
         self.wait(future.done, f"answer from {service}")
         self.destroy_client(client)
 
-    def plan_rate(self, began: float) -> float:
-        """Plans a second between the first and the last report since a time by the monotonic clock, in s."""
-        reports = [report for report in self.plans if report[0] >= began]
+    def rate(self, node: str, began: float) -> float:
+        """A node's count a second, between its first and last report since a monotonic time in s."""
+        reports = [report for report in self.counts[node] if report[0] >= began]
         (first, before), (last, after) = reports[0], reports[-1]
         return (after - before) / (last - first)
 
 
-def cpu_times(pid: int) -> Counter[str]:
+def cpu_times(pid: int) -> dict[str, float]:
     """CPU time of a process so far by part, in s; threads that have ended do not count."""
-    times: Counter[str] = Counter()
+    times: dict[str, float] = dict.fromkeys(PARTS, 0.0)
     for thread in Path(f"/proc/{pid}/task").iterdir():
         content = (thread / "stat").read_text()
         name, _, rest = content.partition("(")[2].rpartition(")")
@@ -136,11 +141,11 @@ def outside(settings: Settings, seconds: float) -> float:
     return steps / (time.monotonic() - began)
 
 
-def in_graph(meter: Meter, nodes: Nodes, seconds: float) -> tuple[dict[str, float], float]:
-    """CPU time by column, in shares of a core, and plans a second, from the start state on."""
+def in_graph(meter: Meter, nodes: Nodes, settings: Settings, seconds: float) -> dict[str, float]:
+    """CPU time by column, in shares of a core, and rates, from the start state on."""
     meter.call(Trigger, "reset_world")
     meter.call(SetBool, "set_pause", data=False)
-    time.sleep(WARM_UP_S)
+    meter.listen(WARM_UP_S)  # so that no older diagnostics wait to be taken
     pids = {node: nodes.pid(node) for node in NODES}
     began, before = time.monotonic(), {node: cpu_times(pid) for node, pid in pids.items()}
     meter.listen(seconds)
@@ -150,9 +155,17 @@ def in_graph(meter: Meter, nodes: Nodes, seconds: float) -> tuple[dict[str, floa
         for node, pid in pids.items()
         for part in PARTS
     }
-    rate = meter.plan_rate(began)
+    executors = sum(share for name, share in shares.items() if name.endswith("_executor"))
+    plans, real_time = meter.rate("planner_node", began), meter.rate("simulator_node", began)
     meter.call(SetBool, "set_pause", data=True)
-    return shares, rate
+    return {
+        **shares,
+        "executors": executors,
+        "real_time": real_time,
+        "executors_ms_per_period": 1e3 * executors * settings.task.timestep / real_time,
+        "plans_per_second": plans,
+        "steps_per_second": plans * steps_per_plan(settings),
+    }
 
 
 def main() -> None:
@@ -191,20 +204,16 @@ def measure(
     try:
         nodes.start("simulator_node", [config], common)
         nodes.start("planner_node", [config], {**given, **common, "use_sim_time": True, "autostart": True})
-        meter.wait(lambda: meter.plans and meter.plans[-1][1] > 0, "plan")
+        meter.wait(lambda: any(count for _, count in meter.counts["planner_node"]), "plan")
         meter.call(SetBool, "set_pause", data=True)
         time.sleep(DISCOVERY_WAIT_S)
         for index in range(rounds):
-            shares, rate = in_graph(meter, nodes, seconds)
-            inside, alone = rate * steps_per_plan(settings), outside(settings, seconds)
+            inside, alone = in_graph(meter, nodes, settings, seconds), outside(settings, seconds)
             row = {
                 "round": index,
-                **shares,
-                "executors": sum(share for name, share in shares.items() if name.endswith("_executor")),
-                "plans_per_second": rate,
-                "steps_per_second": inside,
+                **inside,
                 "steps_per_second_outside": alone,
-                "ratio": inside / alone,
+                "ratio": inside["steps_per_second"] / alone,
             }
             rows.append(row)
             print(*(f"{name}={value:.3g}" for name, value in row.items()), flush=True)

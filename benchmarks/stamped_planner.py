@@ -27,8 +27,8 @@ class StampedPlanner(PlannerNode):
         self._sent: list[int] = []
         super().__init__()
 
-    def _send(self, ctrl: Array, answered: int) -> None:
-        super()._send(ctrl, answered)
+    def _send(self, ctrl: Array, answered: int, following: Array) -> None:
+        super()._send(ctrl, answered, following)
         self._sent.append(time.monotonic_ns())
 
     def close(self) -> None:

@@ -21,10 +21,11 @@ from polo_ros.agent.world import World
 from polo_ros.arrays import Array
 from polo_ros.control import NANOSECONDS
 from polo_ros.control.command_history import Command
+from polo_ros.control.command_limits import Measured
 from polo_ros.control.config import SafetyParameters
 from polo_ros.control.joints import JointMapping
 from polo_ros.control.plan_follower import PlanFollower
-from polo_ros.control.safety import Measured, SafetyGate
+from polo_ros.control.safety import SafetyGate
 from polo_ros.control.state import ODOM, Snapshot, StateAssembler
 from polo_ros.errors import PoloError
 from polo_ros.files import share_path

@@ -13,6 +13,7 @@ from launch.actions import (
     DeclareLaunchArgument,
     EmitEvent,
     ExecuteProcess,
+    LogInfo,
     OpaqueFunction,
     RegisterEventHandler,
     SetEnvironmentVariable,
@@ -21,12 +22,13 @@ from launch.conditions import IfCondition
 from launch.event_handlers import OnProcessIO
 from launch.events import Shutdown
 from launch.events.process import ProcessExited, ProcessIO
-from launch.substitutions import EnvironmentVariable, LaunchConfiguration, PathJoinSubstitution
+from launch.substitutions import LaunchConfiguration, PathJoinSubstitution
 from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
 from launch_ros.substitutions import FindPackageShare
 
 from polo_ros.files import config_path
+from polo_ros.nodes.locality import local_environment
 from polo_ros.parameters.yaml_files import ParameterFile
 
 # the task that the file is named after; "polo" is none
@@ -36,7 +38,7 @@ NAME = Path(__file__).name.removesuffix(".launch.py")
 RECORDED = (
     "clock|joint_states|odom|objects/[^/]+/odom|goal|(effort|position)_controller/commands|hardware/e_stop"
     "|experience|experience/schema|value_function/weights"
-    "|planner_node/(plan|candidate_trajectories|reward|value|value_std|plan_time)"
+    "|planner_node/(plan|candidate_trajectories|reward|reward_terms(/names)?|value|value_std|plan_time)"
 )
 RECORDED_GLOBALLY = "/(diagnostics|tf)"
 # robots that share a clock would turn back each other's time; without a namespace, this changes nothing
@@ -72,6 +74,11 @@ def arguments() -> list[DeclareLaunchArgument]:
             description="The simulation waits for each command, so that a seeded run repeats to the bit; "
             "false runs in real time, as a robot does; empty for the params_file's, and false without a "
             "simulator.",
+        ),
+        switch(
+            "localhost", use_sim,
+            "Keep DDS on this machine, unless your environment says otherwise; false lets other machines "
+            "reach the nodes.",
         ),
         argument("namespace", "", "Namespace of all nodes and topics, such as robot1."),
         argument("params_file", "", "ROS 2 parameter file of all nodes; empty for the task's own, if any."),
@@ -151,6 +158,13 @@ def nodes(context: LaunchContext) -> list[Node | RegisterEventHandler]:
     ]
 
 
+def stay_local(context: LaunchContext) -> list[LogInfo | SetEnvironmentVariable]:
+    """Discovery and ports of DDS on this machine alone; a line where the environment's own settings hold."""
+    chosen, sentence = local_environment(context.environment)
+    variables = [SetEnvironmentVariable(name, value) for name, value in chosen.items()]
+    return [*variables, *([LogInfo(msg=sentence)] if sentence else [])]
+
+
 def overrides_file(text: str) -> str:
     """The path of a ROS 2 parameter file with the overrides, which may be a file or YAML.
 
@@ -191,11 +205,7 @@ def ended(name: str, last_words: dict[str, str]) -> Callable[[ProcessExited, Lau
 def generate_launch_description() -> LaunchDescription:
     """Arguments, environment, nodes, recorder and RViz."""
     namespace = LaunchConfiguration("namespace")
-    localhost = SetEnvironmentVariable(
-        "ROS_AUTOMATIC_DISCOVERY_RANGE",
-        EnvironmentVariable("ROS_AUTOMATIC_DISCOVERY_RANGE", default_value="LOCALHOST"),
-        condition=IfCondition(LaunchConfiguration("use_sim")),
-    )
+    local = OpaqueFunction(function=stay_local, condition=IfCondition(LaunchConfiguration("localhost")))
     rviz = Node(
         package="rviz2",
         executable="rviz2",
@@ -211,4 +221,4 @@ def generate_launch_description() -> LaunchDescription:
         output="screen",
         condition=IfCondition(LaunchConfiguration("record")),
     )
-    return LaunchDescription([*arguments(), localhost, record, OpaqueFunction(function=nodes), rviz])
+    return LaunchDescription([*arguments(), local, record, OpaqueFunction(function=nodes), rviz])

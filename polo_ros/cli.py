@@ -4,6 +4,7 @@ Each command imports what it needs when it runs: torch and matplotlib take secon
 """
 
 import argparse
+import importlib.util
 import os
 import subprocess
 import sys
@@ -14,9 +15,13 @@ from polo_ros.errors import PoloError
 
 if TYPE_CHECKING:
     from polo_ros.parameters.settings import Settings
+    from polo_ros.recordings.recording import Recording
 
 # the folder that holds `experiments/` where this package lies in its repository
 REPOSITORY = Path(__file__).resolve().parents[1]
+
+# what a shell shows of a program that SIGPIPE ended
+ENDED_BY_PIPE = 141
 
 
 def parser() -> argparse.ArgumentParser:
@@ -50,6 +55,10 @@ def parser() -> argparse.ArgumentParser:
     training.add_argument("--seed", type=int, default=0)
     training.add_argument("--out", type=Path, help="folder for results (default: runs/TASK-SEED)")
     training.add_argument("--resume", action="store_true", help="go on from the folder's checkpoint")
+    training.add_argument(
+        "--from-bag", type=Path, nargs="+", metavar="BAG", help="learn from what bags hold, without acting"
+    )
+    training.add_argument("--namespace", default="", help="of the robot in the bags, such as /robot1")
     training.set_defaults(run=run_train)
 
     evaluation = commands.add_parser("evaluate", parents=[acting], help="act without learning and measure")
@@ -76,6 +85,40 @@ def parser() -> argparse.ArgumentParser:
     creation.add_argument("--model", required=True, help="MJCF file, or name of a robot description")
     creation.add_argument("--out", type=Path, default=Path(), help="folder (default: the current one)")
     creation.set_defaults(run=run_new_task)
+    recorded = argparse.ArgumentParser(add_help=False)
+    recorded.add_argument("bag", type=Path, help="folder of a bag, or one mcap file")
+    recorded.add_argument("--config", type=Path, help="ROS 2 parameter file (default: the task's own)")
+    recorded.add_argument("--overrides", metavar="YAML", help="file or text over the parameter file")
+    recorded.add_argument(
+        "-p", dest="single", action="append", default=[], metavar="NAME:=VALUE", help="a single parameter"
+    )
+    recorded.add_argument("--namespace", default="", help="of the robot, such as /robot1")
+    recorded.add_argument("--task", help="Python file of the task, where it is not among `polo tasks`")
+
+    replaying = commands.add_parser("replay", parents=[recorded], help="show a bag on a page")
+    replaying.add_argument("--port", type=int, default=8080, help="first port that is tried (default: 8080)")
+    replaying.set_defaults(run=run_replay)
+
+    explaining = commands.add_parser("explain", parents=[recorded], help="why did it do that?")
+    explaining.add_argument(
+        "--at", type=float, required=True, metavar="SECONDS", help="since the bag's start"
+    )
+    explaining.add_argument("--seed", type=int, default=0, help="of the candidates (default: 0)")
+    explaining.add_argument("--json", action="store_true", help="for machines")
+    explaining.set_defaults(run=run_explain)
+
+    exporting = commands.add_parser("export", parents=[recorded], help="write a bag as a table")
+    exporting.add_argument("--format", choices=["csv"], default="csv")
+    exporting.add_argument("--out", type=Path, help="the file (default: BAG.csv)")
+    exporting.set_defaults(run=run_export)
+
+    # its options are those of `python -m polo_ros.nodes.recorder`, which needs ROS 2 and prints their help
+    recording = commands.add_parser("record", add_help=False, help="record a run into a bag (needs ROS 2)")
+    recording.set_defaults(run=run_record)
+
+    # its options are those of `python -m polo_ros.nodes.doctor`
+    doctor = commands.add_parser("doctor", add_help=False, help="measure a running robot's topics (ROS 2)")
+    doctor.set_defaults(run=run_doctor)
 
     # its options are those of `python -m experiments`, which prints their help
     reproduction = commands.add_parser(
@@ -89,15 +132,21 @@ def main(arguments: list[str] | None = None) -> int:
     """Run a command; 1 and one sentence on standard error where its input is bad."""
     top = parser()
     options, rest = top.parse_known_args(arguments)
-    if rest and options.command != "reproduce":
+    if rest and options.command not in ("doctor", "record", "reproduce"):
         top.error(f"unrecognized arguments: {' '.join(rest)}")
     options.rest = rest
     try:
         code: int = options.run(options)
+        sys.stdout.flush()
         return code
     except PoloError as error:
         print(f"polo: {error}", file=sys.stderr)
         return 1
+    except BrokenPipeError:  # such as `polo tasks | head`: nobody reads on
+        os.dup2(
+            os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno()
+        )  # what is left in the buffer goes there
+        return ENDED_BY_PIPE
     except OSError as error:  # a full disk, or a folder that is a file
         print(f"polo: {error.filename or 'a file'} could not be written ({error.strerror})", file=sys.stderr)
         return 1
@@ -135,10 +184,18 @@ def run_parameters(_: argparse.Namespace) -> int:
 
 def run_train(options: argparse.Namespace) -> int:
     """Train a value function and print where its weights are."""
-    from polo_ros.agent.training import train
-
     settings = settings_of(options)
     out = options.out or Path("runs") / f"{settings.task.name}-{options.seed}"
+    if options.from_bag:
+        from polo_ros.recordings.learning import train_from_recordings
+        from polo_ros.recordings.recording import read_recording
+
+        bags = enumerate(options.from_bag)
+        recordings = [read_recording(bag, settings.task, options.namespace, index) for index, bag in bags]
+        print(f"weights: {train_from_recordings(settings, recordings, options.seed, out)}")
+        return 0
+    from polo_ros.agent.training import train
+
     weights = train(settings, options.steps, options.episode, options.seed, out, options.resume)
     print(f"weights: {weights}")
     return 0
@@ -185,6 +242,50 @@ def run_new_task(options: argparse.Namespace) -> int:
     return 0
 
 
+def run_replay(options: argparse.Namespace) -> int:
+    """Show a bag on a page until Ctrl-C."""
+    from polo_ros.recordings.replay import replay
+
+    settings, recording = read_bag(options)
+    replay(settings, recording, options.port)
+    return 0
+
+
+def run_explain(options: argparse.Namespace) -> int:
+    """Print why the robot did what it did at one moment."""
+    from polo_ros.recordings.explanation import explain, explanation_text
+
+    settings, recording = read_bag(options)
+    explanation = explain(settings, recording, options.at, options.seed)
+    print(explanation.as_json() if options.json else explanation_text(explanation))
+    return 0
+
+
+def run_export(options: argparse.Namespace) -> int:
+    """Write a bag's transitions as a table."""
+    from polo_ros.recordings.export import export_csv
+
+    _, recording = read_bag(options)
+    out = options.out or options.bag.with_suffix(".csv")
+    print(f"{export_csv(recording, out)} transitions: {out}")
+    return 0
+
+
+def read_bag(options: argparse.Namespace) -> "tuple[Settings, Recording]":
+    """The settings and the recording that a command about a bag is given."""
+    from polo_ros.recordings.bag import schema_of
+    from polo_ros.recordings.recording import read_recording
+
+    options.task = options.task or str(schema_of(options.bag, options.namespace)["task"])
+    settings = settings_of(options)
+    return settings, read_recording(options.bag, settings.task, options.namespace)
+
+
+def run_record(options: argparse.Namespace) -> int:
+    """Run `python -m polo_ros.nodes.recorder`, since this command itself needs no ROS 2."""
+    return run_module("polo_ros.nodes.recorder", options.rest, dict(os.environ))
+
+
 def settings_of(options: argparse.Namespace) -> "Settings":
     """The settings that `polo train` and `polo evaluate` are given."""
     from polo_ros.parameters.layers import check_names
@@ -198,6 +299,13 @@ def settings_of(options: argparse.Namespace) -> "Settings":
     return settings_for(options.task, options.config, single, layers)
 
 
+def run_doctor(options: argparse.Namespace) -> int:
+    """Run `python -m polo_ros.nodes.doctor`, which needs ROS 2."""
+    if importlib.util.find_spec("rclpy") is None:
+        raise PoloError("polo doctor needs ROS 2; source its setup file, or install the extra ros-jazzy")
+    return run_module("polo_ros.nodes.doctor", options.rest, dict(os.environ))
+
+
 def run_reproduce(options: argparse.Namespace) -> int:
     """Run `python -m experiments`, which is not part of this package."""
     if not (REPOSITORY / "experiments").is_dir():
@@ -207,7 +315,12 @@ def run_reproduce(options: argparse.Namespace) -> int:
         )
     paths = [str(REPOSITORY), os.environ.get("PYTHONPATH", "")]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
-    child = subprocess.Popen([sys.executable, "-m", "experiments", *options.rest], env=environment)
+    return run_module("experiments", options.rest, environment)
+
+
+def run_module(module: str, arguments: list[str], environment: dict[str, str]) -> int:
+    """Run a module as a program of its own; its exit code."""
+    child = subprocess.Popen([sys.executable, "-m", module, *arguments], env=environment)
     while True:
         try:
             return child.wait()

@@ -10,9 +10,16 @@ TESTS = Path(__file__).parent
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark each test with the name of its folder, such as unit or graph."""
+    """Mark each test with the name of its folder, such as unit or graph.
+
+    Coverage is that of the unit tests: nodes and commands are processes of their own, and tracing the rest
+    takes half a minute.
+    """
     for item in items:
-        item.add_marker(item.path.relative_to(TESTS).parts[0])
+        folder = item.path.relative_to(TESTS).parts[0]
+        item.add_marker(folder)
+        if folder != "unit":
+            item.add_marker("no_cover")
 
 
 @pytest.fixture
@@ -23,3 +30,9 @@ def cartpole() -> Task:
 @pytest.fixture
 def humanoid_getup() -> Task:
     return make_task("humanoid_getup")
+
+
+@pytest.fixture
+def no_film_strips(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An episode's film strip takes ten times as long as the episode of a test."""
+    monkeypatch.setattr("polo_ros.agent.episode.Episode.draw", lambda *_: None)

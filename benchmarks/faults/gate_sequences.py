@@ -19,9 +19,9 @@ from benchmarks.faults.robots import make_arm
 from polo_ros.arrays import Array
 from polo_ros.control import NANOSECONDS
 from polo_ros.control.config import PlannerNodeConfig
-from polo_ros.control.controller import ControllerOutputs, ControllerSettings
 from polo_ros.control.joints import JointMapping
 from polo_ros.control.lockstep import LockstepController
+from polo_ros.control.ports import ControllerOutputs, ControllerSettings
 from polo_ros.control.realtime import RealTimeController
 from polo_ros.control.state import Snapshot
 from polo_ros.errors import PoloError
@@ -168,7 +168,10 @@ class Run:
         kind = LockstepController if sequence.lockstep else RealTimeController
         self._controller = kind(self._planner, joints, self._settings, lambda: self._now, outputs)
         self._observe_worker()
-        receiver = StateReceiver(joints, self._controller, lambda _: None, lambda _: None)
+        # a velocity that is NaN is a fault here, as it is of a driver that has sent others before
+        receiver = StateReceiver(
+            joints, self._controller, lambda _: None, lambda _: None, differentiate=False
+        )
         ((_, _, self._receive),) = receiver.state_topics()
 
     def run(self) -> Counter[str]:
@@ -290,7 +293,7 @@ class Run:
         node = draw_config(rng, sequence.lockstep, sequence.autostart, sequence.compensates)
         return ControllerSettings(node, self._planner.config, {})
 
-    def _on_send(self, ctrl: Array, stamp: int) -> None:
+    def _on_send(self, ctrl: Array, stamp: int, _: Array) -> None:
         motion = self._controller._gate._motion
         planned = motion is not None and motion.ramp_start is not None
         self.counts["commands"] += 1

@@ -9,7 +9,7 @@ from polo_ros.agent.world import World
 from polo_ros.arrays import Array
 from polo_ros.learner.checkpoint import Checkpoint
 from polo_ros.learner.learner import Learner, UpdateReport
-from polo_ros.planner import Planner, PlanReport
+from polo_ros.planner import Plan, Planner, PlanReport
 from polo_ros.tasks.task import Task
 
 
@@ -64,6 +64,7 @@ class Agent:
     def _begin_episode(self) -> None:
         self.episode += 1
         self.planner.reset()
+        self._followed: Plan | None = None
 
     def counters(self) -> dict[str, str]:
         """What `resume` needs beside the learner's own checkpoint, at the end of an episode."""
@@ -96,12 +97,24 @@ class Agent:
         """Plan, act for one control period, store the transition and, when an update is due, learn."""
         state, now = self.world.state, float(self.world.data.time)
         report = self.planner.plan(state, now)
-        ctrl = self.planner.control(report.plan, now)
+        ctrl = self._control(report, now)
         self.world.step(ctrl)
         self.steps += 1
         update = self._learn(state, ctrl, report)
         achieved = bool(self.task.achieved(report.view))
         return Step(self.episode, now, state, ctrl, report, achieved, update)
+
+    def _control(self, report: PlanReport, now: float) -> Array:
+        """The control (nu,) at a time in s, as a controller follows plans.
+
+        A plan that found nothing is not followed: the last good one is to its end, then the neutral control.
+        """
+        if report.usable:
+            self._followed = report.plan
+        elif self._followed is None or self._followed.has_ended(now):
+            self.planner.reset()  # what is left of the old plan may be why nothing is found
+            return self.task.neutral
+        return self.planner.control(self._followed, now)
 
     def _learn(self, state: Array, ctrl: Array, report: PlanReport) -> UpdateReport | None:
         learner = self.learner

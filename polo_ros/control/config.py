@@ -3,7 +3,9 @@
 import os
 from dataclasses import dataclass
 
+from polo_ros.errors import PoloError
 from polo_ros.parameters.schema import parameter
+from polo_ros.planner.identification import IDENTIFIED
 
 SAFE_ACTIONS = ("zero", "damping", "hold")
 DISABLED_ACTIONS = ("silent", "hold_measured")
@@ -60,6 +62,15 @@ class PlannerNodeConfig(CommonConfig):
     joints: tuple[str, ...] = parameter(
         (), "Order of the joints in commands; empty for the model's actuators'.", dynamic=False
     )
+    command_message: str = parameter(
+        "array", "What carries commands: array (Float64MultiArray, for a forward_command_controller) or "
+        "trajectory (JointTrajectory, for a joint_trajectory_controller).",
+        choices=("array", "trajectory"), dynamic=False,
+    )  # fmt: skip
+    trajectory_points: int = parameter(
+        5, "Points of a trajectory, one a control period, of which the first acts at once.",
+        low=1, high=50, dynamic=False,
+    )  # fmt: skip
     control_rate: float = parameter(
         0.0, "Commands per second; the planner steps its model at this rate. 0 for the task's own.",
         low=0.0, high=1000.0, dynamic=False,
@@ -76,6 +87,27 @@ class PlannerNodeConfig(CommonConfig):
         "child", "Frame of the twist in odom: child as in REP-105, or world for drivers that differ.",
         choices=("child", "world"), dynamic=False,
     )  # fmt: skip
+    identify: tuple[str, ...] = parameter(
+        (),
+        "What is fitted to the robot's motion while it runs: mass, friction, gain.",
+        dynamic=False,
+    )
+    missing_velocities: str = parameter(
+        "differentiate", "What joint_states without velocities are: differentiate positions, or refuse.",
+        choices=("differentiate", "refuse"), dynamic=False,
+    )  # fmt: skip
+    use_imu: bool = parameter(
+        False,
+        "Whether orientation and angular velocity of the base come from imu, beside odom.",
+        dynamic=False,
+    )
+    imu_frame: str = parameter(
+        "", "Site or body on the base in whose frame imu measures; empty for the message's frame_id.",
+        dynamic=False,
+    )  # fmt: skip
+    cmd_vel_stamped: bool = parameter(
+        False, "Whether cmd_vel carries geometry_msgs/TwistStamped in place of Twist.", dynamic=False
+    )
     autostart: bool = parameter(
         False, "Whether to command from the start; otherwise ~/enable starts.", dynamic=False
     )
@@ -132,6 +164,25 @@ class PlannerNodeConfig(CommonConfig):
         return max(len(os.sched_getaffinity(0)) - 1, 1)
 
     @property
+    def following_points(self) -> int:
+        """How many controls after the present one a command carries."""
+        return self.trajectory_points - 1 if self.command_message == "trajectory" else 0
+
+    def check(self) -> None:
+        """Refuse parameters that do not go together.
+
+        Raises:
+          PoloError: trajectories in lockstep, or something unknown to identify.
+        """
+        unknown = [name for name in self.identify if name not in IDENTIFIED]
+        if unknown:
+            raise PoloError(f"identify names {unknown[0]}; known are {', '.join(IDENTIFIED)}")
+        if self.lockstep and self.command_message == "trajectory":
+            raise PoloError(
+                "command_message: trajectory needs lockstep: false; in lockstep each state awaits one command"
+            )
+
+    @property
     def safety(self) -> SafetyParameters:
         """What the safety gate reads."""
         return SafetyParameters(
@@ -158,6 +209,9 @@ class SimulatorNodeConfig(CommonConfig):
         0.0, "States per second of simulated time; 0 for the task's own rate.",
         low=0.0, high=1000.0, dynamic=False,
     )  # fmt: skip
+    cmd_vel_stamped: bool = parameter(
+        False, "Whether cmd_vel carries geometry_msgs/TwistStamped in place of Twist.", dynamic=False
+    )
     realtime_factor: float = parameter(
         1.0, "Simulated seconds per second, without lockstep.", low=0.01, high=10.0
     )

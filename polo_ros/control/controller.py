@@ -2,67 +2,34 @@
 
 import threading
 import time
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from abc import abstractmethod
+from collections.abc import Callable
 
 import numpy as np
 
 from polo_ros.arrays import Array
 from polo_ros.control import NANOSECONDS
 from polo_ros.control.command_history import Transition
+from polo_ros.control.command_limits import Measured, about_hold
 from polo_ros.control.config import PlannerNodeConfig
+from polo_ros.control.identification import Identification
 from polo_ros.control.joints import JointMapping
-from polo_ros.control.safety import Measured, SafetyGate, about_hold
+from polo_ros.control.ports import ControllerOutputs, ControllerSettings
+from polo_ros.control.safety import SafetyGate
 from polo_ros.control.state import Snapshot, StateAssembler
+from polo_ros.control.state_intake import StateIntake
 from polo_ros.control.status import Level, Status
 from polo_ros.control.worker import Worker
 from polo_ros.errors import PoloError
-from polo_ros.planner import Planner, PlannerConfig, PlanReport
+from polo_ros.planner import Planner, PlanReport
 from polo_ros.planner.value import ValueEnsemble
 
 # a state to plan from, and when it was received by the monotonic clock, in ns
 Request = tuple[Snapshot, int]
-# a forward gap between two states begins a new episode where it is longer than this many control periods …
-EPISODE_GAP_PERIODS = 20
-# … or, with slow control, longer than this, in s, as long as it is more than one period
-LONGEST_EPISODE_GAP_S = 0.5
 FOUND_NOTHING = "every rollout diverged"
 
 
-@dataclass(frozen=True)
-class ControllerSettings:
-    """The parameters of a controller.
-
-    Attributes:
-      node: of control itself, safety included.
-      planner: of planning.
-      reward_weights: of the task's reward terms, by name.
-    """
-
-    node: PlannerNodeConfig
-    planner: PlannerConfig
-    reward_weights: Mapping[str, float]
-
-
-@dataclass(frozen=True)
-class ControllerOutputs:
-    """Where a controller's results go; any of its threads may call.
-
-    Attributes:
-      send: a control (nu,) and the stamp in ns of the state that it answers.
-      record: transitions that have become known, in order.
-      show: the report of a plan, before the next plan is made.
-      warn: a sentence for the log.
-    """
-
-    send: Callable[[Array, int], None]
-    record: Callable[[list[Transition]], None]
-    show: Callable[[PlanReport], None]
-    warn: Callable[[str], object]
-
-
-class Controller(ABC):
+class Controller(StateIntake):
     """Plans from each whole state on a thread of its own and passes commands through the safety gate.
 
     All methods are for one thread, the middleware's; only `close` waits for a plan. Subclasses say when
@@ -96,21 +63,17 @@ class Controller(ABC):
                 f"{1.0 / task.timestep:g} control periods per second; set it to that, or the timestep "
                 f"in the MJCF to 1 / (control_rate · {task.substeps})"
             )
+        self._period = round(NANOSECONDS * task.timestep)
+        super().__init__(StateAssembler(task, joints, node.lockstep, node.use_imu), self._period, monotonic)
         self._planner = planner
         self._task = task
         self._settings = settings
         self._pending: ControllerSettings | None = None
         self._clock = clock
-        self._monotonic = monotonic
         self._outputs = outputs
         self._joints = joints
         self._about_hold = ""
-        self._period = round(NANOSECONDS * task.timestep)
-        self._states = StateAssembler(task, joints, node.lockstep)
         self._gate = SafetyGate(task, joints, node.autostart, node.safety)
-        self._latest: Snapshot | None = None
-        # when the last message of a whole state came, by the monotonic clock, in ns
-        self._received: int | None = None
         self._last_sent: tuple[Array, int] | None = None
         self._episode = 0
         self._latency = 0
@@ -121,70 +84,13 @@ class Controller(ABC):
         self._reset_wanted = False
         self._newest: PlanReport | None = None
         self._worker = self._make_worker()
+        names = node.identify
+        self._identification = Identification(task, names, self._period) if names else None
         self._say_what_hold_means(node)
 
     def _make_worker(self) -> Worker[Request]:
         """What plans from the newest state: a thread of its own."""
         return Worker(self._work, "planning")
-
-    # ---- the state
-
-    def odometry_topics(self) -> list[str]:
-        """The odometry that `add_odometry` takes."""
-        return self._states.odometry_topics()
-
-    def add_joints(self, positions: Array, velocities: Array, stamp: int) -> bool:
-        """Take a part of the state, as `StateAssembler` does; whether the state is whole now."""
-        self._states.add_joints(positions, velocities, stamp)
-        return self._on_part()
-
-    def add_odometry(self, topic: str, qpos: Array, qvel: Array, stamp: int) -> bool:
-        """Take a part of the state, as `StateAssembler` does; whether the state is whole now."""
-        self._states.add_odometry(topic, qpos, qvel, stamp)
-        return self._on_part()
-
-    def add_goal(self, position: Array, quaternion: Array, stamp: int) -> bool:
-        """Take a goal, as `StateAssembler` does; whether it completes a state."""
-        self._states.add_goal(position, quaternion, stamp)
-        return False
-
-    def _on_part(self) -> bool:
-        """Act on the state as soon as it is whole, once for each stamp."""
-        stamp = self._states.stamp
-        if stamp is None:
-            return False
-        self._received = self._monotonic()
-        previous = self._latest.stamp if self._latest is not None else None
-        if stamp == previous:
-            self._on_repeated_state()
-            return True
-        snapshot = self._states.snapshot()
-        assert snapshot is not None
-        self._latest = snapshot
-        if previous is not None:
-            self._check_gap(stamp - previous)
-        self._on_state(snapshot)
-        return True
-
-    def _check_gap(self, step: int) -> None:
-        """A jump of time, back or far ahead, ends the episode and the plan; the step is in ns."""
-        period = self._task.timestep
-        gap = max(min(EPISODE_GAP_PERIODS * period, LONGEST_EPISODE_GAP_S), 1.5 * period)
-        if step < 0:
-            self._outputs.warn("time jumped back: plan and experience start afresh")
-        if step < 0 or step > gap * NANOSECONDS:
-            self._forget_plans()
-            # the driver may have been away, and the servos without power
-            with self._lock:
-                self._gate.forget_command()
-
-    @abstractmethod
-    def _on_state(self, snapshot: Snapshot) -> None:
-        """A whole state of a new moment."""
-
-    @abstractmethod
-    def _on_repeated_state(self) -> None:
-        """A part of the moment that was already acted on."""
 
     # ---- requests
 
@@ -239,6 +145,8 @@ class Controller(ABC):
             "episode": self._episode,
             "latency": f"{self._latency / NANOSECONDS:.4f}",
         }
+        if self._identification is not None:
+            values |= self._identification.values()
         report = self._newest
         if report is not None:
             values["effective_sample_size"] = f"{report.effective_sample_size:.1f}"
@@ -251,12 +159,12 @@ class Controller(ABC):
             sent = "no command" if self._gate.silent else "safe action"
             return Status(Level.WARN, f"{sent}: {reason}", values)
         unfollowed = self._why_unfollowed()
-        if report is not None and not found_something(report):
+        if report is not None and not report.usable:
             followed = f"safe action: {unfollowed}" if unfollowed else "following the last good plan"
             return Status(Level.ERROR, f"{FOUND_NOTHING}; {followed}", values)
         if unfollowed:
             return Status(Level.WARN, f"safe action: {unfollowed}", values)
-        silence = self._silence()
+        silence = self._silence(self._gate.parameters)
         if silence:
             return Status(Level.WARN, silence, values)
         return Status(Level.OK, "planning", values)
@@ -264,19 +172,6 @@ class Controller(ABC):
     def _why_gated(self, now: int) -> str:
         """Why the gate lets no plan through at a time in ns; empty where it does."""
         return self._gate.reason(self._why_stale(now), self._states.missing())
-
-    def _silence(self) -> str:
-        """That no state has come for long by the monotonic clock; empty where one has.
-
-        Stamps do not tell where the clock that they are compared with stands still: with the simulator,
-        simulated time is gone, too.
-        """
-        if self._received is None:
-            return ""
-        parameters = self._gate.parameters
-        silent = (self._monotonic() - self._received) / NANOSECONDS
-        limit = max(parameters.silence_timeout, parameters.state_timeout)
-        return f"no state has come for {silent:.1f} s" if silent > limit else ""
 
     @abstractmethod
     def _why_stale(self, now: int) -> str:
@@ -313,6 +208,16 @@ class Controller(ABC):
     def _plan(self, snapshot: Snapshot, received: int) -> None:
         """Plan from a state that was received at a monotonic time in ns, and pass on the results."""
 
+    def _record(self, transitions: list[Transition]) -> None:
+        """Pass on transitions, and learn about the model from them where that is asked for."""
+        if self._identification is not None and self._identification.add(transitions):
+            self._identify(self._identification)
+        self._outputs.record(transitions)
+
+    @abstractmethod
+    def _identify(self, identification: Identification) -> None:
+        """Fit the model to what has been collected, and plan with it from a later plan on."""
+
     def _apply_changes(self) -> None:
         """Take over parameters and resets; only ever between two plans."""
         with self._lock:
@@ -332,9 +237,17 @@ class Controller(ABC):
 
     def _count(self, report: PlanReport) -> None:
         self._counts["plans"] += 1
-        self._counts["diverged_plans"] += not found_something(report)
+        self._counts["diverged_plans"] += not report.usable
 
     # ---- commands
+
+    def _on_jump(self, step: int) -> None:
+        if step < 0:
+            self._outputs.warn("time jumped back: plan and experience start afresh")
+        self._forget_plans()
+        # the driver may have been away, and the servos without power
+        with self._lock:
+            self._gate.forget_command()
 
     def _forget_plans(self) -> None:
         """No plan acts until one from neutral controls has been made."""
@@ -346,9 +259,9 @@ class Controller(ABC):
         """What the gate's safe action and ramp begin from; `stale` as `_why_stale` says."""
         return Measured(*self._states.newest(), fresh=not stale)
 
-    def _send(self, ctrl: Array, stamp: int) -> None:
+    def _send(self, ctrl: Array, stamp: int, following: Array | None = None) -> None:
         self._last_sent = ctrl, stamp
-        self._outputs.send(ctrl, stamp)
+        self._outputs.send(ctrl, stamp, np.empty((0, len(ctrl))) if following is None else following)
 
     def _say_what_hold_means(self, node: PlannerNodeConfig) -> None:
         """Warn of an action that does not do what it says, once until it changes."""
@@ -356,8 +269,3 @@ class Controller(ABC):
         if about and about != self._about_hold:
             self._outputs.warn(about)
         self._about_hold = about
-
-
-def found_something(report: PlanReport) -> bool:
-    """Whether a plan may be followed: without a valid rollout it is an old one, continued for ever."""
-    return report.valid_rollouts > 0 and bool(np.isfinite(report.plan.knots).all())

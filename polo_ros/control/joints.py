@@ -13,6 +13,7 @@ FREE = int(mujoco.mjtJoint.mjJNT_FREE)
 SCALAR_JOINTS = (int(mujoco.mjtJoint.mjJNT_HINGE), int(mujoco.mjtJoint.mjJNT_SLIDE))
 EFFORT_TOPIC = "effort_controller/commands"
 POSITION_TOPIC = "position_controller/commands"
+TRAJECTORY_TOPIC = "joint_trajectory_controller/joint_trajectory"
 
 
 @dataclass(frozen=True)
@@ -86,6 +87,20 @@ class JointMapping:
     def command_topic(self) -> str:
         """The topic that commands are published on, by their unit."""
         return POSITION_TOPIC if self.position_controlled else EFFORT_TOPIC
+
+    def check_trajectories(self) -> None:
+        """Refuse trajectories for actuators whose commands are no positions.
+
+        Raises:
+          PoloError: an actuator is no position servo, which it names.
+        """
+        others = np.flatnonzero(~self.servo)
+        if others.size:
+            name = self.model.joint(self._driven_joint(int(others[0]))).name
+            raise PoloError(
+                f"command_message: trajectory carries positions, but the actuator of joint '{name}' is no "
+                f"position servo; set command_message: array"
+            )
 
     def _driven_joint(self, actuator: int) -> int:
         if self.model.actuator_trntype[actuator] != int(mujoco.mjtTrn.mjTRN_JOINT):

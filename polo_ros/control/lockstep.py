@@ -5,7 +5,8 @@ import numpy as np
 from polo_ros.arrays import Array
 from polo_ros.control import NANOSECONDS
 from polo_ros.control.command_history import Transition
-from polo_ros.control.controller import Controller, found_something
+from polo_ros.control.controller import Controller
+from polo_ros.control.identification import Identification
 from polo_ros.control.safety import GatedCommand
 from polo_ros.control.schedule import Scheduled, why_unfollowed
 from polo_ros.control.state import Snapshot
@@ -26,6 +27,11 @@ class LockstepController(Controller):
     def add_goal(self, position: Array, quaternion: Array, stamp: int) -> bool:
         """Take a goal, which is a part of the state here; whether the state is whole now."""
         super().add_goal(position, quaternion, stamp)
+        return self._on_part()
+
+    def add_velocity_goal(self, velocity: Array, stamp: int) -> bool:
+        """Take a velocity goal, which is a part of the state here; whether the state is whole now."""
+        super().add_velocity_goal(velocity, stamp)
         return self._on_part()
 
     def _on_state(self, snapshot: Snapshot) -> None:
@@ -69,14 +75,18 @@ class LockstepController(Controller):
                 self._submit(self._latest)
             else:
                 self._newest = report
-                if found_something(report):
+                if report.usable:
                     self._good = Scheduled(report.plan, snapshot.stamp)
                 elif why_unfollowed(self._good, now):
                     self._planner.reset()  # what is left of the old plan may be why nothing is found
                 answer = self._answer(snapshot, self._good)
         if answer is not None and answer.planned:
-            self._outputs.record([self._transition(snapshot, answer.ctrl, report)])
+            self._record([self._transition(snapshot, answer.ctrl, report)])
         self._outputs.show(report)
+
+    def _identify(self, identification: Identification) -> None:
+        """At once, while the world waits: the same plans each time."""
+        self._planner.use_model(identification.fit(identification.take()))
 
     def _answer(self, snapshot: Snapshot, good: Scheduled | None) -> GatedCommand | None:
         """Send what the gate makes of a plan, or of the safe action where there is none to follow."""

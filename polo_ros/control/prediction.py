@@ -5,6 +5,7 @@ from collections.abc import Callable
 import numpy as np
 
 from polo_ros.arrays import Array
+from polo_ros.planner.models import ModelErrors, with_errors
 from polo_ros.planner.rollouts import Rollouts, for_rollouts
 from polo_ros.tasks.task import Task
 
@@ -21,7 +22,12 @@ class Predictor:
 
     def __init__(self, task: Task) -> None:
         self._task = task
-        self._rollouts = Rollouts(for_rollouts(task.model), threads=1, substeps=task.substeps)
+        self._model = for_rollouts(task.model)
+        self._rollouts = Rollouts(self._model, threads=1, substeps=task.substeps)
+
+    def use_model(self, errors: ModelErrors) -> None:
+        """Predict with a model that differs from the task's from now on."""
+        self._rollouts.use_models([with_errors(self._model, errors)])
 
     def predict(self, state: Array, start: float, periods: int, control: Callable[[float], Array]) -> Array:
         """The state expected some control periods later, (state_size,).

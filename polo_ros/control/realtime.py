@@ -7,15 +7,19 @@ from dataclasses import dataclass, replace
 from polo_ros.arrays import Array
 from polo_ros.control import NANOSECONDS
 from polo_ros.control.command_history import Command
-from polo_ros.control.controller import Controller, ControllerOutputs, ControllerSettings, found_something
+from polo_ros.control.controller import Controller
+from polo_ros.control.identification import Identification, Pairs
 from polo_ros.control.joints import JointMapping
 from polo_ros.control.latency import LatencyEstimate
 from polo_ros.control.plan_follower import PlanFollower
+from polo_ros.control.ports import ControllerOutputs, ControllerSettings
 from polo_ros.control.schedule import RUN_OUT, why_unfollowed
 from polo_ros.control.state import Snapshot
 from polo_ros.control.status import Level, Status
 from polo_ros.control.timing import Timing
+from polo_ros.control.worker import Worker
 from polo_ros.planner import Planner, PlanReport
+from polo_ros.planner.models import ModelErrors
 
 
 @dataclass(frozen=True)
@@ -59,6 +63,10 @@ class RealTimeController(Controller):
         self._timing = Timing(self._period)
         self._held_back = ""
         self._missed_reported = 0
+        self._fitting: Worker[Pairs] | None = None
+        self._fitted: ModelErrors | None = None  # not planned with yet
+        if self._identification is not None:
+            self._fitting = Worker(self._fit, "identification")
 
     def tick(self) -> None:
         """Command from the plan that acts now, or the safe action; to be called once a control period."""
@@ -75,9 +83,11 @@ class RealTimeController(Controller):
         if state is None:
             return
         plan = acting.plan if acting else None
-        command = self._follower.command(plan, now / NANOSECONDS, self._measure(stale))
+        measured = self._measure(stale)
+        command = self._follower.command(plan, now / NANOSECONDS, measured)
         if command is not None:
-            self._send(command.ctrl, state)
+            count = self._settings.node.following_points if command.planned else 0
+            self._send(command.ctrl, state, self._follower.following(now, count, measured))
             self._follower.history.add_command(Command(now, command.ctrl, command.planned))
 
     def status(self) -> Status:
@@ -94,10 +104,18 @@ class RealTimeController(Controller):
             self._missed_reported = missed
         return replace(status, level=Level.WARN, text=f"planning is late: {late}") if late else status
 
+    def check(self) -> None:
+        """Raise what ended the planning thread, or that of identification, if anything did."""
+        super().check()
+        if self._fitting is not None and self._fitting.failure is not None:
+            raise self._fitting.failure
+
     def close(self) -> bool:
         """Let the last plan finish and leave the robot with its safe action; whether that was sent."""
         self._worker.close()
-        self._outputs.record(self._follower.history.pop_transitions())
+        if self._fitting is not None:
+            self._fitting.close()
+        self._record(self._follower.history.pop_transitions())
         return super().close()
 
     # ---- the state
@@ -112,16 +130,18 @@ class RealTimeController(Controller):
     def _on_repeated_state(self) -> None:
         """A part is new and the others of its moment are still on their way: no state to plan from."""
 
-    def _check_gap(self, step: int) -> None:
+    def _on_jump(self, step: int) -> None:
         if step < 0:
             self._follower.history.clear()
-        super()._check_gap(step)
+        super()._on_jump(step)
 
     def _why_stale(self, now: int) -> str:
         apart = self._states.apart()  # makes no new state, and so is the cause of its age
         if apart or self._latest is None:
             return apart
-        return self._gate.why_stale((now - self._latest.stamp) / NANOSECONDS) or self._silence()
+        return self._gate.why_stale((now - self._latest.stamp) / NANOSECONDS) or self._silence(
+            self._gate.parameters
+        )
 
     def _why_unfollowed(self) -> str:
         return self._held_back
@@ -157,13 +177,33 @@ class RealTimeController(Controller):
         self._latency = begun.start - begun.stamp
         self._counts["late_plans"] += begun.compensated and now >= begun.start
         # judging transitions takes time that the control timer does not have
-        self._outputs.record(self._follower.history.pop_transitions())
+        self._record(self._follower.history.pop_transitions())
         self._outputs.show(report)
+
+    def _identify(self, identification: Identification) -> None:
+        """On a thread of its own, while plans go on."""
+        assert self._fitting is not None
+        self._fitting.submit(identification.take())
+
+    def _fit(self, pairs: Pairs) -> None:
+        assert self._identification is not None
+        errors = self._identification.fit(pairs)
+        with self._lock:
+            self._fitted = errors
+
+    def _apply_changes(self) -> None:
+        """As every controller's, and a model that has been fitted."""
+        with self._lock:
+            fitted, self._fitted = self._fitted, None
+        if fitted is not None:
+            self._planner.use_model(fitted)
+            self._follower.use_model(fitted)
+        super()._apply_changes()
 
     def _schedule(self, report: PlanReport, stamp: int, now: float) -> None:
         """Let a plan act from its start on; one that found nothing leaves the last good one in force."""
         schedule = self._follower.schedule
-        if found_something(report):
+        if report.usable:
             schedule.add(report.plan, stamp, now)
         elif why_unfollowed(schedule.at(now), now):
             self._planner.reset()  # what is left of the old plan may be why nothing is found

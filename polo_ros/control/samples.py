@@ -34,19 +34,20 @@ class RecentSamples:
     def __init__(self) -> None:
         self._samples: list[Sample] = []
 
-    def add(self, sample: Sample) -> None:
-        """Take a sample; it replaces one of the same stamp."""
+    def add(self, sample: Sample) -> int:
+        """Take a sample, which replaces one of the same stamp; the newest stamp then, in ns."""
         samples = self._samples
         if samples and samples[-1].stamp < sample.stamp:  # as nearly always
             samples.append(sample)
             self._drop_old()
-            return
+            return sample.stamp
         if samples and sample.stamp < samples[-1].stamp - KEPT_SPAN_NS:
             samples.clear()
         first = bisect_left(samples, sample.stamp, key=STAMP)
         last = bisect_right(samples, sample.stamp, key=STAMP)
         samples[first:last] = [sample]
         self._drop_old()
+        return samples[-1].stamp
 
     def _drop_old(self) -> None:
         samples = self._samples
@@ -72,3 +73,17 @@ class RecentSamples:
         if after < len(samples) and samples[after].stamp == moment:
             return samples[after], samples[after]
         return samples[max(after - 1, 0)], samples[min(after, len(samples) - 1)]
+
+    def between(self, moment: int) -> tuple[Array, Array]:
+        """`qpos` and `qvel` at a moment in ns, linear between two samples; of one side alone, the nearest.
+
+        Raises:
+          IndexError: there is no sample yet.
+        """
+        before, after = self.around(moment)
+        if before is after:
+            return before.qpos, before.qvel
+        weight = (moment - before.stamp) / (after.stamp - before.stamp)
+        qpos: Array = before.qpos + weight * (after.qpos - before.qpos)
+        qvel: Array = before.qvel + weight * (after.qvel - before.qvel)
+        return qpos, qvel

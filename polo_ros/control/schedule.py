@@ -3,9 +3,8 @@
 from dataclasses import dataclass
 
 from polo_ros.planner import Plan
+from polo_ros.planner.plan import ROUNDING_S
 
-# times in s since 1970 are good to 2.4e-7 s: a plan that starts at a control tick acts at that tick
-ROUNDING_S = 1e-6
 # plans that another one replaced longer ago than this are dropped, in s: `at` may be called with a time
 # shortly before now
 KEPT_AFTER_END_S = 1.0
@@ -24,7 +23,7 @@ def why_unfollowed(scheduled: Scheduled | None, time: float) -> str:
     """Why there is no plan to follow at a time in s; empty where there is."""
     if scheduled is None:
         return NO_PLAN
-    return RUN_OUT if time > scheduled.plan.end + ROUNDING_S else ""
+    return RUN_OUT if scheduled.plan.has_ended(time) else ""
 
 
 class Schedule:

@@ -9,9 +9,10 @@ import numpy as np
 
 from polo_ros.arrays import Array
 from polo_ros.control import NANOSECONDS
+from polo_ros.control.command_limits import safe_efforts
 from polo_ros.control.config import SimulatorNodeConfig
 from polo_ros.control.joints import JointMapping
-from polo_ros.control.safety import safe_efforts
+from polo_ros.control.velocity_goal import VelocityCommand
 from polo_ros.errors import PoloError
 from polo_ros.tasks.task import Task
 
@@ -31,6 +32,9 @@ class World(Protocol):
 
     def step(self, ctrl: Array, substeps: int | None = None) -> bool:
         """Simulate some physics steps under a control (nu,)."""
+
+    def set_velocity_goal(self, velocity: Array) -> None:
+        """Set a user's velocity goal (3,)."""
 
     @property
     def diverged(self) -> bool:
@@ -86,6 +90,16 @@ class SimulatedRobot:
         self._ctrl = self._resting_ctrl()
         self._last_command: int | None = None
         self._push_ends: int | None = None
+        self._velocity_command: VelocityCommand | None = None
+
+    def command_velocity(self, velocity: Array, stamp: int) -> None:
+        """Take a velocity goal (3,) that counts for 0.5 s from its stamp in ns on, and then is zero.
+
+        Raises:
+          PoloError: the task has no velocity goal.
+        """
+        self._world.set_velocity_goal(velocity)
+        self._velocity_command = VelocityCommand(velocity, stamp)
 
     def push(self, body: str, wrench: Array) -> None:
         """Push a body for `PUSH_S`, or until the next push, of which there is one at a time.
@@ -137,6 +151,9 @@ class SimulatedRobot:
             self._end_push()
         self._world.step(self._ctrl, self._substeps)
         self.time += self.period
+        if self._velocity_command is not None and self._velocity_command.stale(self.time):
+            self._world.set_velocity_goal(np.zeros(3))
+            self._velocity_command = None
         diverged = self._world.diverged
         if diverged:
             self.restart()
@@ -148,6 +165,7 @@ class SimulatedRobot:
         self._push_ends = None
         self._ctrl = self._resting_ctrl()
         self._delayed.clear()
+        self._velocity_command = None
         self.time += round(RESET_GAP_S * NANOSECONDS)
 
     def _resting_ctrl(self) -> Array:

@@ -149,7 +149,10 @@ class Labeller:
 
     def dump(self) -> dict[str, Array]:
         """The terminal states, for `restore`."""
-        return {"ends": self._terminal_states, "end_visits": self._terminal_transitions.astype(float)}
+        return {
+            "terminal_states": self._terminal_states,
+            "terminal_transitions": self._terminal_transitions.astype(float),
+        }
 
     def dump_rng(self) -> dict[str, str]:
         """The state of the generator of the sampling noise, for `restore`."""
@@ -161,9 +164,12 @@ class Labeller:
         Raises:
           PoloError: they are incomplete or out of range.
         """
-        shape = (None, self._task.state_size)
-        states = check_array(checkpoint.tensors, "ends", shape, checkpoint.what)
-        numbers = check_array(checkpoint.tensors, "end_visits", (len(states),), checkpoint.what)
+        # checkpoints of earlier versions have other names
+        former = {"terminal_states": "ends", "terminal_transitions": "end_visits"}
+        tensors = {name: checkpoint.tensors[old] for name, old in former.items() if old in checkpoint.tensors}
+        tensors = {**checkpoint.tensors, **tensors}
+        states = check_array(tensors, "terminal_states", (None, self._task.state_size), checkpoint.what)
+        numbers = check_array(tensors, "terminal_transitions", (len(states),), checkpoint.what)
         self._solver.mppi.rng.bit_generator.state = checkpoint.generator("solver_rng")
         self._terminal_states = states
-        self._terminal_transitions = whole_numbers(numbers, "end_visits", checkpoint.what)
+        self._terminal_transitions = whole_numbers(numbers, "terminal_transitions", checkpoint.what)

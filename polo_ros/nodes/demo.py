@@ -11,7 +11,6 @@ if __name__ == "__main__":  # before the imports that take long
 import argparse
 import json
 import math
-import os
 import signal
 import subprocess
 import sys
@@ -21,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from polo_ros.errors import PoloError
+from polo_ros.nodes.locality import stay_local
 
 if TYPE_CHECKING:
     from polo_ros.nodes.status_monitor import StatusMonitor
@@ -123,6 +123,7 @@ def parser() -> argparse.ArgumentParser:
         "--viewer", action="store_true", help="show the robot in a browser, and go on until Ctrl-C"
     )
     arguments.add_argument("--port", type=int, help="port of the browser's page (default: 8080)")
+    arguments.add_argument("--open", action="store_true", help="let other machines reach the nodes")
     arguments.add_argument("--out", type=Path, default=Path("runs/demo"), help="folder for logs and picture")
     return arguments
 
@@ -135,8 +136,8 @@ def main(arguments: list[str] | None = None, early: EarlyEnd | None = None) -> i
       early: handles signals until there are nodes to stop.
     """
     options = parser().parse_args(arguments)
-    if "ROS_AUTOMATIC_DISCOVERY_RANGE" not in os.environ:
-        os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"  # a simulated robot stays on this machine
+    if not options.open:
+        stay_local()
     try:
         return run(options, early)
     except PoloError as error:

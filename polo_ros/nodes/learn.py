@@ -7,15 +7,17 @@ if __name__ == "__main__":  # before the imports that take long
 
 import argparse
 import json
-import os
 import signal
 import sys
 from collections.abc import Mapping
+from itertools import pairwise
 from pathlib import Path
+from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from polo_ros.errors import PoloError
 from polo_ros.nodes.demo import INTERRUPTED, Processes
+from polo_ros.nodes.locality import stay_local
 
 if TYPE_CHECKING:
     from polo_ros.nodes.episode_monitor import EpisodeMonitor
@@ -25,6 +27,8 @@ ALONE, LEARNING = "planner alone", "with the learner"
 HORIZONS = {"cartpole_swingup": 8, "humanoid_getup": 16}
 # an episode counts as solved where its second half earns this on average
 SOLVED_REWARD = 0.9
+# wall time of an episode over its simulated time from which the run says that it was not in real time
+SLOW = 1.05
 
 
 def parser() -> argparse.ArgumentParser:
@@ -42,6 +46,7 @@ def parser() -> argparse.ArgumentParser:
         "-p", dest="single", action="append", default=[], metavar="NAME:=VALUE",
         help="a parameter in place of the file's, for every node that has it",
     )  # fmt: skip
+    arguments.add_argument("--open", action="store_true", help="let other machines reach the nodes")
     arguments.add_argument("--out", type=Path, default=Path("runs/learn"), help="folder for logs and picture")
     return arguments
 
@@ -54,8 +59,8 @@ def main(arguments: list[str] | None = None, early: EarlyEnd | None = None) -> i
       early: handles signals until there are nodes to stop.
     """
     options = parser().parse_args(arguments)
-    if "ROS_AUTOMATIC_DISCOVERY_RANGE" not in os.environ:
-        os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"  # a simulated robot stays on this machine
+    if not options.open:
+        stay_local()
     try:
         return run(options, early)
     except PoloError as error:
@@ -138,6 +143,10 @@ def report(
     }  # fmt: skip
     (options.out / "outcome.json").write_text(json.dumps(content))
     print(f"{options.task}, seed {options.seed}: {outcome or summary(content)}")
+    took = [after.ended - before.ended for before, after in pairwise(learning)]
+    if took and not options.lockstep and median(took) > SLOW * options.seconds:
+        slow = f"{options.seconds:g} s of an episode took {median(took):.1f} s"
+        print(f"this machine was too busy for real time ({slow}); try again when it is idle")
     if outcome:
         return 1
     picture = options.out / "learn.png"

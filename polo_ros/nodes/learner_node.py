@@ -5,6 +5,7 @@ from polo_ros.nodes.start import learner_node
 if __name__ == "__main__":  # before the imports that take seconds
     learner_node()
 
+from concurrent.futures import Future
 from pathlib import Path
 
 from std_msgs.msg import Float64MultiArray, String, UInt8MultiArray
@@ -12,8 +13,10 @@ from std_srvs.srv import SetBool, Trigger
 
 from polo_ros.control.status import Level, Status
 from polo_ros.errors import PoloError
-from polo_ros.learner.background import BackgroundLearner, BackgroundOutputs, BackgroundSettings
+from polo_ros.learner.background import BackgroundLearner
 from polo_ros.learner.config import LearnerConfig
+from polo_ros.learner.ports import BackgroundOutputs, BackgroundSettings
+from polo_ros.learner.store import Answer
 from polo_ros.nodes.messages import check_schema, pack_bytes, unpack_experience
 from polo_ros.nodes.node import PoloNode
 from polo_ros.nodes.qos import LATCHED
@@ -109,14 +112,24 @@ class LearnerNode(PoloNode):
         response.success, response.message = True, "paused" if request.data else "learning"
         return response
 
-    def _on_save(self, _: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
-        response.success, response.message = self._learner.save()
-        return response
+    def _on_save(self, _: Trigger.Request, response: Trigger.Response) -> Future[Trigger.Response]:
+        return respond_later(self._learner.save(), response)
 
-    def _on_load(self, _: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
-        response.success, response.message = self._learner.load()
-        return response
+    def _on_load(self, _: Trigger.Request, response: Trigger.Response) -> Future[Trigger.Response]:
+        return respond_later(self._learner.load(), response)
 
     def close(self) -> None:
         """Give up the current update and keep what was learned."""
         self._learner.close()
+
+
+def respond_later(answer: Future[Answer], response: Trigger.Response) -> Future[Trigger.Response]:
+    """The response that holds an answer, once that is known."""
+    responded: Future[Trigger.Response] = Future()
+
+    def respond(done: Future[Answer]) -> None:
+        response.success, response.message = done.result()
+        responded.set_result(response)
+
+    answer.add_done_callback(respond)
+    return responded

@@ -16,7 +16,15 @@ class LightweightNode(Node):
     The executor looks at every handler before each message and timer, and two handlers a topic made up half
     of the planner's executor at 125 Hz. They would warn of publishers and subscriptions with an
     incompatible quality of service.
+
+    Attributes:
+      unawaited: subscriptions that do not wake the executor (`NodeExecutor`): their messages are handled when
+        something else does.
     """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self.unawaited: set[Subscription[Any]] = set()
+        super().__init__(*args, **kwargs)
 
     def create_publisher(self, *args: Any, **kwargs: Any) -> Publisher[Any]:
         """As every node's."""

@@ -11,12 +11,14 @@ from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescri
 from rclpy.clock import Clock
 from rclpy.clock_type import ClockType
 from rclpy.exceptions import ParameterNotDeclaredException
+from rclpy.executors import Executor
 from rclpy.parameter import Parameter as RosParameter
 from rclpy.timer import Timer
 
 from polo_ros.control.config import CommonConfig
 from polo_ros.control.status import Level, Status
 from polo_ros.errors import PoloError
+from polo_ros.nodes.executor import NodeExecutor
 from polo_ros.nodes.lightweight_node import LightweightNode
 from polo_ros.nodes.messages import pack_diagnostics
 from polo_ros.nodes.status_log import StatusLog
@@ -90,6 +92,10 @@ class PoloNode(LightweightNode):
         self.add_on_set_parameters_callback(self._validate)
         self.add_post_set_parameters_callback(lambda _: self.on_parameters_changed())
 
+    def make_executor(self) -> Executor:
+        """The executor for this node: the one that costs least, which serves no clients."""
+        return NodeExecutor()
+
     def _declare_parameters(self, name: str) -> None:
         """Declare the table's parameters with the values that this process was given."""
         layers, own = parameter_layers(sys.argv), self.get_fully_qualified_name()
@@ -99,7 +105,8 @@ class PoloNode(LightweightNode):
         given = given_values(layers, own)
         task_type = task_class(str(given.get("task", CommonConfig.task)))
         self._specs = {spec.name: spec for spec in node_table(name, task_type)}
-        for spec in self._specs.values():
+        # rqt_reconfigure shows parameters in this order: first what one tunes, last what cannot be changed
+        for spec in sorted(self._specs.values(), key=lambda spec: (not spec.dynamic, "." in spec.name)):
             value = spec.convert(given.get(spec.name, spec.default))
             plain = list(value) or [""] if isinstance(value, tuple) else value
             self.declare_parameter(spec.name, plain, describe(spec), ignore_override=True)

@@ -8,31 +8,38 @@ if __name__ == "__main__":  # before the imports that take seconds
 import time
 from dataclasses import replace
 
-from geometry_msgs.msg import PoseStamped
+import numpy as np
+from geometry_msgs.msg import PoseStamped, Twist, TwistStamped
+from nav_msgs.msg import Odometry
 from rclpy.duration import Duration
 from rclpy.qos_overriding_options import QoSOverridingOptions
 from std_msgs.msg import Bool, Float64MultiArray, String, UInt8MultiArray
 from std_srvs.srv import SetBool, Trigger
+from trajectory_msgs.msg import JointTrajectory
 
 from polo_ros.arrays import Array
 from polo_ros.control import NANOSECONDS
 from polo_ros.control.command_history import Transition, rewards
 from polo_ros.control.config import PlannerNodeConfig
-from polo_ros.control.controller import Controller, ControllerOutputs, ControllerSettings
-from polo_ros.control.joints import JointMapping
+from polo_ros.control.controller import Controller
+from polo_ros.control.imu import ImuMounting
+from polo_ros.control.joints import TRAJECTORY_TOPIC, JointMapping
 from polo_ros.control.lockstep import LockstepController
+from polo_ros.control.ports import ControllerOutputs, ControllerSettings
 from polo_ros.control.realtime import RealTimeController
-from polo_ros.control.state import GOAL
+from polo_ros.control.state import CMD_VEL, GOAL, VELOCITY_GOAL
 from polo_ros.control.status import Level, Status
 from polo_ros.errors import PoloError
+from polo_ros.learner.experience import experience_schema
 from polo_ros.learner.received_weights import ReceivedWeights
-from polo_ros.nodes.messages import experience_schema, pack_command, pack_experience, unpack_bytes
+from polo_ros.nodes.messages import pack_command, pack_experience, pack_trajectory, unpack_bytes
 from polo_ros.nodes.node import PoloNode
 from polo_ros.nodes.qos import LATCHED, RELIABLE, SENSOR
 from polo_ros.nodes.sole_source import SoleSource
 from polo_ros.nodes.state_receiver import StateReceiver
 from polo_ros.nodes.telemetry import Telemetry
 from polo_ros.planner import Planner, PlannerConfig
+from polo_ros.tasks.goals import VELOCITY
 
 # how long readers have to take the last command before its publisher goes, in s of wall time
 FINAL_COMMAND_WAIT_S = 0.2
@@ -56,9 +63,15 @@ class PlannerNode(PoloNode):
         if node.weights_file:
             self._planner.value = self._weights.load(node.weights_file)
             self._warn_of_weights()
-        self._sole = SoleSource(self, self._joints.command_topic, lambda why: self._controller.block(why))
+        self._period = round(NANOSECONDS * self.task.timestep)
+        topic, kind = self._joints.command_topic, Float64MultiArray
+        self._trajectories = node.command_message == "trajectory"
+        if self._trajectories:
+            self._joints.check_trajectories()
+            topic, kind = TRAJECTORY_TOPIC, JointTrajectory
+        self._sole = SoleSource(self, topic, lambda why: self._controller.block(why))
         self._commanded = False
-        self._commands = self.create_publisher(Float64MultiArray, self._joints.command_topic, RELIABLE)
+        self._commands = self.create_publisher(kind, topic, RELIABLE)
         self._experience = self.create_publisher(Float64MultiArray, "experience", 100)
         self._schema = self.create_publisher(String, "experience/schema", LATCHED)
         self._schema.publish(String(data=experience_schema(self.task, self._joints.joint_names)))
@@ -76,16 +89,16 @@ class PlannerNode(PoloNode):
         )
         if settings.node.lockstep:
             return LockstepController(self._planner, self._joints, settings, self._now, outputs)
-        period = round(NANOSECONDS * self.task.timestep)
         simulated = bool(self.get_parameter("use_sim_time").value)
         controller = RealTimeController(
-            self._planner, self._joints, settings, self._now, outputs, period if simulated else 0
+            self._planner, self._joints, settings, self._now, outputs, self._period if simulated else 0
         )
         self.create_timer(self.task.timestep, controller.tick)
         return controller
 
     def _subscribe(self, node: PlannerNodeConfig) -> None:
         """Subscriptions and services."""
+        base = self._joints.base
         self._receiver = receiver = StateReceiver(
             self._joints,
             self._controller,
@@ -93,15 +106,26 @@ class PlannerNode(PoloNode):
             self.report_fault,
             node.odom_twist_frame,
             self.get_logger().info,
+            ImuMounting(self.task.model, base, node.imu_frame) if node.use_imu and base else None,
+            node.missing_velocities == "differentiate",
         )
         overrides = QoSOverridingOptions.with_default_policies()
         for kind, topic, callback in receiver.state_topics():
-            self.create_subscription(kind, topic, callback, SENSOR, qos_overriding_options=overrides)
+            self.create_subscription(
+                kind, topic, callback, SENSOR, qos_overriding_options=overrides, raw=kind is Odometry
+            )
         # a latched subscription misses publishers that are not latched, such as `ros2 topic pub` and many
         # drivers; a volatile one receives them, too, and receiving a message twice does no harm
         for quality in (LATCHED, RELIABLE):
             self.create_subscription(PoseStamped, GOAL, receiver.on_goal, quality)
             self.create_subscription(Bool, "hardware/e_stop", self._on_e_stop, quality)
+        if VELOCITY in self.task.goals.kinds:
+            self.create_subscription(TwistStamped, VELOCITY_GOAL, receiver.on_velocity_goal, RELIABLE)
+        if not node.lockstep:  # there, the simulator's velocity goal comes with each state
+            kind = TwistStamped if node.cmd_vel_stamped else Twist
+            self.create_subscription(
+                kind, CMD_VEL, lambda message: receiver.on_cmd_vel(message, self._now()), RELIABLE
+            )
         self.create_subscription(UInt8MultiArray, "value_function/weights", self._on_weights, LATCHED)
         self.create_service(SetBool, "~/enable", self._on_enable)
         self.create_service(Trigger, "~/reset", self._on_reset)
@@ -184,14 +208,19 @@ class PlannerNode(PoloNode):
 
     # ---- messages out
 
-    def _send(self, ctrl: Array, answered: int) -> None:
+    def _send(self, ctrl: Array, answered: int, following: Array) -> None:
         if not self._commanded:
             blocked = self._why_blocked()
             if blocked:
                 self._controller.block(blocked)
                 return
             self._commanded = True
-        self._commands.publish(pack_command(self._joints.command(ctrl), answered))
+        if not self._trajectories:
+            self._commands.publish(pack_command(self._joints.command(ctrl), answered))
+            return
+        positions = np.array([self._joints.command(each) for each in (ctrl, *following)])
+        names = self._joints.command_joints
+        self._commands.publish(pack_trajectory(names, positions, self._now(), self._period, answered))
 
     def _publish_experience(self, transitions: list[Transition]) -> None:
         """Rewards are not computed where nobody listens."""

@@ -1,9 +1,11 @@
 """What a person does to a running robot, as messages and service calls."""
 
+import time
 from collections.abc import Callable
 from typing import Any
 
-from geometry_msgs.msg import PoseStamped, WrenchStamped
+import numpy as np
+from geometry_msgs.msg import PoseStamped, Twist, WrenchStamped
 from rclpy.node import Node
 from std_msgs.msg import Bool
 from std_srvs.srv import SetBool, Trigger
@@ -26,6 +28,8 @@ SERVICES: dict[str, tuple[str, bool | None]] = {
     "Go on learning": ("learner_node/pause", False),
     "Save checkpoint": ("learner_node/save_checkpoint", None),
 }
+# how often a velocity is repeated, in s
+REPEAT_S = 0.1
 PUSH = "simulator_node/push"
 
 
@@ -42,6 +46,8 @@ class Operator:
         self._on_answer = on_answer
         self._e_stop = node.create_publisher(Bool, "hardware/e_stop", LATCHED)
         self._goal = node.create_publisher(PoseStamped, GOAL, LATCHED)
+        self._cmd_vel = node.create_publisher(Twist, "cmd_vel", RELIABLE)
+        self._velocity, self._driven = np.zeros(3), 0.0
         self._push = node.create_publisher(WrenchStamped, PUSH, RELIABLE)
         self._clients: dict[str, Any] = {}
         for service, position in SERVICES.values():
@@ -66,6 +72,27 @@ class Operator:
     def send_goal(self, position: Array, quaternion: Array) -> None:
         """Publish a goal: position (3,) in m and quaternion (4,) wxyz."""
         self._goal.publish(pack_goal(position, quaternion, self._now()))
+
+    def drive(self, velocity: Array) -> None:
+        """Command a velocity (3,), ahead and left in m/s and yaw rate in rad/s, until the next one."""
+        self._velocity = velocity
+        self._publish_velocity()
+
+    def keep_driving(self) -> None:
+        """Repeat a velocity, which its receivers take for zero after half a second of silence."""
+        if self._velocity.any() and time.monotonic() - self._driven >= REPEAT_S:
+            self._publish_velocity()
+
+    def stop_driving(self) -> None:
+        """Command standing still, if anything else was commanded here."""
+        if self._velocity.any():
+            self.drive(np.zeros(3))
+
+    def _publish_velocity(self) -> None:
+        message = Twist()
+        message.linear.x, message.linear.y, message.angular.z = map(float, self._velocity)
+        self._driven = time.monotonic()
+        self._cmd_vel.publish(message)
 
     def push(self, body: str, force: Array, torque: Array) -> None:
         """Push a body of the simulated robot; see `pack_push`."""

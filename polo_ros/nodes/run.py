@@ -12,7 +12,6 @@ from rclpy.exceptions import ParameterException
 from rclpy.signals import SignalHandlerOptions
 
 from polo_ros.errors import PoloError
-from polo_ros.nodes.executor import NodeExecutor
 from polo_ros.nodes.node import PoloNode, Stopped
 from polo_ros.nodes.start import ENDINGS, unblock
 from polo_ros.parameters.ros_arguments import parameter_layers
@@ -60,7 +59,7 @@ def run_node(make: Callable[[], PoloNode]) -> int:
         interruption.making = False
         node.stops = interruption.stops
         gc.freeze()  # what start-up has made stays: searching it takes longer than a control period
-        executor = NodeExecutor()
+        executor = node.make_executor()
         executor.add_node(node)
         executor.spin()
     except (PoloError, ParameterException) as error:  # ROS 2 checks types and ranges itself

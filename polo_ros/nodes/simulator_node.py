@@ -8,43 +8,35 @@ if __name__ == "__main__":  # before the imports that take seconds
     simulator_node()
 
 import time
-from collections import deque
 
 import numpy as np
-from geometry_msgs.msg import PoseStamped, WrenchStamped
-from nav_msgs.msg import Odometry
+from geometry_msgs.msg import PoseStamped, Twist, TwistStamped, WrenchStamped
 from rclpy.clock import Clock
 from rclpy.clock_type import ClockType
-from rclpy.publisher import Publisher
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
-from rclpy.qos_overriding_options import QoSOverridingOptions
-from rosgraph_msgs.msg import Clock as ClockMessage
-from sensor_msgs.msg import JointState
 from std_msgs.msg import Float64MultiArray
 from std_srvs.srv import SetBool, Trigger
 
 from polo_ros.agent.world import World
 from polo_ros.control import NANOSECONDS
+from polo_ros.control.command_limits import about_hold
 from polo_ros.control.config import SimulatorNodeConfig
-from polo_ros.control.joints import FreeBody, JointMapping
-from polo_ros.control.safety import about_hold
+from polo_ros.control.joints import JointMapping
 from polo_ros.control.simulated_clock import SimulatedClock
 from polo_ros.control.simulated_robot import SimulatedRobot
-from polo_ros.control.state import GOAL, JOINTS, ODOM, object_topic
+from polo_ros.control.state import CMD_VEL, GOAL, JOINTS
 from polo_ros.control.status import Level, Status
 from polo_ros.errors import PoloError
 from polo_ros.nodes.messages import (
-    pack_goal,
-    pack_joint_state,
-    pack_odometry,
-    to_stamp,
+    unpack_cmd_vel,
     unpack_command,
     unpack_goal,
     unpack_push,
 )
 from polo_ros.nodes.node import PoloNode
-from polo_ros.nodes.qos import LATCHED, RELIABLE
+from polo_ros.nodes.qos import RELIABLE
 from polo_ros.nodes.sole_source import SoleSource
+from polo_ros.nodes.state_publisher import GOAL_QUEUE, StatePublisher
 from polo_ros.tasks.goals import POSE
 
 # how long another source of the state is looked for before the first state is published, in s of wall time
@@ -59,8 +51,6 @@ LATE_DISCOVERY_S = 5.0
 REPEAT_PERIOD_S = 0.2
 # wall time without a command after which lockstep says that it waits, in s
 WAITING_S = 1.0
-# a goal comes with every state: so many are queued that a user's goal is not pushed out
-GOAL_QUEUE = 100
 
 
 class SimulatorNode(PoloNode):
@@ -82,7 +72,7 @@ class SimulatorNode(PoloNode):
         self._sole = SoleSource(self, JOINTS)
         self._strangers = ""
         self._look_for_others()
-        self._create_publishers()
+        self._states = StatePublisher(self, self._joints)
         self._subscribe()
         self._waiting_since = time.monotonic()
         self._schedule = SimulatedClock(self._robot.period)
@@ -94,32 +84,20 @@ class SimulatorNode(PoloNode):
             self._alarm = self.create_timer(0.0, self._follow_clock, clock=steady)
         self._publish_state()
 
-    def _create_publishers(self) -> None:
-        overrides = QoSOverridingOptions.with_default_policies()
-        bodies = [(self._joints.base, ODOM)] if self._joints.base else []
-        bodies += [(body, object_topic(body.name)) for body in self._joints.objects]
-        self._clock_publisher = self.create_publisher(ClockMessage, "/clock", 1)
-        self._joint_publisher = self.create_publisher(
-            JointState, JOINTS, RELIABLE, qos_overriding_options=overrides
-        )
-        self._odometry: list[tuple[FreeBody, Publisher[Odometry]]] = [
-            (body, self.create_publisher(Odometry, topic, RELIABLE, qos_overriding_options=overrides))
-            for body, topic in bodies
-        ]
-        self._goal = (
-            self.create_publisher(PoseStamped, GOAL, LATCHED) if POSE in self.task.goals.kinds else None
-        )
-
     def _subscribe(self) -> None:
-        # this node receives its own goals, too; what it published last tells them from a user's
-        self._own_goals: deque[tuple[int, tuple[float, ...]]] = deque(maxlen=2 * GOAL_QUEUE)
         # a latched subscription misses publishers that are not latched, such as `ros2 topic pub`
         for durability in (DurabilityPolicy.TRANSIENT_LOCAL, DurabilityPolicy.VOLATILE):
             every = QoSProfile(
                 depth=GOAL_QUEUE, reliability=ReliabilityPolicy.RELIABLE, durability=durability
             )
             self.create_subscription(PoseStamped, GOAL, self._on_goal, every)
-        self.create_subscription(Float64MultiArray, self._joints.command_topic, self._on_command, RELIABLE)
+        kind = TwistStamped if self._robot.config.cmd_vel_stamped else Twist
+        self.create_subscription(kind, CMD_VEL, self._on_cmd_vel, RELIABLE)
+        commands = self.create_subscription(
+            Float64MultiArray, self._joints.command_topic, self._on_command, RELIABLE
+        )
+        if not self._lockstep:
+            self.unawaited.add(commands)  # soon enough before the next period is stepped
         self.create_subscription(WrenchStamped, "~/push", self._on_push, RELIABLE)
         self.create_service(SetBool, "~/set_pause", self._on_set_pause)
         self.create_service(Trigger, "~/reset_world", self._on_reset_world)
@@ -189,7 +167,7 @@ class SimulatorNode(PoloNode):
         """Which other node publishes this robot's state or its clock, and is not told to end; or nothing."""
         if self._strangers:
             return f"{self._sole.topic} has another publisher; stop it ({self._strangers})"
-        clock = self._clock_publisher.topic_name
+        clock = self._states.clock_topic
         if self.count_publishers(clock) > 1:
             return f"another node publishes {clock}, too; remap /clock to clock in a namespace, or stop it"
         return ""
@@ -235,26 +213,9 @@ class SimulatorNode(PoloNode):
             self._publish_state()
 
     def _publish_state(self) -> None:
-        stamp = self._robot.time
-        self._clock_publisher.publish(ClockMessage(clock=to_stamp(stamp)))
-        measured = self._robot.measure()
-        if measured is None:
-            return
-        qpos, qvel = measured
-        if self._goal:
-            self._publish_goal(self._goal, stamp)
-        for body, publisher in self._odometry:
-            publisher.publish(pack_odometry(body, qpos, qvel, stamp, body.name))
-        self._joint_publisher.publish(pack_joint_state(self._joints, qpos, qvel, stamp))
+        self._states.publish(self._robot, self._world.data)
 
     # ---- goals
-
-    def _publish_goal(self, publisher: Publisher[PoseStamped], stamp: int) -> None:
-        """With every state, so that in lockstep no plan is made for an earlier goal."""
-        index = self.task.goals.index(POSE)
-        position, quaternion = self._world.data.mocap_pos[index], self._world.data.mocap_quat[index]
-        self._own_goals.append((stamp, (*position, *quaternion)))
-        publisher.publish(pack_goal(position, quaternion, stamp))
 
     def _on_goal(self, message: PoseStamped) -> None:
         """A user's goal holds until the next reset."""
@@ -264,11 +225,19 @@ class SimulatorNode(PoloNode):
         except PoloError as error:
             self.report_fault(str(error))
             return
-        if (stamp, (*position, *quaternion)) in self._own_goals:
+        if self._states.published_goal(position, quaternion, stamp):
             return
         self._world.set_goal(position, quaternion)
         if self._lockstep:  # a planner that waits for this moment's goal gets it
             self._publish_state()
+
+    def _on_cmd_vel(self, message: Twist | TwistStamped) -> None:
+        """A user's velocity goal counts for 0.5 simulated s, then it is zero."""
+        try:
+            command = unpack_cmd_vel(message, self._joints.base, self._robot.time)
+            self._robot.command_velocity(command.velocity, command.stamp)
+        except PoloError as error:
+            self.report_fault(str(error))
 
     def _on_push(self, message: WrenchStamped) -> None:
         """A hand pushes the robot, for as long as such messages come."""

@@ -14,6 +14,8 @@ import threading
 from collections.abc import Callable
 from typing import NoReturn
 
+from polo_ros.nodes.locality import stay_local
+
 ENDINGS = (signal.SIGINT, signal.SIGTERM)
 POLL_S = 0.05
 
@@ -103,7 +105,7 @@ def learner_node() -> NoReturn:
 
 def simulator_node() -> NoReturn:
     """The executable simulator_node: a simulated robot stays on this machine unless told otherwise."""
-    os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
+    stay_local()
     start("polo_ros.nodes.simulator_node", "SimulatorNode")
 
 

@@ -4,20 +4,25 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any, Protocol
 
-from geometry_msgs.msg import PoseStamped
+import numpy as np
+from geometry_msgs.msg import PoseStamped, Twist, TwistStamped
 from nav_msgs.msg import Odometry
-from sensor_msgs.msg import JointState
+from sensor_msgs.msg import Imu, JointState
 
-from polo_ros.arrays import Array
+from polo_ros.arrays import Array, Mask
+from polo_ros.control.imu import ImuMounting
 from polo_ros.control.joints import JointMapping
-from polo_ros.control.state import GOAL, JOINTS
+from polo_ros.control.state import CMD_VEL, GOAL, IMU, JOINTS, VELOCITY_GOAL
 from polo_ros.errors import PoloError
 from polo_ros.nodes.messages import (
     from_stamp,
     further_joints,
+    unpack_cmd_vel,
     unpack_goal,
+    unpack_imu,
     unpack_joint_state,
     unpack_odometry,
+    unpack_velocity_goal,
 )
 from polo_ros.nodes.messages.limits import MOST_JOINTS, check_size
 
@@ -29,13 +34,22 @@ class StateParts(Protocol):
         """The odometry that `add_odometry` takes."""
 
     def add_joints(self, positions: Array, velocities: Array, stamp: int) -> object:
-        """Take joint positions and velocities."""
+        """Take joint positions and velocities, NaN where one is missing."""
 
     def add_odometry(self, topic: str, qpos: Array, qvel: Array, stamp: int) -> object:
         """Take the pose and velocity of a free body."""
 
+    def add_imu(self, quaternion: Array, velocity: Array, stamp: int) -> object:
+        """Take the base's orientation and angular velocity."""
+
     def add_goal(self, position: Array, quaternion: Array, stamp: int) -> object:
         """Take a goal."""
+
+    def add_velocity_goal(self, velocity: Array, stamp: int) -> object:
+        """Take a velocity goal."""
+
+    def command_velocity(self, velocity: Array, stamp: int) -> object:
+        """Take a velocity goal that expires."""
 
 
 class StateReceiver:
@@ -47,7 +61,10 @@ class StateReceiver:
       on_part: called with what `parts` answered.
       on_fault: called with the sentence about a bad message.
       twist_frame: of odometry, "child" or "world".
-      on_further: called once with a sentence about joints that are not the robot's and are ignored.
+      say: called once with a sentence about what a driver does in its own way, and what is made of it: joints
+        that are not the robot's, velocities that are left out.
+      mounting: of the imu; None where none is used.
+      differentiate: whether velocities that are left out are found from positions, or refused.
 
     Attributes:
       faults: what is wrong with the newest message of a topic, for each topic where something is.
@@ -60,7 +77,9 @@ class StateReceiver:
         on_part: Callable[[Any], None],
         on_fault: Callable[[str], None],
         twist_frame: str = "child",
-        on_further: Callable[[str], object] = lambda _: None,
+        say: Callable[[str], object] = lambda _: None,
+        mounting: ImuMounting | None = None,
+        differentiate: bool = True,
     ) -> None:
         self.faults: dict[str, str] = {}
         self._joints = joints
@@ -68,19 +87,39 @@ class StateReceiver:
         self._on_part = on_part
         self._on_fault = on_fault
         self._twist_frame = twist_frame
-        self._on_further = on_further
+        self._say = say
+        self._mounting = mounting
+        self._differentiate = differentiate
+        self._differentiated = False
+        self._measured = np.zeros(len(joints.joint_names), dtype=bool)  # which velocities have ever come
         self._further: set[str] = set()
         self._received = False
 
     def state_topics(self) -> Iterator[tuple[type[Any], str, Callable[[Any], None]]]:
-        """Message type, topic and callback of everything but the goal."""
+        """Message type, topic and callback of everything but the goal; odometry may come serialised."""
         yield JointState, JOINTS, partial(self._receive, JOINTS, self._add_joints)
         for topic in self._parts.odometry_topics():
             yield Odometry, topic, partial(self._receive, topic, partial(self._add_odometry, topic))
+        if self._mounting is not None:
+            yield Imu, IMU, partial(self._receive, IMU, partial(self._add_imu, self._mounting))
 
     def on_goal(self, message: PoseStamped) -> None:
         """The callback of the goal's topic."""
         self._receive(GOAL, lambda goal: self._parts.add_goal(*unpack_goal(goal)), message)
+
+    def on_velocity_goal(self, message: TwistStamped) -> None:
+        """The callback of the simulator's velocity goal."""
+        add = self._parts.add_velocity_goal
+        self._receive(VELOCITY_GOAL, lambda goal: add(*unpack_velocity_goal(goal)), message)
+
+    def on_cmd_vel(self, message: Twist | TwistStamped, now: int) -> None:
+        """Take a message of a user's velocity goal that came at a time in ns."""
+
+        def command(goal: Twist | TwistStamped) -> object:
+            found = unpack_cmd_vel(goal, self._joints.base, now)
+            return self._parts.command_velocity(found.velocity, found.stamp)
+
+        self._receive(CMD_VEL, command, message)
 
     def _receive(self, topic: str, add: Callable[[Any], object], message: Any) -> None:
         try:
@@ -104,7 +143,24 @@ class StateReceiver:
             return False
         self._received = True
         self._name_further(message)
+        self._check_velocities(np.isnan(velocities))
         return self._parts.add_joints(positions, velocities, from_stamp(message.header.stamp))
+
+    def _check_velocities(self, missing: Mask) -> None:
+        """Refuse missing velocities, or say once that positions are differentiated in their place."""
+        self._measured |= ~missing
+        if not missing.any():
+            return
+        names = ", ".join(np.array(self._joints.joint_names)[missing])
+        if (missing & self._measured).any():  # a fault of the sensor rather than a driver's way
+            raise PoloError(f"{JOINTS} has no velocity of {names}, which it had before")
+        if not self._differentiate:
+            raise PoloError(
+                f"{JOINTS} has no velocity of {names}; publish it, or set missing_velocities: differentiate"
+            )
+        if not self._differentiated:
+            self._differentiated = True
+            self._say(f"{JOINTS} has no velocity of {names}: positions are differentiated")
 
     def _name_further(self, message: JointState) -> None:
         """Name joints that are ignored, each once."""
@@ -112,8 +168,12 @@ class StateReceiver:
         if further and len(self._further) < MOST_JOINTS:  # ever new names must not fill memory and log
             self._further |= further
             names = ", ".join(sorted(further))
-            self._on_further(f"{JOINTS} has joints that are not the robot's and are ignored: {names}")
+            self._say(f"{JOINTS} has joints that are not the robot's and are ignored: {names}")
 
-    def _add_odometry(self, topic: str, message: Odometry) -> object:
-        qpos, qvel = unpack_odometry(message, topic, self._twist_frame)
-        return self._parts.add_odometry(topic, qpos, qvel, from_stamp(message.header.stamp))
+    def _add_odometry(self, topic: str, message: Odometry | bytes) -> object:
+        return self._parts.add_odometry(topic, *unpack_odometry(message, topic, self._twist_frame))
+
+    def _add_imu(self, mounting: ImuMounting, message: Imu) -> object:
+        quaternion, velocity = unpack_imu(message)
+        of_base = mounting.to_base(quaternion, velocity, message.header.frame_id)
+        return self._parts.add_imu(*of_base, from_stamp(message.header.stamp))

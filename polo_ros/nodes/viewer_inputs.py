@@ -5,8 +5,9 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import mujoco
 from diagnostic_msgs.msg import DiagnosticArray
-from geometry_msgs.msg import PoseStamped
+from geometry_msgs.msg import PoseStamped, TwistStamped
 from rcl_interfaces.msg import ParameterEvent
 from rclpy.node import Node
 from std_msgs.msg import Float64, Float64MultiArray, UInt8MultiArray
@@ -16,7 +17,7 @@ from visualization_msgs.msg import MarkerArray
 from polo_ros.control import NANOSECONDS
 from polo_ros.control.joints import JointMapping
 from polo_ros.control.prediction import Predictor
-from polo_ros.control.state import GOAL, StateAssembler
+from polo_ros.control.state import GOAL, VELOCITY_GOAL, StateAssembler
 from polo_ros.errors import PoloError
 from polo_ros.learner.received_weights import ReceivedWeights
 from polo_ros.nodes.messages import unpack_bytes, unpack_plan, unpack_reward_terms, unpack_traces
@@ -24,6 +25,7 @@ from polo_ros.nodes.polled import PolledTopic, Unexecuted
 from polo_ros.nodes.qos import LATCHED
 from polo_ros.nodes.state_receiver import StateReceiver
 from polo_ros.planner.value import ValueEnsemble, optimistic
+from polo_ros.tasks.goals import VELOCITY
 from polo_ros.tasks.task import Task
 from polo_ros.viewer.page import TABS, Page
 from polo_ros.viewer.plots import SAMPLE_PERIOD_S, History
@@ -31,6 +33,7 @@ from polo_ros.viewer.plots import SAMPLE_PERIOD_S, History
 # numbers of the planner that are plotted
 NUMBERS = ("reward", "value", "value_std", "plan_time", "effective_sample_size")
 GHOST_PERIOD_S = 0.2
+MARKERS_PERIOD_S = 0.1
 PLOT_PERIOD_S = 0.25
 # numbers on /diagnostics that are plotted, by node
 REPORTED = {"learner_node": ("loss",), "planner_node": ("latency",)}
@@ -51,6 +54,7 @@ class ViewerInputs:
       on_fault: called with the sentence about a bad message.
       on_event: takes messages of /parameter_events.
       optimism: gives κ of the planner, with which the map of the values is drawn.
+      on_shown: called ten times a second with the state that is shown, and its stamp in ns.
     """
 
     def __init__(
@@ -61,6 +65,7 @@ class ViewerInputs:
         on_fault: Callable[[str], None],
         on_event: Callable[[ParameterEvent], None],
         optimism: Callable[[], float],
+        on_shown: Callable[[mujoco.MjData, int], None],
     ) -> None:
         self._node, self._task, self._page, self._on_fault = node, task, page, on_fault
         self._joints = JointMapping(task.model)
@@ -68,6 +73,7 @@ class ViewerInputs:
         self._values = ReceivedWeights(task)
         self._values_came = -math.inf
         self._optimism = optimism
+        self._on_shown = on_shown
         self.states = StateAssembler(task, self._joints, lockstep=False)
         receiver = StateReceiver(self._joints, self.states, lambda _: None, on_fault)
         group = Unexecuted()
@@ -77,6 +83,9 @@ class ViewerInputs:
         ]
         goal: PolledTopic[Any] = PolledTopic(node, PoseStamped, GOAL, group, LATCHED)
         self._state_topics.append((goal, receiver.on_goal))
+        if VELOCITY in task.goals.kinds:
+            velocity: PolledTopic[Any] = PolledTopic(node, TwistStamped, VELOCITY_GOAL, group)
+            self._state_topics.append((velocity, receiver.on_velocity_goal))
         self._traces = PolledTopic(node, MarkerArray, "planner_node/candidate_trajectories", group)
         self._plan = PolledTopic(node, JointTrajectory, "planner_node/plan", group)
         self._terms = PolledTopic(node, Float64MultiArray, "planner_node/reward_terms", group)
@@ -89,7 +98,7 @@ class ViewerInputs:
             node.create_subscription(ParameterEvent, "/parameter_events", on_event, 100),
         ]
         self._plan_start = math.nan
-        self._sampled = self._plotted = self._ghosted = 0.0
+        self._sampled = self._plotted = self._ghosted = self._marked = 0.0
 
     def close(self) -> None:
         """End all subscriptions."""
@@ -105,9 +114,12 @@ class ViewerInputs:
             if message is not None:
                 callback(message)
         snapshot = self.states.snapshot()
+        now = time.monotonic()
         if snapshot is not None:
             self._page.view.show(snapshot.state)
-        now = time.monotonic()
+            if now - self._marked >= MARKERS_PERIOD_S:
+                self._marked = now
+                self._on_shown(self._page.view.data, snapshot.stamp)
         if now - self._sampled >= SAMPLE_PERIOD_S:
             self._sampled = now
             self._draw_plans(now)

@@ -14,16 +14,21 @@ from functools import partial
 from queue import SimpleQueue
 from typing import Any
 
+import mujoco
 import numpy as np
 from rcl_interfaces.msg import ParameterEvent
+from rclpy.executors import Executor, SingleThreadedExecutor
 from rclpy.subscription import Subscription
 from rosgraph_msgs.msg import Clock
+from visualization_msgs.msg import MarkerArray
 
 from polo_ros.arrays import Array
 from polo_ros.control.joints import JointMapping
 from polo_ros.control.status import Level, Status
+from polo_ros.nodes.messages import pack_geometry
 from polo_ros.nodes.node import PoloNode
 from polo_ros.nodes.polled import Unexecuted, take
+from polo_ros.nodes.qos import RELIABLE
 from polo_ros.nodes.remote_parameters import RemoteParameters
 from polo_ros.nodes.robot_operator import Operator
 from polo_ros.nodes.viewer_inputs import ViewerInputs
@@ -42,8 +47,8 @@ CLOCK = "/clock"
 class ViewerNode(PoloNode):
     """Shows the robot on a page and does what its users ask for; no other node needs it.
 
-    While no browser is open it subscribes to nothing. Requests come on the page's threads and are handled on
-    the executor's.
+    While no browser is open, and nobody reads its markers, it subscribes to nothing. Requests come on the
+    page's threads and are handled on the executor's.
     """
 
     summarised = ("url",)
@@ -51,10 +56,12 @@ class ViewerNode(PoloNode):
     def __init__(self) -> None:
         self._clock_topic: Subscription[Any] | None = None
         super().__init__("viewer_node")
+        # before the page's threads are made: at full priority they cost the planner a tenth of its time
         os.nice(NICENESS)
         settings = self.config(ViewerNodeConfig)
         self._requests: SimpleQueue[Callable[[], object]] = SimpleQueue()
         self._wake = self.create_guard_condition(self._handle_requests)
+        self._geometry = self.create_publisher(MarkerArray, "~/robot", RELIABLE)
         self._operator = Operator(self, self._show_answer)
         JointMapping(self.task.model)  # refuses a model that the topics cannot carry
         start = self.task.start_state(np.random.default_rng(self.seed))
@@ -70,6 +77,10 @@ class ViewerNode(PoloNode):
         self._drawing: Any = None
         self.every(LOOK_PERIOD_S, self._look)
         self.get_logger().info(f"watch the robot at {self._page.url}")
+
+    def make_executor(self) -> Executor:
+        """One that serves the clients with which the page sets parameters."""
+        return SingleThreadedExecutor()
 
     def _read_parameters(self, node: str) -> RemoteParameters:
         panel = self._page.panels[node]
@@ -104,6 +115,10 @@ class ViewerNode(PoloNode):
         """Set the goal."""
         self._post(partial(self._operator.send_goal, position, quaternion))
 
+    def drive(self, velocity: Array) -> None:
+        """Set the velocity goal."""
+        self._post(partial(self._operator.drive, velocity))
+
     def push(self, body: str, force: Array, torque: Array) -> None:
         """Push a body of the simulated robot."""
         self._operator.push(body, force, torque)
@@ -134,17 +149,19 @@ class ViewerNode(PoloNode):
             self._requests.get()()
 
     def _follow_browsers(self) -> None:
-        """Subscribe with the first browser, and to nothing after the last one."""
-        watched = self._page.browsers() > 0
+        """Subscribe with the first browser or reader of the markers, and to nothing after the last one."""
+        watched = self._page.browsers() > 0 or self._geometry.get_subscription_count() > 0
         if watched and self._inputs is None:
             for remote in self._remotes.values():
                 remote.refresh()
             self._inputs = ViewerInputs(
-                self, self.task, self._page, self._on_fault, self._on_parameter_event, self._optimism
-            )
+                self, self.task, self._page, self._on_fault, self._on_parameter_event, self._optimism,
+                self._publish_geometry,
+            )  # fmt: skip
             self._drawing = self.every(1.0 / self.config(ViewerNodeConfig).rate, self._draw)
             self._look_around()
         elif not watched and self._inputs is not None:
+            self._operator.stop_driving()  # nobody watches the robot any more
             self.destroy_timer(self._drawing)
             self._inputs.close()
             self._inputs = None
@@ -165,6 +182,7 @@ class ViewerNode(PoloNode):
 
     def _draw(self) -> None:
         self._take_clock()
+        self._operator.keep_driving()
         if self._inputs is not None:
             self._inputs.draw()
 
@@ -185,6 +203,11 @@ class ViewerNode(PoloNode):
     def _show_answer(self, text: str) -> None:
         self._page.answer(text)
 
+    def _publish_geometry(self, data: mujoco.MjData, stamp: int) -> None:
+        """The robot for RViz, while it is subscribed to."""
+        if self._geometry.get_subscription_count():
+            self._geometry.publish(pack_geometry(self.task.model, data, stamp))
+
     def _optimism(self) -> float:
         value = self._remotes["planner_node"].values.get("optimism")
         return value if isinstance(value, float) else 0.0
@@ -200,7 +223,7 @@ class ViewerNode(PoloNode):
         values: dict[str, object] = {"url": self._page.url, "browsers": browsers}
         fault, self.fault = self.fault, ""
         if self._inputs is None:
-            return Status(Level.OK, "no browser is open", values)
+            return Status(Level.OK, "nobody watches: no browser is open", values)
         missing = self._inputs.states.missing()
         if fault:
             return Status(Level.WARN, fault, values)

@@ -65,6 +65,24 @@ class PlannerConfig:
         high=2.0,
     )
 
+    models: int = parameter(
+        1, "Models that each action sequence is simulated on: the nominal one and others drawn around it.",
+        low=1, high=16,
+    )  # fmt: skip
+    worst_share: float = parameter(
+        1.0, "Share of the models, the worst for a sequence, whose mean return counts (CVaR); 1 for all.",
+        low=0.05, high=1.0,
+    )  # fmt: skip
+    mass_spread: float = parameter(
+        0.2, "Largest relative error of masses in the drawn models.", low=0.0, high=0.9
+    )
+    friction_spread: float = parameter(
+        0.3, "Largest relative error of friction and damping in the drawn models.", low=0.0, high=0.9
+    )
+    gain_spread: float = parameter(
+        0.2, "Largest relative error of the actuators' gains in the drawn models.", low=0.0, high=0.9
+    )
+
     def check(self) -> None:
         """Check the values against each other.
 

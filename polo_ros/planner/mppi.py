@@ -6,6 +6,7 @@ import numpy as np
 
 from polo_ros.arrays import Array, Mask
 from polo_ros.planner.config import PlannerConfig
+from polo_ros.planner.models import ModelErrors, draw_errors, with_errors, worst_mean
 from polo_ros.planner.noise import sample_noise
 from polo_ros.planner.objective import Objective, RolloutReturns
 from polo_ros.planner.plan import interpolation_matrix
@@ -68,7 +69,9 @@ class MPPI:
     ) -> None:
         self.task = task
         self.rng = np.random.default_rng(seed)
-        self.rollouts = Rollouts(for_rollouts(task.model), threads, task.substeps)
+        self._model = for_rollouts(task.model)
+        self.rollouts = Rollouts(self._model, threads, task.substeps)
+        self._known, self._errors = ModelErrors(), [ModelErrors()]
         self._low = task.control_low
         self._high = task.control_high
         self._scale = task.noise_scale
@@ -87,6 +90,18 @@ class MPPI:
             None if rates is None else RateLimiter(rates * self.task.timestep, self._interpolation)
         )
         self._objective = Objective(self.task, config)
+        self._use_errors([self._known.times(each) for each in draw_errors(config)])
+
+    def use_model(self, errors: ModelErrors) -> None:
+        """Take a model that differs from the task's for the nominal one, from the next iteration on."""
+        self._known = errors
+        self._use_errors([errors.times(each) for each in draw_errors(self.config)])
+
+    def _use_errors(self, errors: list[ModelErrors]) -> None:
+        if errors != self._errors:
+            self._errors = errors
+            exact = errors == [ModelErrors()]
+            self.rollouts.use_models([] if exact else [with_errors(self._model, each) for each in errors])
 
     @property
     def knot_steps(self) -> Array:
@@ -133,9 +148,34 @@ class MPPI:
         # (K, H + 1, nu) <- (H + 1, n) @ (K, n, nu): the curve is linear in its knots
         controls = np.matmul(self._interpolation, samples)
         np.clip(controls, self._low, self._high, out=controls)
-        recording = self.rollouts.run(states, controls)
-        view = self.task.view(recording.sensordata, controls)
-        return self._update(knots, samples, view, recording.valid, self._objective.evaluate(view, value))
+        if len(self._errors) > 1:
+            view, valid, judged = self._judge_on_models(states, controls, value)
+        else:
+            recording = self.rollouts.run(states, controls)
+            view, valid = self.task.view(recording.sensordata, controls), recording.valid
+            judged = self._objective.evaluate(view, value)
+        return self._update(knots, samples, view, valid, judged)
+
+    def _judge_on_models(
+        self, states: Array, controls: Array, value: ValueEnsemble | None
+    ) -> tuple[View, Mask, RolloutReturns]:
+        """Rollouts on every model: records of the nominal one, and returns over all.
+
+        A rollout is valid where it diverged on none of them. Returns are `worst_mean`, rewards and features
+        those of the nominal model.
+        """
+        count = len(self._errors)
+        everywhere = np.repeat(controls, count, axis=0)
+        recording = self.rollouts.run(np.repeat(states, count, axis=0), everywhere)
+        judged = self._objective.evaluate(self.task.view(recording.sensordata, everywhere), value)
+        shape = (len(states), count, -1)
+        valid = recording.valid.reshape(shape)
+        returns = np.where(valid, judged.returns.reshape(shape), -np.inf)
+        returns = worst_mean(returns, self.config.worst_share)
+        features = judged.terminal_features[::count]
+        everywhere_valid: Mask = np.asarray(valid.all(axis=1))
+        view = self.task.view(recording.sensordata[::count], controls)
+        return view, everywhere_valid, RolloutReturns(judged.rewards[::count], returns, features)
 
     def _sample(self, knots: Array, elites: Array) -> Array:
         """Knots of every rollout, (P, K, knots, nu): the first without noise, then elites, then noisy."""

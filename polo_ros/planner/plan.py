@@ -7,6 +7,9 @@ import numpy as np
 
 from polo_ros.arrays import Array
 
+# times in s since 1970 are good to 2.4e-7 s: a plan that starts at a control tick acts at that tick
+ROUNDING_S = 1e-6
+
 
 @lru_cache(maxsize=64)
 def _spline(count: int, interpolation: str):  # type: ignore[no-untyped-def]
@@ -63,6 +66,10 @@ class Plan:
         """The time of the end of the curve, in s; a held knot lasts one spacing."""
         count = len(self.knots)
         return self.start + self.spacing * (count if self.interpolation == "zero" else count - 1)
+
+    def has_ended(self, time: float) -> bool:
+        """Whether the curve is over at a time in s."""
+        return time > self.end + ROUNDING_S
 
     def interpolation_matrix(self, times: Array) -> Array:
         """The linear map from knots to the curve at absolute times, (n,) -> (n, knots)."""

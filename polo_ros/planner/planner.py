@@ -10,6 +10,7 @@ import numpy as np
 from polo_ros.arrays import Array
 from polo_ros.errors import PoloError
 from polo_ros.planner.config import PlannerConfig
+from polo_ros.planner.models import ModelErrors
 from polo_ros.planner.mppi import MPPI, Solution
 from polo_ros.planner.plan import Plan
 from polo_ros.planner.value import ValueEnsemble, optimistic
@@ -30,8 +31,8 @@ class PlanReport:
       view: of the state planned from, under the first control of the plan.
       best_return: of the best rollout, values included.
       effective_sample_size: the number of rollouts that the plan averages.
-      valid_rollouts: the number that did not diverge; with 0 nothing was found: `plan` is the
-        warm start and must not be followed on a robot.
+      valid_rollouts: the number that did not diverge; with 0 nothing was found, and `plan` is the warm
+        start; see `usable`.
       compute_time: wall time of the plan, in s.
       iterations: the number of sampling rounds.
       simulator_steps: physics steps of all rollouts of all iterations.
@@ -51,6 +52,11 @@ class PlanReport:
     task: Task
     ensemble: ValueEnsemble | None
     optimism: float
+
+    @property
+    def usable(self) -> bool:
+        """Whether the plan may be followed: without a valid rollout it is an old one, continued for ever."""
+        return self.valid_rollouts > 0 and bool(np.isfinite(self.plan.knots).all())
 
     @cached_property
     def features(self) -> Array:
@@ -123,6 +129,10 @@ class Planner:
     def configure(self, config: PlannerConfig) -> None:
         """Take new settings; the next plan still starts from the last one, resampled on the new knots."""
         self._mppi.configure(config)
+
+    def use_model(self, errors: ModelErrors) -> None:
+        """Plan with a model that differs from the task's, from the next plan on."""
+        self._mppi.use_model(errors)
 
     def reset(self) -> None:
         """Discard the last plan: the next one starts from neutral controls."""
@@ -209,7 +219,7 @@ class Planner:
         sensordata = solution.view.sensordata[0, 0, 0].copy()
         here = task.view(sensordata, plan.knots[0].clip(task.control_low, task.control_high))
         # the terminal state takes one physics step more; see `Rollouts`
-        steps = solution.valid.size * (self.config.horizon * task.substeps + 1)
+        steps = solution.valid.size * (self.config.horizon * task.substeps + 1) * self.config.models
         return PlanReport(
             plan=plan,
             view=here,

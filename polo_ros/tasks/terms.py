@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from polo_ros.arrays import Array
+
 
 @dataclass(frozen=True)
 class RewardTerm:
@@ -36,3 +38,13 @@ class Measure:
 
     name: str
     unit: str
+
+
+def bounded(error: Array, scale: float) -> Array:
+    """e² / (e² + scale²), of the shape of the errors: 0 without an error, 1/2 at `scale`, below 1 always.
+
+    The loss of Geman and McClure (1987): a square near zero, and a large error cannot outweigh all else.
+    """
+    squares = error * error
+    bound: Array = squares / (squares + scale * scale)
+    return bound

@@ -19,6 +19,8 @@ FILLED = 0.92
 FIXED_ASPECT = 4 / 3
 # least horizontal part of the unit direction in which a camera for people looks
 STEEPEST = 0.05
+# least distance in extents of the model
+EXTENTS_AWAY = 1.5
 _CORNERS = np.array(list(itertools.product((-1.0, 1.0), repeat=3)))  # of a cube, (8, 3)
 
 
@@ -164,11 +166,9 @@ def viewpoint(model: mujoco.MjModel, state: Array, aspect: float) -> Viewpoint:
         distance = max(float(forward @ (model.stat.center - position)), float(model.stat.extent) / 2)
     else:
         forward = _axes(camera.azimuth, camera.elevation)[2]
-        distance, middle = camera.distance, np.array(camera.lookat)
-        base = floating_base(model)
-        if base is not None:  # the robot is in the middle, whatever else is in the frame
-            middle[:2] = _seen(model, state[None], _axes(camera.azimuth, camera.elevation))[1][0, :2]
-        position = middle - distance * forward
+        # there is room for the robot in any posture
+        distance = max(camera.distance, EXTENTS_AWAY * float(model.stat.extent))
+        position = camera.lookat - distance * forward
     if np.hypot(*forward[:2]) < STEEPEST:  # a camera that is turned around the vertical cannot look along it
         forward = np.array([0.0, STEEPEST, np.sign(forward[2]) * np.sqrt(1 - STEEPEST**2)])
         look_at = position + distance * np.array([0.0, 0.0, np.sign(forward[2])])

@@ -61,7 +61,7 @@ def lights_html(nodes: tuple[str, ...], lights: Mapping[str, Light]) -> str:
     for node in nodes:
         light = lights.get(node)
         colour = COLOURS.get(light.level, SILENT_COLOUR) if light else SILENT_COLOUR
-        text = html.escape(light.text) if light else "not running"
+        text = html.escape(light.text) if light else "silent"
         dot = f'<span style="color:{colour};font-size:1.2em">&#9679;</span>'
         lines.append(f"<div>{dot} <b>{node.removesuffix('_node')}</b>: {text}</div>")
     return f'<div style="font-size:0.8em;padding:0.2em 0.8em;line-height:1.5">{"".join(lines)}</div>'

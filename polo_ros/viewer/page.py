@@ -2,9 +2,11 @@
 
 from typing import Any, Protocol
 
+import numpy as np
 import viser
 
 from polo_ros.arrays import Array
+from polo_ros.tasks.goals import VELOCITY
 from polo_ros.tasks.task import Task
 from polo_ros.viewer.fields import Value
 from polo_ros.viewer.lights import Lights
@@ -34,6 +36,9 @@ class Requests(Protocol):
     def move_goal(self, position: Array, quaternion: Array) -> None:
         """Set the goal: position (3,) in m and quaternion (4,) wxyz."""
 
+    def drive(self, velocity: Array) -> None:
+        """Set the velocity goal (3,): ahead and left in m/s, yaw rate in rad/s."""
+
     def push(self, body: str, force: Array, torque: Array) -> None:
         """Push a body: force (3,) in N, and torque (3,) in N·m about its centre of mass."""
 
@@ -51,6 +56,8 @@ BUTTONS = {
     "simulator_node": ("Simulation", ("Pause", "Continue", "Step", "Reset world")),
     "learner_node": ("Learner", ("Pause learning", "Go on learning", "Save checkpoint")),
 }
+# range of each part of a velocity goal
+FASTEST = {"ahead in m/s": 1.0, "left in m/s": 0.5, "turn in rad/s": 1.0}
 HELP = "Turn: drag. Move: right drag. Zoom: wheel. Push a simulated robot: Ctrl + drag."
 
 
@@ -89,6 +96,8 @@ class Page:
         tabs = gui.add_tab_group()
         with tabs.add_tab("Run"):
             self._buttons = {node: self._add_buttons(*row) for node, row in BUTTONS.items()}
+            if VELOCITY in task.goals.kinds:
+                self._add_velocity()
             with gui.add_folder("View"):
                 self.view.add_switches()
                 gui.add_markdown(HELP)
@@ -143,15 +152,40 @@ class Page:
             stop = gui.add_button(E_STOP, color="red", hint="the safe action at once (key: Shift + E)")
             lights = Lights(gui, tuple(TABS))
         window.float(x=-WINDOW_GAP, y=-WINDOW_GAP, width=WINDOW_WIDTH)
-        stop.on_click(lambda _: requests.press(E_STOP))
         key = gui.add_command(E_STOP, hotkey="E", modifier="shift")
-        key.on_trigger(lambda _: requests.press(E_STOP))
+
+        async def press(_: object) -> None:  # viser calls it at once, without handing it to another thread
+            requests.press(E_STOP)
+
+        stop.on_click(press)
+        key.on_trigger(press)
         return lights
 
     def _add_buttons(self, title: str, labels: tuple[str, ...]) -> viser.GuiButtonGroupHandle:
         buttons = self._server.gui.add_button_group(title, labels, visible=False)
         buttons.on_click(lambda event: self._requests.press(event.target.value))
         return buttons
+
+    def _add_velocity(self) -> None:
+        """Sliders of a velocity goal, and a button that sets them to zero."""
+        gui = self._server.gui
+        with gui.add_folder("Velocity"):
+            sliders: list[Any] = [
+                gui.add_slider(label, -most, most, most / 20, 0.0) for label, most in FASTEST.items()
+            ]
+            stand = gui.add_button("Stand still")
+
+        def drive(_: object) -> None:
+            self._requests.drive(np.array([slider.value for slider in sliders]))
+
+        for slider in sliders:
+            slider.on_update(drive)
+
+        @stand.on_click
+        def _(_: object) -> None:
+            for slider in sliders:
+                slider.value = 0.0
+            drive(None)
 
     def _add_parameters(self, tabs: viser.GuiTabGroupHandle, node: str, title: str) -> ParameterPanel:
         gui = self._server.gui
@@ -163,4 +197,6 @@ class Page:
 
     def _download(self, event: "viser.GuiEvent[Any]") -> None:
         if event.client is not None:
-            event.client.send_file_download("polo.yaml", self._requests.parameters_as_yaml())
+            event.client.send_file_download(
+                "polo.yaml", self._requests.parameters_as_yaml(), save_immediately=True
+            )

@@ -128,9 +128,12 @@ def spring_force(held: Array, pointer: Array, mass: float) -> Array:
 
 
 def draggable(server: viser.ViserServer, model: mujoco.MjModel) -> list[viser.BatchedGlbHandle]:
-    """The meshes of moving bodies, by the names that mjviser gives them in the scene."""
+    """The meshes of moving bodies, by the names that mjviser gives them in the scene.
+
+    Goals are not among them: they are dragged without a key, and a mesh that takes drags would cover theirs.
+    """
     found = []
-    for body in range(model.nbody):
+    for body in np.flatnonzero(model.body_mocapid[model.body_rootid] < 0).tolist():
         for group in range(GROUPS):
             name = f"/bodies/{get_body_name(model, body)}/group{group}"
             for part in range(model.ngeom):

@@ -39,13 +39,14 @@ class RobotView:
       move_goal: called with position (3,) and quaternion (4,) wxyz where a user drags the goal.
 
     Attributes:
+      data: the state that is shown, kinematics included.
       pushing: turns drags of a body into forces.
     """
 
     def __init__(self, server: viser.ViserServer, task: Task, start: Array, move_goal: MoveGoal) -> None:
         self._server = server
         self._model = task.model
-        self._data = mujoco.MjData(task.model)
+        self.data = mujoco.MjData(task.model)
         # it writes colours and sizes of its own into the model
         self._scene = ViserMujocoScene(server, copy.copy(task.model), 1)
         self._scene.camera_tracking_enabled = floating_base(task.model) is not None
@@ -58,7 +59,7 @@ class RobotView:
         self._goal_index = task.goals.index(POSE) if has_goal else 0
         self._goal = self._add_goal(move_goal) if has_goal else None
         self._dragged = False
-        self.pushing = Pushing(server, task.model, self._data, WORLD)
+        self.pushing = Pushing(server, task.model, self.data, WORLD)
         self.show(start)
         view = viewpoint(task.model, start, ASPECT)
         camera, offset = server.initial_camera, self.offset
@@ -94,7 +95,7 @@ class RobotView:
 
     def show(self, state: Array) -> None:
         """Draw a flat state, (state_size,)."""
-        model, data = self._model, self._data
+        model, data = self._model, self.data
         set_state(model, data, state)
         if self._scene.show_contact_points or self._scene.show_contact_forces:
             mujoco.mj_forward(model, data)

@@ -23,6 +23,7 @@ from experiments.statistics import half_interval
 DRAWN = ("ablations", "cost", "efficiency", "heads", "horizons", "lookahead", "target_cost")
 BENCHMARKS = {
     "asynchronous": "benchmarks.asynchronous",
+    "budget": "benchmarks.budget",
     "jitter": "benchmarks.jitter",
     "peers_plan_time": "benchmarks.peers.plan_time_figure",
     "peers_returns": "benchmarks.peers.returns_figure",

@@ -25,6 +25,7 @@ FAST: dict[str, Any] = {
     "warmup_labels": 4, "target_horizon": 4, "target_rollouts": 6, "target_iterations": 1,
     "ensemble_size": 2, "hidden": (4,),
 }  # fmt: skip
+pytestmark = pytest.mark.usefixtures("no_film_strips")
 COMPARISONS: dict[str, Comparison] = {
     name: chosen() for name, chosen in experiments().items() if issubclass(chosen, Comparison)
 }
@@ -33,12 +34,6 @@ SETTINGS = settings_of("cartpole_swingup", FAST)
 
 def exploding(*_: object, **__: object) -> Path:
     raise ExplodedError("the value function has exploded")
-
-
-@pytest.fixture(autouse=True)
-def no_film_strips(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Pictures of the last episode take longer than the trainings; `test_training` covers them."""
-    monkeypatch.setattr(training.Episode, "draw", lambda *_: None)
 
 
 def test_a_training_is_done_once_and_its_cpu_time_kept(

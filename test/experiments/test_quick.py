@@ -8,15 +8,13 @@ import pytest
 from experiments import experiment, experiments
 from experiments.__main__ import main
 from experiments.results_file import text
-from polo_ros.agent.training import Episode
 
 
+@pytest.mark.usefixtures("no_film_strips")
 @pytest.mark.parametrize("name", experiments())
 def test_the_quick_size_gives_rows_pictures_and_a_report(
-    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    # a film strip takes longer than its training; `test_training` covers them
-    monkeypatch.setattr(Episode, "draw", lambda *_: None)
     assert main([name, "--quick", "--workers", "1", "--out", str(tmp_path)]) == 0
     chosen, file = experiment(name), tmp_path / f"{name}.csv"
     assert file.read_text().startswith(f"# polo reproduce {name} --quick; {{")

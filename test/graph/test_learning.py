@@ -12,9 +12,10 @@ from harness import CARTPOLE, LATCHED, Graph
 from std_msgs.msg import Float64MultiArray, String, UInt8MultiArray
 from std_srvs.srv import SetBool, Trigger
 
+from polo_ros.learner.experience import experience_schema
 from polo_ros.learner.origin import Origin
 from polo_ros.learner.weights import decode_value
-from polo_ros.nodes.messages import experience_schema, pack_experience, unpack_bytes
+from polo_ros.nodes.messages import pack_experience, unpack_bytes
 from polo_ros.tasks import make_task
 
 # small updates, so that many of them pass

@@ -65,7 +65,12 @@ def live(folder: Path, steps: int, seeds: tuple[int, ...], config: Path = CARTPO
         wait(lambda: all(life.states() for life in lives), "the first state", *graphs)
         for life in lives:
             life.plan()
-        wait(lambda: all(len(life.states()) > steps for life in lives), f"{steps} steps", *graphs)
+        # the probe may find a new planner's commands later than the world has moved
+        wait(
+            lambda: all(len(life.states()) > steps and life.commands for life in lives),
+            f"{steps} steps and commands",
+            *graphs,
+        )
     finally:
         for life in lives:
             life.end()

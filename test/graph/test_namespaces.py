@@ -30,7 +30,7 @@ def test_robots_in_namespaces_keep_their_own_time(graph: Graph) -> None:
     for planner in planners:
         graph.wait_says(planner, "planning")
     seen = {robot: len(sent) for robot, sent in commands.items()}
-    graph.wait(lambda: all(len(commands[robot]) > seen[robot] + 50 for robot in PACES), "commands")
+    graph.wait(lambda: all(len(commands[robot]) > seen[robot] + 20 for robot in PACES), "commands")
     for robot in PACES:
         times = [from_stamp(message.clock) for message in clocks[robot]]
         assert times == sorted(times)

@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 import rclpy
 import yaml
-from harness import Graph
+from harness import LATCHED, NEWEST, Graph
 from ports import free_port
-from std_msgs.msg import Float64, Float64MultiArray
+from std_msgs.msg import Float64, Float64MultiArray, String
 from trajectory_msgs.msg import JointTrajectory
 from visualization_msgs.msg import MarkerArray
 
-from polo_ros.nodes.messages import unpack_traces
+from polo_ros.nodes.messages import unpack_reward_terms, unpack_traces
 from polo_ros.parameters.node_tables import NODES, node_table
 from polo_ros.parameters.settings import settings_for
 from polo_ros.parameters.yaml_files import ParameterFile
@@ -30,8 +30,7 @@ class Robot1:
 
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
-        self.plans = graph.record(JointTrajectory, "/robot1/planner_node/plan")
-        self.traces = graph.record(MarkerArray, "/robot1/planner_node/candidate_trajectories")
+        self.plans = graph.record(JointTrajectory, "/robot1/planner_node/plan", NEWEST)
         self.commands = graph.record(Float64MultiArray, "/robot1/effort_controller/commands")
         # the rarely updating learner leaves the machine to the planner
         graph.start("simulator_node", namespace="/robot1")
@@ -212,6 +211,28 @@ def test_a_change_is_judged_with_what_is_in_force(robot: Robot1) -> None:
 
 
 def test_candidate_trajectories_are_drawn_for_who_looks(robot: Robot1) -> None:
-    robot.graph.wait(lambda: robot.traces, "candidate trajectories")
-    line = unpack_traces(robot.traces[0]).best
+    traces = robot.graph.record(MarkerArray, "/robot1/planner_node/candidate_trajectories", NEWEST)
+    robot.graph.wait(lambda: traces, "candidate trajectories")
+    line = unpack_traces(traces[0]).best
     assert line.shape == (settings_for("cartpole_swingup").planner.horizon + 1, 3)
+
+
+def test_reward_terms_add_up_to_the_reward_and_are_named(robot: Robot1) -> None:
+    names = robot.graph.record(String, "/robot1/planner_node/reward_terms/names", LATCHED)
+    terms = robot.graph.record(Float64MultiArray, "/robot1/planner_node/reward_terms")
+    rewards = robot.graph.record(Float64, "/robot1/planner_node/reward")
+    robot.graph.wait(lambda: names and len(terms) > 5 and len(rewards) > 5, "reward terms")
+    assert names[0].data.split(",") == [term.name for term in TASK.terms]
+    found = [unpack_reward_terms(message) for message in terms]
+    assert all(set(each) == set(names[0].data.split(",")) for each in found)
+    # the two topics are subscribed to one after the other: compare the plans that both show
+    sums = {round(sum(each.values()), 9) for each in found}
+    assert sums & {round(message.data, 9) for message in rewards}
+
+
+def test_what_is_tuned_comes_first_and_what_cannot_be_changed_last(robot: Robot1) -> None:
+    descriptors = list(robot.graph.describe("/robot1/planner_node").values())
+    own = [each for each in descriptors if not each.name.startswith(("qos_overrides.", "use_sim", "start_"))]
+    kinds = [(each.read_only, "." in each.name) for each in own]
+    dynamic = [kind for kind in kinds if not kind[0]]
+    assert kinds[: len(dynamic)] == sorted(dynamic)

@@ -38,7 +38,7 @@ def received_state(bodies: list[tuple[str, FreeBody]], qpos: Array, qvel: Array)
     qpos, qvel = qpos.copy(), qvel.copy()
     for topic, body in bodies:
         message = pack_odometry(body, qpos, qvel, 0, body.name)
-        pose, twist = unpack_odometry(message, topic, "child")
+        pose, twist, _ = unpack_odometry(message, topic, "child")
         np.testing.assert_array_equal(pose, qpos[body.qpos : body.qpos + 7])
         np.testing.assert_array_equal(twist[3:], qvel[body.qvel + 3 : body.qvel + 6])
         np.testing.assert_allclose(twist[:3], qvel[body.qvel : body.qvel + 3], rtol=0, atol=1e-15)

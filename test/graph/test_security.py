@@ -1,6 +1,7 @@
 """What a running graph opens to the network, and that the access policy fits it."""
 
 import os
+import sys
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Generator
 from pathlib import Path
@@ -10,13 +11,18 @@ from harness import Graph
 from rclpy.node import Node
 
 from polo_ros.files import share_path
+from polo_ros.nodes.locality import DISCOVERY_RANGE, PROFILES
 
 NODES = ("simulator_node", "planner_node", "learner_node", "viewer_node")
 PORT = 18_911
 LOOPBACK = "0100007F"  # 127.0.0.1 as /proc/net writes it
 LISTENING = "0A"
 # of the policy, what tasks other than this one use: an odometry, free objects, goals, servos
-OTHER_TASKS = {"/odom", "/objects/box/odom", "/objects/cube/odom", "/goal"}
+OTHER_TASKS = {"/cmd_vel", "/odom", "/objects/box/odom", "/objects/cube/odom", "/goal"}
+# of the viewer, what it subscribes to while a browser is open
+WATCHED = {f"/planner_node/{name}" for name in ("candidate_trajectories", "plan", "reward", "reward_terms")}
+WATCHED |= {f"/planner_node/{name}" for name in ("value", "value_std", "plan_time", "effective_sample_size")}
+WATCHED |= {"/diagnostics", "/parameter_events", "/joint_states", "/value_function/weights"}
 OTHER_TASKS |= {f"/position_controller/commands{end}" for end in ("", "/source")}
 
 
@@ -72,6 +78,36 @@ def test_with_the_profile_dds_has_its_ports_on_the_loopback_interface(graph: Gra
         assert {address for address, _ in ports} == {LOOPBACK}, name
 
 
+LISTENER = """
+import rclpy
+from diagnostic_msgs.msg import DiagnosticArray
+rclpy.init()
+node, heard = rclpy.create_node("another_shell"), set()
+node.create_subscription(
+    DiagnosticArray, "/diagnostics", lambda message: heard.update(each.name for each in message.status), 10
+)
+while not {"simulator_node", "planner_node"} <= heard:
+    rclpy.spin_once(node)
+"""
+
+
+def test_the_demo_listens_on_this_machine_alone_and_another_shell_finds_it(tmp_path: Path) -> None:
+    with Graph(tmp_path) as graph:
+        for name in (DISCOVERY_RANGE, *PROFILES):
+            graph.environment.pop(name, None)
+        demo = [sys.executable, "-m", "polo_ros.nodes.demo", "--task", "cartpole_swingup", "--no-learn"]
+        # without this reward the pole is never swung up, so that the demo goes on
+        graph.run("demo", [*demo, "-p", "reward.upright:=0.0", "--out", str(tmp_path / "out")])
+        graph.run("another shell", [sys.executable, "-c", LISTENER])
+        assert graph.exit_code("another shell") == 0, graph.log("another shell")
+        demo_process = graph.children["demo"].pid
+        children = Path(f"/proc/{demo_process}/task/{demo_process}/children").read_text().split()
+        assert len(children) == 2
+        for pid in map(int, [demo_process, *children]):
+            udp = {address for protocol, address, _, _ in sockets(pid) if protocol.startswith("udp")}
+            assert udp == {LOOPBACK}, Path(f"/proc/{pid}/cmdline").read_text()
+
+
 def policy(name: str) -> dict[str, set[str]]:
     """What a node may publish, subscribe, reply and request, as absolute names."""
     tree = ElementTree.parse(share_path("config", "security", "polo_ros.policy.xml"))
@@ -107,4 +143,5 @@ def test_the_policy_allows_what_a_node_uses_and_nothing_else(graph: Graph, name:
     allowed, in_use = policy(name), used(graph.node, name)
     for kind, names in in_use.items():
         assert names <= allowed[kind], f"{name} may not {kind} {names - allowed[kind]}"
-        assert allowed[kind] - names <= OTHER_TASKS, f"{name} need not {kind} {allowed[kind] - names}"
+        unused = OTHER_TASKS | (WATCHED if (name, kind) == ("viewer_node", "subscribe") else set())
+        assert allowed[kind] - names <= unused, f"{name} need not {kind} {allowed[kind] - names}"

@@ -19,30 +19,32 @@ LIGHT = {"horizon": 8, "rollouts": 8, "noise_knots": 2, "threads": 1}
 
 
 @pytest.mark.parametrize("name", sorted(task_classes()))
-def test_in_lockstep(graph: Graph, name: str) -> None:
+def test_in_lockstep_and_in_real_time(graph: Graph, name: str) -> None:
+    """One robot each way, side by side."""
     config = config_path(name)
     task = settings_for(name).task
-    experience = graph.record(Float64MultiArray, "experience")
-    graph.start("simulator_node", config=config, task=name)
-    graph.start("planner_node", config=config, task=name, autostart=True, **LIGHT)
-    graph.wait(lambda: len(experience) > STEPS, f"{STEPS} control periods")
+    experience = graph.record(Float64MultiArray, "lockstep/experience")
+    commands = graph.record(Float64MultiArray, f"real_time/{JointMapping(task.model).command_topic}")
+    graph.start(
+        "simulator_node", "simulator", config=config, namespace="/real_time", task=name, lockstep=False,
+        realtime_factor=0.2,
+    )  # fmt: skip
+    graph.start(
+        "planner_node", "planner", config=config, namespace="/real_time", task=name, lockstep=False,
+        use_sim_time=True, autostart=True, **LIGHT, safety__state_timeout=1.0,
+    )  # fmt: skip
+    graph.start("simulator_node", config=config, namespace="/lockstep", task=name)
+    graph.start("planner_node", config=config, namespace="/lockstep", task=name, autostart=True, **LIGHT)
+
+    graph.wait(lambda: len(experience) > STEPS, f"{STEPS} control periods in lockstep")
     rows = [unpack_experience(message, task) for message in experience]
     times = [float(row["time"][0]) for row in rows]
     assert all(math.isclose(later - time, task.timestep, rel_tol=1e-6) for time, later in pairwise(times))
-    graph.wait_says("planner_node", "planning")
-    assert graph.reported("planner_node", "diverged_plans") == 0
+    graph.wait_says("lockstep/planner_node", "planning")
+    assert graph.reported("lockstep/planner_node", "diverged_plans") == 0
+    graph.end("planner_node")  # which leaves the machine to real time
 
-
-@pytest.mark.parametrize("name", sorted(task_classes()))
-def test_in_real_time(graph: Graph, name: str) -> None:
-    config = config_path(name)
-    commands = graph.record(Float64MultiArray, JointMapping(settings_for(name).task.model).command_topic)
-    graph.start("simulator_node", config=config, task=name, lockstep=False, realtime_factor=0.2)
-    graph.start(
-        "planner_node", config=config, task=name, lockstep=False, use_sim_time=True, autostart=True, **LIGHT,
-        safety__state_timeout=1.0,
-    )  # fmt: skip
-    graph.wait_says("planner_node", "planning")
+    graph.wait_says("real_time/planner_node", "planning")
     seen = len(commands)
     graph.wait(lambda: len({tuple(message.data) for message in commands[seen:]}) > 5, "changing commands")
-    graph.wait_says("simulator_node", "running")
+    graph.wait(lambda: graph.says("real_time/simulator_node", "running"), "a simulator that is commanded")

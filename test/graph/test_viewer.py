@@ -5,6 +5,7 @@ import urllib.request
 from hardware import Driver
 from harness import Graph
 from ports import free_port
+from visualization_msgs.msg import MarkerArray
 
 
 def test_the_page_is_served_and_follows_the_states(graph: Graph) -> None:
@@ -12,12 +13,17 @@ def test_the_page_is_served_and_follows_the_states(graph: Graph) -> None:
     driver.running = False
     port = free_port()
     graph.start("viewer_node", port=port)
+    graph.wait_says("viewer_node", "nobody watches")
+    assert not graph.node.count_subscribers("/joint_states")
+    pictures = graph.record(MarkerArray, "viewer_node/robot")  # as RViz does
     graph.wait_says("viewer_node", "no message yet on joint_states")
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=60) as page:
         assert page.status == 200
         assert b"<html" in page.read()
     driver.running = True
     graph.wait_says("viewer_node", "showing")
+    graph.wait(lambda: pictures, "the robot as markers")
+    assert {marker.header.frame_id for marker in pictures[0].markers} == {"odom"}
     driver.names = ["slider", "elbow"]
     graph.wait_says(
         "viewer_node", "joint_states: missing joint hinge; expected slider, hinge; it also has elbow"
@@ -26,7 +32,7 @@ def test_the_page_is_served_and_follows_the_states(graph: Graph) -> None:
     graph.wait_says("viewer_node", "showing")
     graph.start("viewer_node", "second", port=port)
     graph.wait(lambda: "watch the robot at" in graph.log("second"), "the second page")
-    assert f"port {port} is taken, so that the page is on port " in graph.log("second")
+    assert f"port {port} is taken, so that the page is at http://127.0.0.1:" in graph.log("second")
     other = int(graph.log("second").rpartition("http://127.0.0.1:")[2].partition("/")[0])
     with urllib.request.urlopen(f"http://127.0.0.1:{other}/", timeout=60) as page:
         assert page.status == 200

@@ -25,6 +25,7 @@ from workspace import LAUNCH_ARGUMENTS, SOURCE
 
 from polo_ros.errors import PoloError
 from polo_ros.files import config_path
+from polo_ros.nodes.locality import DISCOVERY_RANGE, PROFILES
 from polo_ros.tasks import task_classes
 
 SHARED = SOURCE / "launch" / "polo.launch.py"
@@ -198,12 +199,23 @@ def test_a_bad_file_of_parameters_is_refused(given: dict[str, str], sentence: st
 def test_discovery_stays_on_localhost_while_simulating(
     monkeypatch: pytest.MonkeyPatch, before: str | None, use_sim: str, after: str | None
 ) -> None:
-    name = "ROS_AUTOMATIC_DISCOVERY_RANGE"
+    name = DISCOVERY_RANGE
     monkeypatch.setenv(name, before or "")
     if before is None:
         monkeypatch.delenv(name)
+    for profile in PROFILES:
+        monkeypatch.setenv(profile, "")
     context, _, _ = visit(use_sim=use_sim)
     assert context.environment.get(name) == after
+    profiles = {Path(context.environment.get(profile, "")).name for profile in PROFILES}
+    assert profiles == {"localhost.xml" if after == "LOCALHOST" else ""}
+
+
+@needs_launch
+def test_the_nodes_may_be_reached_where_one_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(DISCOVERY_RANGE, raising=False)
+    context, _, _ = visit(use_sim="true", localhost="false")
+    assert DISCOVERY_RANGE not in context.environment
 
 
 @needs_launch

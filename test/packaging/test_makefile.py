@@ -46,7 +46,9 @@ def test_demo_passes_its_options_on(arguments: tuple[str, ...], options: str) ->
 
 def test_help_names_every_target_that_a_user_calls() -> None:
     shown = make(SOURCE, "help").stdout
-    assert all(f"make {target} " in shown for target in ("demo", "shell", "check", "test", "docs", "clean"))
+    assert all(
+        f"make {target} " in shown for target in ("demo", "learn", "shell", "check", "test", "docs", "clean")
+    )
 
 
 @pytest.mark.parametrize(

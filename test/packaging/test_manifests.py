@@ -83,11 +83,15 @@ def test_constraints_pin_one_allowed_version_of_every_requirement() -> None:
 
 @pytest.mark.parametrize(
     ("folders", "used"),
-    [(("polo_ros",), ()), (("experiments",), ("experiments",)), (("test",), ("experiments", "test"))],
+    [
+        (("polo_ros",), ("viewer", "record")),
+        (("experiments",), ("experiments",)),
+        (("test",), ("experiments", "viewer", "record", "test")),
+    ],
     ids=["package", "experiments", "tests"],
 )
 def test_every_import_is_of_a_requirement(folders: tuple[str, ...], used: tuple[str, ...]) -> None:
-    stated = (requirements() | requirements(*used) if used else requirements()).keys()
+    stated = (requirements() | requirements(*used)).keys()
     offered_by = packages_distributions()
     imported = {name for name in third_party(*folders) if not ROS_PACKAGE.fullmatch(name)}
     imported -= {path.stem for path in (SOURCE / "test" / "support").glob("*.py")}

@@ -31,6 +31,8 @@ DEADLINE = 60.0  # s of wall time that anything may take; only a failing test ta
 CARTPOLE = share_path("config", "cartpole_swingup.yaml")
 # nothing that is published between two looks is lost
 EVERYTHING = QoSProfile(depth=1000, reliability=ReliabilityPolicy.RELIABLE)
+# a probe that is slower than lockstep sees the present, not a backlog
+NEWEST = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE)
 LATCHED = QoSProfile(
     depth=1, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL
 )

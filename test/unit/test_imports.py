@@ -23,8 +23,9 @@ ARROWS: dict[str, set[str]] = {
     "viewer": {"tasks"},
     "parameters": {"control", "learner", "planner", "tasks"},
     "agent": {"learner", "parameters", "planner", "tasks", "viewer"},
-    "nodes": {"agent", "control", "learner", "parameters", "planner", "tasks", "viewer"},
-    "cli": {"agent", "control", "learner", "parameters", "planner", "tasks", "viewer"},
+    "nodes": {"agent", "control", "learner", "parameters", "planner", "recordings", "tasks", "viewer"},
+    "recordings": {"agent", "control", "learner", "parameters", "planner", "tasks", "viewer"},
+    "cli": {"agent", "control", "learner", "parameters", "planner", "recordings", "tasks", "viewer"},
 }
 ROS = {"rclpy", "ament_index_python", "launch", "launch_ros", "rcl_interfaces", "builtin_interfaces"}
 MODULES = sorted((ROOT / PACKAGE).rglob("*.py"))

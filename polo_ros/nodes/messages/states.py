@@ -3,16 +3,23 @@
 import array
 
 import numpy as np
-from geometry_msgs.msg import Pose, PoseStamped
+from geometry_msgs.msg import Pose, PoseStamped, Twist, TwistStamped
 from nav_msgs.msg import Odometry
-from sensor_msgs.msg import JointState
+from rclpy.serialization import deserialize_message
+from sensor_msgs.msg import Imu, JointState
 
 from polo_ros.arrays import Array
+from polo_ros.control.imu import is_base_frame
 from polo_ros.control.joints import FreeBody, JointMapping, check_names
+from polo_ros.control.velocity_goal import VelocityCommand
 from polo_ros.errors import PoloError
 from polo_ros.nodes.messages.limits import MOST_JOINTS, check_size
+from polo_ros.nodes.messages.odometry_bytes import PLAIN_CDR, read_odometry
 from polo_ros.nodes.messages.stamps import from_stamp, to_stamp
 from polo_ros.tasks.rotations import rotation_matrix
+
+# what a goal's frame may be called: the odometry's, whose origin is the model's
+WORLD_FRAMES = ("", "odom", "world")
 
 
 def pack_joint_state(joints: JointMapping, qpos: Array, qvel: Array, stamp: int) -> JointState:
@@ -28,9 +35,12 @@ def pack_joint_state(joints: JointMapping, qpos: Array, qvel: Array, stamp: int)
 def unpack_joint_state(joints: JointMapping, message: JointState) -> tuple[Array, Array]:
     """Positions and velocities in the order of `joints.joint_names`; further joints are ignored.
 
+    A velocity that the message leaves out is NaN: joint_state_broadcaster publishes NaN for a joint without
+    that interface, others leave the whole list empty.
+
     Raises:
-      PoloError: a doubled or missing joint, a wrong size, more than `MOST_JOINTS` joints, or a value that is
-        not finite.
+      PoloError: a doubled or missing joint, a wrong size, more than `MOST_JOINTS` joints, a position that is
+        not finite, or a velocity that is infinite.
     """
     check_size(len(message.name), MOST_JOINTS, "joint_states, names")
     names = list(message.name)
@@ -45,10 +55,13 @@ def unpack_joint_state(joints: JointMapping, message: JointState) -> tuple[Array
         order = [names.index(name) for name in joints.joint_names]
     columns = []
     for what, values in (("position", message.position), ("velocity", message.velocity)):
+        if what == "velocity" and not len(values):
+            columns.append(np.full(len(joints.joint_names), np.nan))
+            continue
         if len(values) != len(names):
             raise PoloError(f"joint_states has {len(values)} of {what} for {len(names)} joints")
         column = np.asarray(values) if in_order else np.asarray(values)[order]
-        bad = np.flatnonzero(~np.isfinite(column))
+        bad = np.flatnonzero(np.isinf(column) if what == "velocity" else ~np.isfinite(column))
         if bad.size:
             raise PoloError(f"joint_states: {what} of {joints.joint_names[bad[0]]} is {column[bad[0]]}")
         columns.append(column)
@@ -88,20 +101,26 @@ def pack_odometry(body: FreeBody, qpos: Array, qvel: Array, stamp: int, frame: s
     return message
 
 
-def unpack_odometry(message: Odometry, what: str, twist_frame: str) -> tuple[Array, Array]:
-    """MuJoCo's (7,) position and quaternion and (6,) velocity of a free joint.
+def unpack_odometry(message: Odometry | bytes, what: str, twist_frame: str) -> tuple[Array, Array, int]:
+    """MuJoCo's (7,) position and quaternion and (6,) velocity of a free joint, and the stamp in ns.
 
     Args:
-      message: what arrived.
+      message: what arrived, or its serialised form, which is read without making a message.
       what: the topic, for errors.
       twist_frame: "child" or "world", the frame of the message's twist.
 
     Raises:
       PoloError: a value that is not finite, or a quaternion that is not of unit length.
     """
-    qpos, twist = _unpack_pose(message.pose.pose), message.twist.twist
-    linear = np.array([twist.linear.x, twist.linear.y, twist.linear.z])
-    angular = np.array([twist.angular.x, twist.angular.y, twist.angular.z])
+    if isinstance(message, bytes) and not message.startswith(PLAIN_CDR):
+        message = deserialize_message(message, Odometry)
+    if isinstance(message, bytes):
+        qpos, linear, angular, stamp = read_odometry(message, what)
+    else:
+        qpos, stamp = _unpack_pose(message.pose.pose), from_stamp(message.header.stamp)
+        twist = message.twist.twist
+        linear = np.array([twist.linear.x, twist.linear.y, twist.linear.z])
+        angular = np.array([twist.angular.x, twist.angular.y, twist.angular.z])
     _check_finite(what, qpos, linear, angular)
     _check_unit(what, qpos[3:])
     matrix = rotation_matrix(qpos[3:])
@@ -109,7 +128,43 @@ def unpack_odometry(message: Odometry, what: str, twist_frame: str) -> tuple[Arr
         linear = matrix @ linear
     else:
         angular = matrix.T @ angular
-    return qpos, np.concatenate([linear, angular])
+    return qpos, np.concatenate([linear, angular]), stamp
+
+
+def unpack_imu(message: Imu) -> tuple[Array, Array]:
+    """Orientation (4,) wxyz and angular velocity (3,) in rad/s, in the sensor's frame.
+
+    Raises:
+      PoloError: either is left out (a covariance that begins with -1 says so), a value is not finite, or the
+        quaternion is not of unit length.
+    """
+    for what, covariance in (
+        ("orientation", message.orientation_covariance),
+        ("angular velocity", message.angular_velocity_covariance),
+    ):
+        if covariance[0] == -1.0:
+            raise PoloError(
+                f"imu has no {what} (its covariance begins with -1); use a driver that estimates it, or set "
+                f"use_imu: false"
+            )
+    rotation, velocity = message.orientation, message.angular_velocity
+    quaternion = np.array([rotation.w, rotation.x, rotation.y, rotation.z])
+    angular = np.array([velocity.x, velocity.y, velocity.z])
+    _check_finite("imu", quaternion, angular)
+    _check_unit("imu", quaternion)
+    return quaternion, angular
+
+
+def pack_imu(quaternion: Array, velocity: Array, stamp: int, frame: str) -> Imu:
+    """Orientation (4,) wxyz and angular velocity (3,) in rad/s, no acceleration; the stamp is in ns."""
+    message = Imu()
+    message.header.stamp, message.header.frame_id = to_stamp(stamp), frame
+    rotation = message.orientation
+    rotation.w, rotation.x, rotation.y, rotation.z = map(float, quaternion)
+    angular = message.angular_velocity
+    angular.x, angular.y, angular.z = map(float, velocity)
+    message.linear_acceleration_covariance[0] = -1.0
+    return message
 
 
 def _unpack_pose(pose: Pose) -> Array:
@@ -147,9 +202,63 @@ def unpack_goal(message: PoseStamped) -> tuple[Array, Array, int]:
     """Position (3,), quaternion (4,) wxyz and stamp in ns of a goal.
 
     Raises:
-      PoloError: a value that is not finite, or a quaternion that is not of unit length.
+      PoloError: a value that is not finite, a quaternion that is not of unit length, or a frame other than
+        odom.
     """
+    frame = message.header.frame_id
+    if frame.rpartition("/")[2] not in WORLD_FRAMES:
+        raise PoloError(f"goal is in frame '{frame}'; publish it in odom, the frame of the robot's odometry")
     qpos = _unpack_pose(message.pose)
     _check_finite("goal", qpos)
     _check_unit("goal", qpos[3:])
     return qpos[:3], qpos[3:], from_stamp(message.header.stamp)
+
+
+def pack_velocity_goal(velocity: Array, stamp: int, frame: str) -> TwistStamped:
+    """A velocity goal (3,): ahead and left in m/s, yaw rate in rad/s; the stamp is in ns."""
+    message = TwistStamped()
+    message.header.stamp, message.header.frame_id = to_stamp(stamp), frame
+    twist = message.twist
+    twist.linear.x, twist.linear.y, twist.angular.z = map(float, velocity)
+    return message
+
+
+def unpack_velocity_goal(message: TwistStamped) -> tuple[Array, int]:
+    """A velocity goal (3,): ahead and left in m/s, yaw rate in rad/s; and its stamp in ns.
+
+    Raises:
+      PoloError: a value is not finite.
+    """
+    return _unpack_twist(message.twist, "velocity_goal"), from_stamp(message.header.stamp)
+
+
+def unpack_cmd_vel(message: Twist | TwistStamped, base: FreeBody | None, now: int) -> VelocityCommand:
+    """A velocity command; one without a stamp is of `now`, in ns.
+
+    Raises:
+      PoloError: a value is not finite, a velocity upwards, a roll or pitch rate, a frame other than the
+        base's, or a stamp far from now.
+    """
+    stamped = isinstance(message, TwistStamped)
+    velocity = _unpack_twist(message.twist if stamped else message, "cmd_vel")
+    if not stamped:
+        return VelocityCommand(velocity, now)
+    frame = message.header.frame_id
+    if base is not None and not is_base_frame(frame, base):
+        raise PoloError(f"cmd_vel is in frame '{frame}'; a velocity is commanded in base_link or {base.name}")
+    command = VelocityCommand(velocity, from_stamp(message.header.stamp) or now)
+    command.check_age(now)
+    return command
+
+
+def _unpack_twist(twist: Twist, what: str) -> Array:
+    """Ahead and left in m/s, yaw rate in rad/s, (3,)."""
+    linear, angular = twist.linear, twist.angular
+    velocity = np.array([linear.x, linear.y, angular.z])
+    _check_finite(what, velocity)
+    if any((linear.z, angular.x, angular.y)):
+        raise PoloError(
+            f"{what} asks for {linear.z:g} m/s upwards and {angular.x:g} and {angular.y:g} rad/s of roll and "
+            f"pitch; only linear.x, linear.y and angular.z can be followed"
+        )
+    return velocity

@@ -7,6 +7,7 @@ import mujoco
 import numpy as np
 import pytest
 import torch
+from values import nowhere_finite
 
 from polo_ros.agent.agent import Agent, Step
 from polo_ros.errors import PoloError
@@ -177,3 +178,19 @@ def test_resumed_agent_goes_on_to_the_bit(task: Task, tmp_path: Path, period: in
     whole.reset()
     assert resumed.steps == whole.steps == 12
     assert_same(lived(whole, episodes=2), lived(resumed, episodes=2))
+
+
+def test_plans_that_found_nothing_are_not_followed(task: Task) -> None:
+    """Shifted for ever, the last plan would push for ever."""
+    agent = make_agent(task, learning=False)
+    good = agent.step().report.plan
+    agent.planner.value = nowhere_finite(task)
+    while not good.has_ended(float(agent.world.data.time)):
+        now = float(agent.world.data.time)
+        step = agent.step()
+        assert step.report.valid_rollouts == 0
+        np.testing.assert_array_equal(step.ctrl, agent.planner.control(good, now))
+    for _ in range(3):
+        np.testing.assert_array_equal(agent.step().ctrl, task.neutral)
+    agent.planner.value = None
+    assert agent.step().ctrl.any()

@@ -8,20 +8,21 @@ from typing import Any
 
 import numpy as np
 import pytest
+from values import nowhere_finite
 
 from polo_ros.arrays import Array
 from polo_ros.control import NANOSECONDS
 from polo_ros.control.command_history import Transition, rewards
 from polo_ros.control.config import PlannerNodeConfig
-from polo_ros.control.controller import Controller, ControllerOutputs, ControllerSettings
+from polo_ros.control.controller import Controller
 from polo_ros.control.joints import JointMapping
 from polo_ros.control.lockstep import LockstepController
+from polo_ros.control.ports import ControllerOutputs, ControllerSettings
 from polo_ros.control.realtime import RealTimeController
 from polo_ros.control.state import Snapshot
 from polo_ros.control.status import Level
 from polo_ros.errors import PoloError
 from polo_ros.planner import Planner, PlannerConfig, PlanReport
-from polo_ros.planner.value import Layer, ValueEnsemble
 from polo_ros.tasks import Task, make_task
 
 DEADLINE = 60.0  # s of wall time; only a failing test takes as long
@@ -39,7 +40,7 @@ class Results:
     def outputs(self) -> ControllerOutputs:
         """Outputs that append to `events`."""
         return ControllerOutputs(
-            send=lambda ctrl, stamp: self._add("send", (ctrl, stamp)),
+            send=lambda ctrl, stamp, _: self._add("send", (ctrl, stamp)),
             record=lambda transitions: self._add("record", transitions),
             show=lambda report: self._add("show", report),
             warn=lambda text: self._add("warn", text),
@@ -97,13 +98,6 @@ def make(results: Results) -> Generator[Make]:
     yield make_controller
     for controller in made:
         controller.close()
-
-
-def nowhere_finite(task: Task) -> ValueEnsemble:
-    """A value function that divides by a deviation of zero."""
-    size = task.feature_count
-    layer = Layer(np.ones((2, size, 1)), np.zeros((2, 1, 1)))
-    return ValueEnsemble((layer,), (layer,), np.zeros(size), np.zeros(size), 0.0, 1.0, 0.0)
 
 
 def settings(task: Task, node: PlannerNodeConfig, **values: Any) -> ControllerSettings:

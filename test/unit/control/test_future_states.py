@@ -2,9 +2,10 @@
 
 import numpy as np
 
+from polo_ros.control.command_limits import Measured
 from polo_ros.control.config import SafetyParameters
 from polo_ros.control.joints import JointMapping
-from polo_ros.control.safety import Measured, SafetyGate
+from polo_ros.control.safety import SafetyGate
 from polo_ros.tasks import Task
 
 

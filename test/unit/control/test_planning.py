@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 
 from polo_ros.control.command_history import Command, CommandHistory
+from polo_ros.control.command_limits import Measured
 from polo_ros.control.config import PlannerNodeConfig, SafetyParameters
 from polo_ros.control.joints import JointMapping
 from polo_ros.control.latency import LatencyEstimate
 from polo_ros.control.plan_follower import PlanFollower
 from polo_ros.control.prediction import Predictor
-from polo_ros.control.safety import Measured, SafetyGate
+from polo_ros.control.safety import SafetyGate
 from polo_ros.control.schedule import NO_PLAN, RUN_OUT, Schedule, why_unfollowed
 from polo_ros.control.simulated_clock import MAX_CATCH_UP_PERIODS, MAX_WAIT_NS, SimulatedClock
 from polo_ros.control.state import Snapshot

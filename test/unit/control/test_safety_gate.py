@@ -7,9 +7,10 @@ import pytest
 
 from benchmarks.faults.robots import make_arm
 from polo_ros.arrays import Array
+from polo_ros.control.command_limits import Measured, about_hold
 from polo_ros.control.config import PlannerNodeConfig, SafetyParameters
 from polo_ros.control.joints import JointMapping
-from polo_ros.control.safety import GateState, Measured, SafetyGate, about_hold
+from polo_ros.control.safety import GateState, SafetyGate
 from polo_ros.tasks import Task
 
 

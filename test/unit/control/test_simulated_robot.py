@@ -10,7 +10,7 @@ from polo_ros.agent.world import World
 from polo_ros.control import NANOSECONDS
 from polo_ros.control.config import SimulatorNodeConfig
 from polo_ros.control.joints import JointMapping
-from polo_ros.control.simulated_robot import RESET_GAP_S, SimulatedRobot
+from polo_ros.control.simulated_robot import PUSH_S, RESET_GAP_S, SimulatedRobot
 from polo_ros.errors import PoloError
 from polo_ros.tasks import Task
 
@@ -105,3 +105,27 @@ def test_measurements_are_exact_noisy_or_lost(cartpole: Task) -> None:
 def test_a_control_rate_that_does_not_divide_the_physics_is_refused(cartpole: Task) -> None:
     with pytest.raises(PoloError, match=r"control_rate 33\.0 does not divide the model's rate of"):
         robot(cartpole, replace(CONFIG, control_rate=33.0))
+
+
+def test_a_push_lasts_a_moment_and_is_stopped_by_a_zero_one(cartpole: Task) -> None:
+    simulated, world = robot(cartpole)
+    push = np.array([50.0, 0.0, 0.0, 0.0, 0.0, 0.0])
+    simulated.push("cart", push)
+    pushed = []
+    for _ in range(15):
+        simulated.advance_by_clock()
+        pushed.append(float(world.data.body("cart").xfrc_applied[0]))
+    periods = round(PUSH_S * NANOSECONDS / PERIOD)
+    assert pushed == [50.0] * periods + [0.0] * (15 - periods)
+    assert world.data.qvel[0] > 0.0
+    simulated.push("cart", push)
+    simulated.push("cart", np.zeros(6))
+    simulated.advance_by_clock()
+    assert not world.data.xfrc_applied.any()
+
+
+@pytest.mark.parametrize("body", ["world", "elbow"])
+def test_what_cannot_be_pushed_is_named(cartpole: Task, body: str) -> None:
+    simulated, _ = robot(cartpole)
+    with pytest.raises(PoloError, match=f"there is no body '{body}' to push"):
+        simulated.push(body, np.zeros(6))

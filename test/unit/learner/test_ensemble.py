@@ -17,11 +17,6 @@ CONFIG = LearnerConfig(ensemble_size=3, hidden=(16, 8), gradient_steps=64, weigh
 INPUTS = 4
 
 
-@pytest.fixture(autouse=True)
-def one_thread() -> None:
-    torch.set_num_threads(1)  # the networks are tiny: more threads only wait for each other
-
-
 def features_of(count: int, seed: int = 0) -> Array:
     """Features with a mean and spread of their own each."""
     rng = np.random.default_rng(seed)

@@ -19,11 +19,6 @@ CONFIG = LearnerConfig(target_horizon=32, target_rollouts=12, target_iterations=
 TOLERANCE = 1e-10
 
 
-@pytest.fixture(scope="module")
-def task() -> Task:
-    return make_task("cartpole_swingup")
-
-
 def ensemble(inputs: int, seed: int = 0) -> ValueEnsemble:
     """Heads that differ by much."""
     config = dataclasses.replace(CONFIG, prior_scale=1.0)

@@ -1,6 +1,9 @@
 """The executor of the nodes: what is ready is handled, in order, and entities may come and go."""
 
+import threading
+import time
 from collections.abc import Callable, Generator
+from concurrent.futures import Future
 from typing import Any
 
 import pytest
@@ -43,6 +46,11 @@ class Pair:
     def every(self, period: float, callback: Callable[[], None]) -> Any:
         return self.node.create_timer(period, callback, clock=Clock(clock_type=ClockType.STEADY_TIME))
 
+    def close(self) -> None:
+        self.executor.shutdown()
+        self.node.destroy_node()
+        self.other.destroy_node()
+
 
 @pytest.fixture
 def pair() -> Generator[Pair]:
@@ -51,9 +59,7 @@ def pair() -> Generator[Pair]:
     rclpy.init(args=[], context=context, domain_id=domain, signal_handler_options=SignalHandlerOptions.NO)
     pair = Pair(context)
     yield pair
-    pair.executor.shutdown()
-    pair.node.destroy_node()
-    pair.other.destroy_node()
+    pair.close()
     rclpy.try_shutdown(context=context)
     claim.close()
 
@@ -113,6 +119,28 @@ def test_services_answer(pair: Pair) -> None:
     assert future.result().message == "served"
 
 
+def test_a_service_may_answer_later_and_holds_up_nothing(pair: Pair) -> None:
+    asked, later = list[Trigger.Response](), Future[Trigger.Response]()
+
+    def answer(_: Trigger.Request, response: Trigger.Response) -> Future[Trigger.Response]:
+        asked.append(response)
+        return later
+
+    pair.node.create_service(Trigger, "ask", answer)
+    client: Any = pair.other.create_client(Trigger, "ask")
+    pair.wait(client.service_is_ready)
+    future = client.call_async(Trigger.Request())
+    pair.wait(lambda: asked)
+    calls: list[int] = []
+    pair.every(0.001, lambda: calls.append(1))
+    pair.wait(lambda: len(calls) == 3)
+    assert not future.done()
+    asked[0].message = "served"
+    threading.Thread(target=later.set_result, args=asked).start()
+    pair.wait(future.done)
+    assert future.result().message == "served"
+
+
 def test_what_a_callback_creates_is_served_and_what_it_destroys_is_not(pair: Pair) -> None:
     heard: list[str] = []
     publisher = pair.other.create_publisher(Float64, "x", 10)
@@ -133,6 +161,32 @@ def test_what_a_callback_creates_is_served_and_what_it_destroys_is_not(pair: Pai
     heard.clear()
     pair.wait(lambda: publisher.publish(Float64()) or heard)
     assert set(heard) == {"second"}
+
+
+def test_an_unawaited_message_wakes_nobody_and_is_handled_with_the_next_event(pair: Pair) -> None:
+    heard: list[float] = []
+    lazy = pair.node.create_subscription(Float64, "lazy", lambda message: heard.append(message.data), 10)
+    pair.node.unawaited.add(lazy)
+    publisher = pair.other.create_publisher(Float64, "lazy", 10)
+    pair.wait(publisher.get_subscription_count)
+    pair.executor.spin_once(timeout_sec=0.0)  # the new subscription has woken the executor
+    publisher.publish(Float64(data=1.0))
+    began = time.monotonic()
+    pair.executor.spin_once(timeout_sec=0.2)  # nothing else comes
+    assert time.monotonic() - began > 0.19
+    pair.wait(lambda: heard == [1.0])
+
+
+def test_messages_are_handled_before_timers_so_that_a_clock_is_set_first(pair: Pair) -> None:
+    calls: list[str] = []
+    pair.node.create_subscription(Float64, "x", lambda _: calls.append("message"), 10)
+    publisher = pair.other.create_publisher(Float64, "x", 10)
+    pair.wait(publisher.get_subscription_count)
+    timer = pair.every(0.001, lambda: (calls.append("timer"), timer.cancel())[0])
+    publisher.publish(Float64())
+    time.sleep(0.2)  # both have come
+    pair.executor.spin_once(timeout_sec=1.0)
+    assert calls == ["message", "timer"]
 
 
 def test_an_exception_of_a_callback_ends_spinning(pair: Pair) -> None:

@@ -2,12 +2,14 @@
 
 import json
 import math
+import re
 
 import mujoco
 import numpy as np
 import pytest
 from nav_msgs.msg import Odometry
 from numpy.testing import assert_allclose
+from rclpy.serialization import serialize_message
 from std_msgs.msg import Float64MultiArray, MultiArrayDimension
 from transforms3d.quaternions import quat2mat, rotate_vector
 
@@ -15,6 +17,7 @@ from polo_ros.arrays import Array
 from polo_ros.control.joints import FreeBody, JointMapping
 from polo_ros.control.status import Level, Status
 from polo_ros.errors import PoloError
+from polo_ros.learner.experience import experience_schema
 from polo_ros.nodes import messages
 from polo_ros.planner import Plan
 from polo_ros.tasks import Task
@@ -96,8 +99,9 @@ def test_further_joints_are_ignored(cartpole: Task) -> None:
         messages.unpack_joint_state(robot, message)
 
 
-@pytest.mark.parametrize("bad", [math.nan, math.inf])
-@pytest.mark.parametrize("field", ["position", "velocity"])
+@pytest.mark.parametrize(
+    ("field", "bad"), [("position", math.nan), ("position", math.inf), ("velocity", math.inf)]
+)
 def test_a_joint_that_is_not_finite_is_named(cartpole: Task, field: str, bad: float) -> None:
     robot = JointMapping(cartpole.model)
     message = messages.pack_joint_state(robot, np.zeros(2), np.zeros(2), 0)
@@ -106,12 +110,38 @@ def test_a_joint_that_is_not_finite_is_named(cartpole: Task, field: str, bad: fl
         messages.unpack_joint_state(robot, message)
 
 
-def test_joint_states_without_velocities_are_refused(cartpole: Task) -> None:
+def test_velocities_that_are_left_out_are_nan(cartpole: Task) -> None:
+    """An empty list, or NaN for a joint without that interface, as joint_state_broadcaster publishes."""
     robot = JointMapping(cartpole.model)
-    message = messages.pack_joint_state(robot, np.zeros(2), np.zeros(2), 0)
+    message = messages.pack_joint_state(robot, np.zeros(2), np.ones(2), 0)
     message.velocity = []
-    with pytest.raises(PoloError, match="0 of velocity for 2 joints"):
+    assert np.isnan(messages.unpack_joint_state(robot, message)[1]).all()
+    message.velocity = [1.0, math.nan]
+    assert_allclose(messages.unpack_joint_state(robot, message)[1], [1.0, math.nan])
+    message.velocity = [1.0]
+    with pytest.raises(PoloError, match="1 of velocity for 2 joints"):
         messages.unpack_joint_state(robot, message)
+
+
+def test_an_imu_passes_and_one_that_measures_nothing_is_refused() -> None:
+    qpos, qvel = free_state()
+    message = messages.pack_imu(qpos[3:], qvel[3:], STAMP, "torso")
+    assert messages.from_stamp(message.header.stamp) == STAMP
+    quaternion, velocity = messages.unpack_imu(message)
+    assert_allclose(quaternion, qpos[3:], rtol=0, atol=0)
+    assert_allclose(velocity, qvel[3:], rtol=0, atol=0)
+    message.angular_velocity.y = math.nan
+    with pytest.raises(PoloError, match="imu holds a value that is not finite"):
+        messages.unpack_imu(message)
+    message.angular_velocity_covariance[0] = -1.0
+    with pytest.raises(PoloError, match="imu has no angular velocity"):
+        messages.unpack_imu(message)
+    message.orientation_covariance[0] = -1.0
+    with pytest.raises(PoloError, match=r"imu has no orientation \(its covariance begins with -1\); use"):
+        messages.unpack_imu(message)
+    message = messages.pack_imu(np.zeros(4), np.zeros(3), STAMP, "")
+    with pytest.raises(PoloError, match="imu: the orientation"):
+        messages.unpack_imu(message)
 
 
 def test_the_twist_is_published_in_the_child_frame() -> None:
@@ -134,6 +164,58 @@ def test_odometry_returns_as_it_was() -> None:
     )
     assert_allclose(received[0], qpos, rtol=0, atol=0)
     assert_allclose(received[1], qvel, rtol=0, atol=1e-15)
+    assert received[2] == STAMP
+
+
+def random_odometry(rng: np.random.Generator) -> Odometry:
+    """Of any frames and numbers, with a rotation that is one now and then."""
+    message = Odometry(child_frame_id=str(rng.choice(["", "a", "torso", "a long name of a frame"])))
+    message.header.frame_id = str(rng.choice(["", "od", "odom", "ödometrie"]))
+    message.header.stamp = messages.to_stamp(int(rng.integers(-(2**31) * 10**9, 2**31 * 10**9)))
+    pose, twist = message.pose.pose, message.twist.twist
+    rotation = rng.normal(size=4)
+    rotation /= np.linalg.norm(rotation) if rng.random() < 0.8 else 1.0
+    vectors = [(pose.position, "xyz"), (twist.linear, "xyz"), (twist.angular, "xyz")]
+    for vector, names in vectors:
+        for name in names:
+            setattr(
+                vector,
+                name,
+                float(rng.choice([rng.normal(), 1e300, 0.0, math.nan], p=[0.94, 0.02, 0.02, 0.02])),
+            )
+    for name, value in zip("xyzw", rotation, strict=True):
+        setattr(pose.orientation, name, float(value))
+    message.pose.covariance, message.twist.covariance = rng.normal(size=(2, 36))
+    return message
+
+
+def test_serialised_odometry_is_read_as_ros_2_reads_it() -> None:
+    rng = np.random.default_rng(0)
+    refused = 0
+    for _ in range(500):
+        message, frame = random_odometry(rng), str(rng.choice(["child", "world"]))
+        content = serialize_message(message)
+        try:
+            expected = messages.unpack_odometry(message, "odom", frame)
+        except PoloError as error:
+            refused += 1
+            with pytest.raises(PoloError, match=re.escape(str(error))):
+                messages.unpack_odometry(content, "odom", frame)
+            continue
+        read = messages.unpack_odometry(content, "odom", frame)
+        assert all(np.array_equal(one, other) for one, other in zip(read, expected, strict=True))
+    assert 50 < refused < 450
+
+
+def test_bytes_that_are_no_odometry_are_refused() -> None:
+    content = serialize_message(messages.pack_odometry(BODY, *free_state(), STAMP, "torso"))
+    for end in (4, 13, 20, 30, 100, len(content) - 300):
+        with pytest.raises(PoloError, match="odom holds bytes that are no odometry"):
+            messages.unpack_odometry(content[:end], "odom", "child")
+    for place in (12, 24):  # the lengths of texts
+        spoilt = content[:place] + b"\xff\xff\xff\x7f" + content[place + 4 :]
+        with pytest.raises(PoloError, match="odom holds bytes that are no odometry"):
+            messages.unpack_odometry(spoilt, "odom", "child")
 
 
 def test_a_twist_in_the_world_frame_is_understood() -> None:
@@ -243,7 +325,7 @@ def test_size_of_an_experience_message_is_bounded(cartpole: Task) -> None:
 
 
 def test_the_schema_tells_a_reader_the_fields(cartpole: Task) -> None:
-    schema = json.loads(messages.experience_schema(cartpole, ["slider", "hinge"]))
+    schema = json.loads(experience_schema(cartpole, ["slider", "hinge"]))
     assert schema["joints"] == ["slider", "hinge"]
     assert schema["dt"] == cartpole.timestep
     assert [(field["name"], field["size"]) for field in schema["fields"]] == [
@@ -263,7 +345,7 @@ def test_the_schema_tells_a_reader_the_fields(cartpole: Task) -> None:
     ],
 )
 def test_another_schema_is_refused(cartpole: Task, key: str, value: object, sentence: str) -> None:
-    schema = json.loads(messages.experience_schema(cartpole, [])) | {key: value}
+    schema = json.loads(experience_schema(cartpole, [])) | {key: value}
     with pytest.raises(PoloError, match=sentence):
         messages.check_schema(json.dumps(schema), cartpole)
 
@@ -315,3 +397,52 @@ def test_diagnostics_name_level_and_values() -> None:
     assert (status.name, status.level, status.message) == ("planner_node", b"\x01", "late")
     assert [(pair.key, pair.value) for pair in status.values] == [("plans", "3")]
     assert messages.from_stamp(message.header.stamp) == STAMP
+
+
+def test_a_plan_comes_back_as_it_was(cartpole: Task) -> None:
+    joints = JointMapping(cartpole.model)
+    plan = Plan(start=12.5, spacing=0.3, knots=np.array([[0.1], [-0.2], [1.0], [0.5]]), interpolation="cubic")
+    back = messages.unpack_plan(joints, messages.pack_plan(joints, plan, plan.knots))
+    assert (back.start, back.interpolation) == (12.5, "cubic")
+    assert_allclose(back.spacing, 0.3)
+    assert_allclose(back.knots, plan.knots)
+
+
+def test_a_plan_that_is_none_is_refused(cartpole: Task) -> None:
+    joints = JointMapping(cartpole.model)
+    plan = Plan(0.0, 0.3, np.zeros((3, 1)), "cubic")
+    message = messages.pack_plan(joints, plan, plan.knots)
+    message.points[2].time_from_start.sec = 5
+    with pytest.raises(PoloError, match="not at equal times"):
+        messages.unpack_plan(joints, message)
+    message.header.frame_id = "interpolation:wavy"
+    with pytest.raises(PoloError, match="interpolation 'wavy'"):
+        messages.unpack_plan(joints, message)
+    message.joint_names = ["elbow"]
+    with pytest.raises(PoloError, match="expected slider"):
+        messages.unpack_plan(joints, message)
+
+
+def test_traces_come_back_with_their_colours() -> None:
+    positions = np.random.default_rng(0).normal(size=(3, 5, 3))
+    traces = messages.unpack_traces(messages.pack_traces(positions, np.array([3.0, 2.0, 1.0]), STAMP))
+    assert_allclose(traces.best, positions[0])
+    assert_allclose(traces.paths, positions[:0:-1])
+    assert_allclose(traces.colours, [[0.0, 76.5, 255.0], [127.5, 76.5, 127.5]], atol=0.01)
+
+
+def test_reward_terms_come_back_by_name() -> None:
+    message = messages.pack_reward_terms(["height", "control"], [1.5, -0.5])
+    assert messages.unpack_reward_terms(message) == {"height": 1.5, "control": -0.5}
+    message.layout.dim[0].label = "height"
+    assert messages.unpack_reward_terms(message) == {}
+
+
+def test_a_push_comes_back_with_its_body() -> None:
+    force, torque = np.array([1.0, 2.0, 3.0]), np.array([4.0, 5.0, 6.0])
+    body, wrench = messages.unpack_push(messages.pack_push("torso", force, torque, STAMP))
+    assert body == "torso"
+    assert_allclose(wrench, [1.0, 2.0, 3.0, 4.0, 5.0, 6.0])
+    for bad in (np.nan, 1e9):
+        with pytest.raises(PoloError, match="a push must be finite and at most"):
+            messages.unpack_push(messages.pack_push("torso", np.full(3, bad), torque, STAMP))

@@ -1,11 +1,9 @@
 """The generated pages: what they say of each task, and that they need no ROS."""
 
 import re
-from pathlib import Path
 from typing import ClassVar
 
 import pytest
-from matplotlib.image import imread
 
 from polo_ros.parameters.documentation import (
     goal,
@@ -15,8 +13,6 @@ from polo_ros.parameters.documentation import (
 )
 from polo_ros.tasks import Task, make_task, task_classes
 from polo_ros.tasks.cartpole_swingup import CartpoleSwingup
-from polo_ros.viewer.film_strip import THUMBNAIL
-from polo_ros.viewer.task_pictures import write_pictures
 
 
 def rows(section: list[str], head: str) -> list[list[str]]:
@@ -90,11 +86,3 @@ def test_a_period_without_a_goal_is_no_goal() -> None:
         goal_period: ClassVar[int] = 10
 
     assert goal(Restless()) == "none"
-
-
-def test_every_task_gets_a_picture(tmp_path: Path) -> None:
-    paths = write_pictures(tmp_path / "new")
-    assert list(paths) == list(task_classes())
-    for name, path in paths.items():
-        assert path == tmp_path / "new" / f"{name}.png"
-        assert imread(path).shape[1::-1] == THUMBNAIL

@@ -266,6 +266,8 @@ def test_the_report_describes_the_state_and_its_value(cartpole: Task) -> None:
     assert report.best_return == planner.traces()[1][0]
     assert 1.0 <= report.effective_sample_size <= 10.0
     assert report.valid_rollouts == 10 and report.compute_time > 0
+    assert sum(report.reward_terms.values()) == pytest.approx(report.reward)
+    assert set(report.reward_terms) == set(cartpole.weights)
 
 
 def test_a_report_outlives_the_next_plan(cartpole: Task) -> None:

@@ -9,7 +9,7 @@ from polo_ros.control.joints import JointMapping
 from polo_ros.control.prediction import Predictor
 from polo_ros.control.state import StateAssembler
 from polo_ros.errors import PoloError
-from polo_ros.nodes.messages.experience import experience_fields
+from polo_ros.learner.experience import experience_fields
 from polo_ros.planner.rollouts import Rollouts
 from polo_ros.tasks import View
 from polo_ros.tasks.gait import Gait

@@ -51,8 +51,8 @@ def test_a_model_may_have_both_goals() -> None:
 def test_received_goals_are_part_of_the_assembled_state() -> None:
     task = TrotTo()
     states = StateAssembler(task, JointMapping(task.model), lockstep=True)
-    assert states.missing() == ["joint_states", "odom", "goal"]
-    states.add_velocity_goal(WANTED)
+    assert states.missing() == ["joint_states", "odom", "goal", "velocity_goal"]
+    states.add_velocity_goal(WANTED, 0)
     states.add_goal(np.array([1.0, 2.0, 3.0]), np.array([0.0, 1.0, 0.0, 0.0]), 0)
     states.add_joints(np.zeros(8), np.zeros(8), 0)
     states.add_odometry("odom", np.array([0, 0, 1, 1.0, 0, 0, 0]), np.zeros(6), 0)
@@ -86,4 +86,4 @@ def test_a_velocity_for_a_task_with_a_pose_goal_is_refused() -> None:
     with pytest.raises(PoloError, match=message):
         World(task, np.random.default_rng(0)).set_velocity_goal(WANTED)
     with pytest.raises(PoloError, match=message):
-        StateAssembler(task, JointMapping(task.model), lockstep=False).add_velocity_goal(WANTED)
+        StateAssembler(task, JointMapping(task.model), lockstep=False).add_velocity_goal(WANTED, 0)

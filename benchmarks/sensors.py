@@ -1,0 +1,319 @@
+"""Sensors at their own rates: how well the base is predicted, and what the return is.
+
+    python -m benchmarks.sensors
+
+Real-time control is emulated without ROS 2, so that a run repeats to the bit. The robot is simulated with a
+physics step of 1 ms. Joint states come at 500 Hz, an imu at 200 Hz, both without delay, odometry at 50 Hz and
+20 ms late. At every control period a plan is made from what has arrived, predicted to the next period, and
+acts from there on. The prediction is compared with the robot's true base at the moment that it is for.
+
+"ideal" is the true state of every control period. "newest of each" takes the newest sample of each part with
+the stamp of the oldest; "one moment" combines them at odometry's moment; "imu" (`use_imu`) does so, too, and
+replaces the base's rotation and the joints by the newest of imu and joint states on the way; "imu, no
+velocities" gets no joint velocities. Robots: as the model; a quarter heavier; pushed sideways each second.
+"""
+
+import argparse
+import csv
+import sys
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from copy import copy
+from dataclasses import asdict, dataclass, fields
+from itertools import product
+from pathlib import Path
+
+import mujoco
+import numpy as np
+import pandas as pd
+
+from benchmarks.state_delay import MixedParts
+from experiments.style import BLUE, GREEN, GREY, ORANGE, VERMILION, Style, add_caption, add_legend, new_figure
+from polo_ros.arrays import Array
+from polo_ros.control import NANOSECONDS
+from polo_ros.control.command_history import Command
+from polo_ros.control.command_limits import Measured
+from polo_ros.control.config import SafetyParameters
+from polo_ros.control.joints import JointMapping
+from polo_ros.control.plan_follower import PlanFollower
+from polo_ros.control.safety import SafetyGate
+from polo_ros.control.state import ODOM, Snapshot, StateAssembler
+from polo_ros.files import share_path
+from polo_ros.learner.received_weights import ReceivedWeights
+from polo_ros.parameters.settings import settings_for
+from polo_ros.planner import Planner
+from polo_ros.tasks.rotations import angle_between
+from polo_ros.tasks.task import Task
+
+MILLISECOND = 1_000_000
+JOINTS_MS, IMU_MS, ODOM_MS, ODOM_DELAY_MS = 2, 5, 20, 20
+# the imu's heading begins anywhere, in rad
+IMU_HEADING = 1.0
+# the force on the base, in N, when it begins in each second, and how long it lasts, in ms
+PUSH_N, PUSH_AT_MS, PUSH_MS = 200.0, 400, 100
+SENSING = {
+    "ideal": Style("ideal: the true state", GREY, "o"),
+    "newest of each": Style("newest of each part", VERMILION, "s"),
+    "one moment": Style("one moment", ORANGE, "D"),
+    "imu": Style("one moment, then imu and joints", BLUE, "^"),
+    "imu, no velocities": Style("the same, joint velocities differentiated", GREEN, "v"),
+}
+ROBOTS = ("as the model", "heavier", "pushed")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One run; errors of the prediction are root mean squares over its plans.
+
+    With an imu, those that end in "_without" are of predictions from the same states that do not use what imu
+    and joints have measured since.
+    """
+
+    task: str
+    robot: str
+    sensing: str
+    seed: int
+    steps: int
+    achieved: int
+    mean_reward: float
+    position_mm: float
+    rotation_deg: float
+    velocity_m_s: float
+    angular_velocity_rad_s: float
+    position_mm_without: float
+    rotation_deg_without: float
+    velocity_m_s_without: float
+    angular_velocity_rad_s_without: float
+
+
+Job = tuple[str, str, str, int]
+
+
+def main() -> None:
+    """Run every setting, write a row a run, print means, draw."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--task", default="humanoid_getup")
+    parser.add_argument("--config", default="humanoid_getup_realtime.yaml", help="of the package")
+    parser.add_argument("--seeds", type=int, nargs="+", default=list(range(10)))
+    parser.add_argument("--steps", type=int, default=250, help="control periods a run")
+    parser.add_argument("--sensing", nargs="+", choices=list(SENSING), default=list(SENSING))
+    parser.add_argument("--robots", nargs="+", choices=ROBOTS, default=list(ROBOTS))
+    parser.add_argument("--processes", type=int, default=2, help="runs side by side, one thread each")
+    parser.add_argument("--out", type=Path, default=Path("benchmarks/results/sensors.csv"))
+    options = parser.parse_args()
+    jobs: list[Job] = [
+        (options.config, robot, sensing, seed)
+        for seed, robot, sensing in product(options.seeds, options.robots, options.sensing)
+    ]
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    with options.out.open("w", newline="") as file, ProcessPoolExecutor(options.processes) as pool:
+        file.write(f"# python -m benchmarks.sensors {' '.join(sys.argv[1:])}".rstrip() + "\n")
+        writer = csv.DictWriter(file, [field.name for field in fields(Row)])
+        writer.writeheader()
+        count = len(jobs)
+        for index, row in enumerate(pool.map(run, [options.task] * count, jobs, [options.steps] * count)):
+            writer.writerow({k: f"{v:.5g}" if isinstance(v, float) else v for k, v in asdict(row).items()})
+            file.flush()
+            print(f"{index + 1}/{count}: {row}", flush=True)
+    print(draw(options.out).to_string(float_format="{:.3g}".format))
+
+
+class SimulatedSensors:
+    """The true robot, and what of it has arrived at the planner.
+
+    Args:
+      task: whose model the robot is of.
+      robot: one of `ROBOTS`.
+      sensing: one of `SENSING`.
+      seed: of start state and pushes.
+
+    Attributes:
+      states: takes the parts as they arrive.
+      truth: the true flat state of each millisecond, (n, state_size).
+    """
+
+    def __init__(self, task: Task, robot: str, sensing: str, seed: int) -> None:
+        self._task = task
+        self._model = copy(task.model)
+        self._model.opt.timestep = 1e-3
+        if robot == "heavier":
+            self._model.body_mass[:] *= 1.25
+            self._model.body_inertia[:] *= 1.25
+        self._rng = np.random.default_rng(seed)
+        self._pushed, self._sensing = robot == "pushed", sensing
+        self._joints = JointMapping(task.model)
+        assert self._joints.base is not None
+        self._base = self._joints.base
+        self._data = mujoco.MjData(self._model)
+        _stand(task, self._data, self._rng)
+        kind = MixedParts if sensing == "newest of each" else StateAssembler
+        self.states = kind(task, self._joints, lockstep=False, imu=sensing.startswith("imu"))
+        self.truth: list[Array] = []
+
+    def step(self, ctrl: Array, milliseconds: int) -> None:
+        """Simulate under a control (nu,), and let sensors measure and messages arrive."""
+        for _ in range(milliseconds):
+            now = len(self.truth)
+            self.truth.append(self._task.state_of(self._data))
+            self._arrive(now)
+            self._data.ctrl[:] = ctrl
+            self._push(now)
+            mujoco.mj_step(self._model, self._data)
+
+    def _push(self, now: int) -> None:
+        force = np.zeros(6)
+        since = now % 1000 - PUSH_AT_MS
+        if self._pushed and 0 <= since < PUSH_MS:
+            if since == 0:
+                self._direction = self._rng.uniform(0, 2 * np.pi)
+            force[:2] = PUSH_N * np.cos(self._direction), PUSH_N * np.sin(self._direction)
+        self._data.xfrc_applied[self._model.body(self._base.name).id] = force
+
+    def _arrive(self, now: int) -> None:
+        """What arrives at a time in ms; nothing before the first of each part has been measured."""
+        ideal = self._sensing == "ideal"
+        if ideal or now % JOINTS_MS == 0:
+            self._add_joints(now)
+        if ideal or (now % ODOM_MS == 0 and now >= ODOM_DELAY_MS) or now == 0:
+            self._add_odometry(now if ideal else max(now - ODOM_DELAY_MS, 0))
+        if self._sensing.startswith("imu") and now % IMU_MS == 0:
+            self._add_imu(now)
+
+    def _add_joints(self, moment: int) -> None:
+        qpos, qvel = self._at(moment)
+        velocities = qvel[self._joints.qvel]
+        if self._sensing == "imu, no velocities" and moment:
+            velocities = np.full(len(velocities), np.nan)
+        self.states.add_joints(qpos[self._joints.qpos], velocities, moment * MILLISECOND)
+
+    def _add_odometry(self, moment: int) -> None:
+        qpos, qvel = self._at(moment)
+        pose = qpos[self._base.qpos : self._base.qpos + 7]
+        twist = qvel[self._base.qvel : self._base.qvel + 6]
+        self.states.add_odometry(ODOM, pose, twist, moment * MILLISECOND)
+
+    def _add_imu(self, moment: int) -> None:
+        qpos, qvel = self._at(moment)
+        turned = np.empty(4)
+        heading = np.array([np.cos(IMU_HEADING / 2), 0.0, 0.0, np.sin(IMU_HEADING / 2)])
+        mujoco.mju_mulQuat(turned, heading, qpos[self._base.qpos + 3 : self._base.qpos + 7])
+        self.states.add_imu(turned, qvel[self._base.qvel + 3 : self._base.qvel + 6], moment * MILLISECOND)
+
+    def _at(self, moment: int) -> tuple[Array, Array]:
+        state, nq, nv = self.truth[moment], self._model.nq, self._model.nv
+        return state[:nq], state[nq : nq + nv]
+
+    def rms_errors(self, predictions: list[tuple[int, Array]]) -> list[float]:
+        """Root mean squares of `errors` over predictions for times in ms: mm, degrees, m/s, rad/s."""
+        squares = [self.errors(moment, state) ** 2 for moment, state in predictions]
+        means: Array = np.sqrt(np.mean(squares, axis=0)) * [1e3, 180.0 / np.pi, 1.0, 1.0]
+        return [float(value) for value in means]
+
+    def errors(self, moment: int, predicted: Array) -> Array:
+        """Errors (4,) of a predicted base: position, rotation, velocity, angular velocity; SI units."""
+        qpos, qvel = self._at(moment)
+        nq = self._model.nq
+        p, v = self._base.qpos, self._base.qvel
+        off = predicted[nq + v : nq + v + 6] - qvel[v : v + 6]
+        return np.array(
+            [
+                np.linalg.norm(predicted[p : p + 3] - qpos[p : p + 3]),
+                angle_between(predicted[p + 3 : p + 7], qpos[p + 3 : p + 7]),
+                np.linalg.norm(off[:3]),
+                np.linalg.norm(off[3:]),
+            ]
+        )
+
+
+def _stand(task: Task, data: mujoco.MjData, rng: np.random.Generator) -> None:
+    """Start standing where the task can, or from its own start states."""
+    start: Callable[[str, mujoco.MjData, np.random.Generator], None] | None = getattr(
+        task, "start_from", None
+    )
+    if start is None:
+        task.start(data, rng)
+    else:
+        start("standing", data, rng)
+
+
+def run(task_name: str, job: Job, steps: int) -> Row:
+    """One run of some control periods."""
+    config, robot, sensing, seed = job
+    settings = settings_for(task_name, share_path("config", config))
+    task = settings.task
+    period = round(task.timestep * NANOSECONDS)
+    milliseconds = period // MILLISECOND
+    planner = Planner(task, settings.planner, seed, threads=1)
+    if settings.planner_node.weights_file:
+        planner.value = ReceivedWeights(task).load(settings.planner_node.weights_file)
+    sensors = SimulatedSensors(task, robot, sensing, seed)
+    gate = SafetyGate(task, JointMapping(task.model), True, SafetyParameters())
+    follower = PlanFollower(planner, gate, period)
+    controls, predictions = [task.neutral], []
+    sensors.step(task.neutral, milliseconds)
+    for index in range(1, steps):
+        now = index * period
+        snapshot, measured = sensors.states.snapshot(), Measured(*sensors.states.newest(), fresh=True)
+        acting = follower.schedule.at(now / NANOSECONDS)
+        command = follower.command(acting.plan if acting else None, now / NANOSECONDS, measured)
+        assert command is not None
+        follower.history.add_command(Command(now, command.ctrl, command.planned))
+        if snapshot is not None:
+            # the plan of one period acts from the next one on
+            periods = -((snapshot.stamp - now - period) // period)
+            start = snapshot.stamp + periods * period
+            predicted = follower.predict(snapshot, periods, measured)
+            without = follower.predict(Snapshot(snapshot.state, snapshot.stamp), periods, measured)
+            predictions.append((start // MILLISECOND, (predicted, without)))
+            report = planner.plan(predicted, start / NANOSECONDS)
+            follower.schedule.add(report.plan, snapshot.stamp, now / NANOSECONDS)
+        controls.append(command.ctrl)
+        sensors.step(command.ctrl, milliseconds)
+    visited = np.array(sensors.truth[::milliseconds])
+    view = task.observe(visited, np.array(controls))
+    known = [each for each in predictions if each[0] < len(sensors.truth)]
+    errors = [sensors.rms_errors([(moment, both[index]) for moment, both in known]) for index in (0, 1)]
+    return Row(
+        task_name, robot, sensing, seed, steps,
+        int(task.achieved(view).sum()), float(task.reward(view).mean()), *errors[0], *errors[1],
+    )  # fmt: skip
+
+
+def draw(file: Path) -> pd.DataFrame:
+    """Draw beside the CSV file the errors and the return of each robot and sensing; the means."""
+    frame = pd.read_csv(file, comment="#")
+    robots = [robot for robot in ROBOTS if robot in set(frame["robot"])]
+    columns = {
+        "position_mm": "error of position, mm",
+        "rotation_deg": "error of rotation, °",
+        "velocity_m_s": "error of velocity, m/s",
+        "mean_reward": "mean reward",
+    }
+    figure = new_figure(11, 4.0)
+    for axes, (column, label) in zip(figure.subplots(1, len(columns)), columns.items(), strict=True):
+        for shift, (sensing, style) in enumerate(SENSING.items()):
+            runs = frame[frame["sensing"] == sensing]
+            places = runs["robot"].map(robots.index) + 0.16 * (shift - 2)
+            axes.plot(places, runs[column], style.marker, color=style.colour, ms=3, alpha=0.35)
+            means = runs[column].groupby(places).mean()
+            axes.plot(means, style.marker, color=style.colour, ms=8, label=style.label)
+        axes.set_xticks(range(len(robots)), [robot.replace(" the ", " the\n") for robot in robots])
+        axes.set_xlim(-0.5, len(robots) - 0.5)
+        axes.set_ylim(bottom=0)
+        axes.set_ylabel(label)
+        axes.grid(alpha=0.3)
+    add_legend(
+        figure, figure.axes[0], "What the planner knows of the base, by how its sensors are combined", 3
+    )
+    seeds = frame["seed"].nunique()
+    add_caption(
+        figure,
+        f"Large: mean of at most {seeds} seeds. Small: each. Joints 500 Hz, imu 200 Hz, odometry 50 Hz.",
+    )
+    figure.savefig(file.with_suffix(".png"))
+    numbers = [field.name for field in fields(Row) if field.name in frame][5:]
+    return frame.groupby(["robot", "sensing"])[numbers].mean()
+
+
+if __name__ == "__main__":
+    main()

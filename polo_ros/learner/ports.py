@@ -1,0 +1,36 @@
+"""What a learner in the background is connected to: its settings and where its results go."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from polo_ros.learner.config import LearnerConfig
+
+
+@dataclass(frozen=True)
+class BackgroundSettings:
+    """What may change while learning.
+
+    Attributes:
+      learner: see `LearnerConfig`.
+      reward_weights: of the task's reward terms, by name.
+      checkpoint_period: time between automatic checkpoints, in s.
+    """
+
+    learner: LearnerConfig
+    reward_weights: Mapping[str, float]
+    checkpoint_period: float
+
+
+@dataclass(frozen=True)
+class BackgroundOutputs:
+    """Where results go; called on the learning thread, and while the learner is closed.
+
+    Attributes:
+      publish: new weights, as bytes.
+      info, warn, error: a sentence for the log.
+    """
+
+    publish: Callable[[bytes], None]
+    info: Callable[[str], object]
+    warn: Callable[[str], object]
+    error: Callable[[str], object]

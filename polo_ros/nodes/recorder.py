@@ -1,0 +1,130 @@
+"""`polo record`: a run into a bag of mcap, where rosbag2 is not installed."""
+
+import argparse
+import signal
+import sys
+import time
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import rclpy
+from diagnostic_msgs.msg import DiagnosticArray
+from geometry_msgs.msg import PoseStamped
+from nav_msgs.msg import Odometry
+from rclpy.qos import QoSProfile, ReliabilityPolicy
+from rclpy.signals import SignalHandlerOptions
+from rosgraph_msgs.msg import Clock
+from sensor_msgs.msg import JointState
+from std_msgs.msg import Bool, Float64, Float64MultiArray, String, UInt8MultiArray
+from trajectory_msgs.msg import JointTrajectory
+from visualization_msgs.msg import MarkerArray
+
+from polo_ros.control.joints import EFFORT_TOPIC, POSITION_TOPIC, JointMapping
+from polo_ros.control.state import GOAL, JOINTS, ODOM, object_topic
+from polo_ros.errors import PoloError
+from polo_ros.nodes.executor import NodeExecutor
+from polo_ros.nodes.lightweight_node import LightweightNode
+from polo_ros.nodes.qos import EVERY_STATE, LATCHED, SENSOR
+from polo_ros.nodes.start import ENDINGS
+from polo_ros.recordings.bag import BagWriter
+from polo_ros.tasks import make_task
+
+STATUS_PERIOD_S = 5.0
+NUMBERS = ("reward", "value", "value_std", "plan_time", "effective_sample_size")
+# states of drivers that publish best effort, queued
+QUEUED = QoSProfile(depth=100, reliability=ReliabilityPolicy.BEST_EFFORT)
+Topic = tuple[type[Any], str, QoSProfile]
+
+
+def topics(joints: JointMapping) -> list[Topic]:
+    """Type, name and quality of service of all that a bag needs to learn from, replay and explain a run."""
+    bodies = [ODOM] * (joints.base is not None) + [object_topic(body.name) for body in joints.objects]
+    planner: list[Topic] = [(Float64, f"planner_node/{name}", EVERY_STATE) for name in NUMBERS]
+    return [
+        (JointState, JOINTS, QUEUED),
+        *((Odometry, body, QUEUED) for body in bodies),
+        (PoseStamped, GOAL, LATCHED),
+        (Float64MultiArray, EFFORT_TOPIC, EVERY_STATE),
+        (Float64MultiArray, POSITION_TOPIC, EVERY_STATE),
+        (Bool, "hardware/e_stop", LATCHED),
+        (Float64MultiArray, "experience", EVERY_STATE),
+        (String, "experience/schema", LATCHED),
+        (UInt8MultiArray, "value_function/weights", LATCHED),
+        (JointTrajectory, "planner_node/plan", EVERY_STATE),
+        (MarkerArray, "planner_node/candidate_trajectories", SENSOR),
+        (Float64MultiArray, "planner_node/reward_terms", EVERY_STATE),
+        (String, "planner_node/reward_terms/names", LATCHED),
+        *planner,
+        (DiagnosticArray, "/diagnostics", EVERY_STATE),
+        (Clock, "clock", QUEUED),
+    ]  # fmt: skip
+
+
+class Recorder:
+    """Writes what is published into a bag, as it comes over the wire.
+
+    Args:
+      task: name of the task, which says what state topics there are.
+      namespace: of the robot; empty for none.
+      out: folder of the bag.
+
+    Raises:
+      PoloError: the folder exists or cannot be made, or rosbags is not installed.
+    """
+
+    def __init__(self, task: str, namespace: str, out: Path) -> None:
+        self._bag = BagWriter(out)
+        self.written = 0
+        self._node = LightweightNode("recorder", namespace=namespace or None)
+        for kind, name, qos in topics(JointMapping(make_task(task).model)):
+            topic = self._node.resolve_topic_name(name if namespace or name != "clock" else "/clock")
+            package, _, message = kind.__module__.partition(".")[0], "", kind.__name__
+            write = partial(self._write, topic, f"{package}/msg/{message}")
+            self._node.create_subscription(kind, topic, write, qos, raw=True)
+        self.executor = NodeExecutor()
+        self.executor.add_node(self._node)
+
+    def _write(self, topic: str, kind: str, content: bytes) -> None:
+        self._bag.write(topic, kind, time.time_ns(), content)
+        self.written += 1
+
+    def close(self) -> None:
+        """Complete the bag and leave the graph."""
+        self._node.destroy_node()
+        self._bag.close()
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Record until interrupted, or for a time."""
+    parser = argparse.ArgumentParser(prog="polo record", description=__doc__)
+    parser.add_argument("task", help="name of the task, as in `polo tasks`")
+    parser.add_argument("--out", type=Path, help="folder of the bag (default: runs/TASK-DATE)")
+    parser.add_argument("--namespace", default="", help="of the robot, such as /robot1")
+    parser.add_argument("--seconds", type=float, help="wall time to record (default: until Ctrl-C)")
+    options = parser.parse_args(arguments)
+    out = options.out or Path("runs") / f"{options.task}-{time.strftime('%Y%m%d-%H%M%S')}"
+    stops: list[int] = []
+    for ending in ENDINGS:
+        signal.signal(ending, lambda number, _: stops.append(number))
+    rclpy.init(args=[], signal_handler_options=SignalHandlerOptions.NO)
+    try:
+        recorder = Recorder(options.task, options.namespace, out)
+    except PoloError as error:
+        print(f"polo: {error}", file=sys.stderr)
+        return 1
+    began = shown = time.monotonic()
+    print(f"recording {options.task} into {out}; Ctrl-C ends it", flush=True)
+    while not stops and (options.seconds is None or time.monotonic() - began < options.seconds):
+        recorder.executor.spin_once(timeout_sec=0.1)
+        if time.monotonic() - shown >= STATUS_PERIOD_S:
+            shown = time.monotonic()
+            print(f"{shown - began:6.0f} s, {recorder.written} messages", flush=True)
+    recorder.close()
+    rclpy.try_shutdown()
+    print(f"{recorder.written} messages in {out}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

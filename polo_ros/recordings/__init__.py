@@ -1,0 +1,1 @@
+"""What bags teach: reading them, learning from them, explaining and exporting them; no ROS."""

@@ -1,0 +1,134 @@
+"""A robot's run as arrays: states, commands, rewards, plans, weights and what the planner said."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from polo_ros.arrays import Array
+from polo_ros.control.joints import JointMapping
+from polo_ros.errors import PoloError
+from polo_ros.learner.experience import check_schema, experience_columns, experience_width
+from polo_ros.planner.plan import Plan
+from polo_ros.recordings.bag import EXPERIENCE, SCHEMA, messages
+from polo_ros.tasks.task import Task
+
+NANOSECONDS = 1_000_000_000
+PLAN, WEIGHTS, DIAGNOSTICS = "planner_node/plan", "value_function/weights", "/diagnostics"
+# episodes of another bag begin at the next multiple of this
+EPISODES_A_BAG = 1_000_000
+
+
+@dataclass(frozen=True)
+class Saying:
+    """What the planner said on /diagnostics: when in s, its level (0 is good) and sentence."""
+
+    time: float
+    level: int
+    text: str
+
+
+@dataclass(frozen=True)
+class Recording:
+    """One run; its times are those of the robot's clock, in s.
+
+    Attributes:
+      task: what was to be done.
+      time, episode: (n,), of each transition.
+      state: (n, state_size).
+      ctrl: (n, nu), executed in it.
+      reward: (n,), earned there.
+      plans: in order; empty where they were not recorded.
+      weights: time and content of each message of the value function.
+      sayings: of the planner, in order.
+    """
+
+    task: Task
+    time: Array
+    episode: Array
+    state: Array
+    ctrl: Array
+    reward: Array
+    plans: tuple[Plan, ...]
+    weights: tuple[tuple[float, bytes], ...]
+    sayings: tuple[Saying, ...]
+
+    def index_at(self, seconds: float) -> int:
+        """The transition at a time in s since the first one.
+
+        Raises:
+          PoloError: the run is over by then, or had not begun.
+        """
+        length = float(self.time[-1] - self.time[0])
+        if not 0.0 <= seconds <= length + self.task.timestep:
+            raise PoloError(
+                f"the recording lasts from 0 to {length:.2f} s; there is nothing at {seconds:g} s"
+            )
+        return int(np.abs(self.time - self.time[0] - seconds).argmin())
+
+
+def read_recording(path: Path, task: Task, namespace: str = "", bag: int = 0) -> Recording:
+    """Read a bag.
+
+    Args:
+      path: of the bag.
+      task: with the model that the robot was planned for.
+      namespace: of the robot; empty for none.
+      bag: the number of the bag among several, so that their episodes differ.
+
+    Raises:
+      PoloError: the bag cannot be read, is of another task or model, or holds no experience.
+    """
+    values: list[Array] = []
+    recorded: list[int] = []
+    plans, weights, sayings, schemas = [], [], [], 0
+    joints = JointMapping(task.model)
+    planner = f"{namespace.strip('/')}/planner_node".lstrip("/")
+    topics = (SCHEMA, EXPERIENCE, PLAN, WEIGHTS, DIAGNOSTICS)
+    for topic, stamp, message in messages(path, topics, namespace):
+        if topic == SCHEMA:
+            check_schema(message.data, task)
+            schemas += 1
+        elif topic == EXPERIENCE:
+            values.append(np.asarray(message.data))
+            recorded.append(stamp)
+        elif topic == PLAN:
+            plans.append(plan_of(message, joints))
+        elif topic == WEIGHTS:
+            weights.append((stamp, bytes(message.data)))
+        else:
+            sayings += [_saying(message, one) for one in message.status if one.name == planner]
+    if not schemas or not values:
+        raise PoloError(f"{path} holds no {EXPERIENCE} with its schema, from which a run could be read")
+    columns = experience_columns(np.concatenate(values), task)
+    # weights have no stamp of their own: the transitions recorded before and after them tell their time
+    each = np.array(recorded, float)
+    last = np.cumsum([len(some) // experience_width(task) for some in values]) - 1
+    times = np.interp([stamp for stamp, _ in weights], each, columns["time"][last])
+    return Recording(
+        task=task,
+        time=columns["time"],
+        episode=columns["episode"] + EPISODES_A_BAG * bag,
+        state=columns["state"],
+        ctrl=columns["ctrl"],
+        reward=columns["reward"],
+        plans=tuple(plans),
+        weights=tuple((float(t), content) for t, (_, content) in zip(times, weights, strict=True)),
+        sayings=tuple(sayings),
+    )
+
+
+def _saying(message: Any, status: Any) -> Saying:
+    stamp = message.header.stamp
+    return Saying(stamp.sec + stamp.nanosec / NANOSECONDS, int(status.level), status.message)
+
+
+def plan_of(message: Any, joints: JointMapping) -> Plan:
+    """A plan from a recorded trajectory_msgs/JointTrajectory, as `planner_node/plan` holds it."""
+    rows = [np.asarray(p.positions if joints.position_controlled else p.effort) for p in message.points]
+    after = [p.time_from_start.sec + p.time_from_start.nanosec / NANOSECONDS for p in message.points]
+    spacing = after[-1] / (len(after) - 1) if len(after) > 1 else joints.model.opt.timestep
+    start = message.header.stamp.sec + message.header.stamp.nanosec / NANOSECONDS
+    interpolation = message.header.frame_id.removeprefix("interpolation:")
+    return Plan(start, spacing, np.array([joints.ctrl(row) for row in rows]), interpolation)

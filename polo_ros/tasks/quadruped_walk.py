@@ -1,0 +1,249 @@
+"""A quadruped trots where `cmd_vel` says: any robot with hip, thigh and calf joints, by its names."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import ClassVar
+
+import mujoco
+import numpy as np
+
+from polo_ros.arrays import Array, Mask
+from polo_ros.parameters.schema import parameter
+from polo_ros.tasks import building, features
+from polo_ros.tasks.actuators import to_position_servos
+from polo_ros.tasks.gait import Gait
+from polo_ros.tasks.poses import add_standing_keyframe, keyframe_positions, limit_commands
+from polo_ros.tasks.sources import ModelSource
+from polo_ros.tasks.task import Task
+from polo_ros.tasks.terms import Feature, Measure, RewardTerm, bounded
+from polo_ros.tasks.view import View
+
+HOME = "home"
+# angles of the home pose where the model has none, in rad: those of Unitree's robots, each foot under its hip
+HIP, THIGH, CALF = 0.0, 0.9, -1.8
+# a trot of the feet front left, front right, rear left, rear right: diagonal pairs, half a cycle apart
+TROT = (0.0, 0.5, 0.5, 0.0)
+# the error at which a bounded reward term is one half
+SPEED_SCALE, YAW_RATE_SCALE = 0.3, 0.5  # m/s, rad/s
+FOOT_HEIGHT_SCALE, FOOTHOLD_SCALE = 0.03, 0.15  # m
+HEIGHT_SCALE, TILT_SCALE, JOINT_SCALE = 0.1, 0.08, 0.5  # m, 1 - cosine, rad
+# velocity goals are drawn up to these: ahead, to the left in m/s, yaw rate in rad/s
+FASTEST = np.array([0.5, 0.3, 0.5])
+# below this sum of a goal's numbers the feet stay on the ground
+STANDING = 0.05
+# a state follows its goal while the velocity is off by less than this, in m/s, and the base is upright
+FOLLOWING, UPRIGHT_COSINE = 0.3, 0.7
+
+
+@dataclass(frozen=True)
+class QuadrupedSetup:
+    """The robot and its gait; the defaults are a Unitree Go2 that trots at 2 Hz."""
+
+    base: str = parameter("base", "Body of the trunk.", dynamic=False)
+    feet: tuple[str, ...] = parameter(
+        ("FL", "FR", "RL", "RR"),
+        "Geoms, sites or bodies of the feet: front left, front right, rear left, rear right.",
+        dynamic=False,
+    )
+    hips: str = parameter("*_hip_joint", "Pattern of the joints that move a leg sideways.", dynamic=False)
+    thighs: str = parameter("*_thigh_joint", "Pattern of the joints that swing a leg.", dynamic=False)
+    calves: str = parameter("*_calf_joint", "Pattern of the joints that bend a knee.", dynamic=False)
+    reach: tuple[float, ...] = parameter(
+        (0.4, 0.7, 0.8), "How far commands of hips, thighs and calves may leave the home pose, in rad.",
+        low=0.01, high=3.0, dynamic=False,
+    )  # fmt: skip
+    kp: float = parameter(60.0, "Stiffness of the servos, in N·m/rad.", low=1.0, high=500.0, dynamic=False)
+    kd: float = parameter(2.0, "Damping of the servos, in N·m·s/rad.", low=0.0, high=50.0, dynamic=False)
+    effort: tuple[float, ...] = parameter(
+        (), "Largest efforts of hips, thighs and calves in N·m; empty for those of the model.",
+        low=0.0, high=1000.0, dynamic=False,
+    )  # fmt: skip
+    timestep: float = parameter(0.02, "Physics timestep, in s.", low=0.001, high=0.02, dynamic=False)
+    simple_contacts: bool = parameter(
+        True, "Whether only feet touch the ground, with pyramidal friction cones: three times as fast.",
+        dynamic=False,
+    )  # fmt: skip
+    gait_period: float = parameter(0.5, "Duration of a cycle, in s.", low=0.2, high=2.0, dynamic=False)
+    gait_duty: float = parameter(
+        0.6, "Share of the cycle for which a foot stands.", low=0.3, high=0.9, dynamic=False
+    )
+    gait_height: float = parameter(0.06, "Height of a swinging foot, in m.", low=0.0, high=0.2, dynamic=False)
+
+
+@dataclass(frozen=True)
+class HomePose:
+    """Height of the base in m, places of the feet from it (feet, 2) in m, and joint angles in rad."""
+
+    height: float
+    feet: Array
+    angles: Array
+
+
+class QuadrupedWalk(Task):
+    """Follows a velocity goal in a trot; stands where the goal is zero.
+
+    Commands are joint positions around the keyframe `home`, which `build` makes where the model has none.
+    Each reward term lies between 0 and 1.
+    """
+
+    name: ClassVar[str] = "quadruped_walk"
+    summary: ClassVar[str] = "A quadruped, by default a Unitree Go2, trots where cmd_vel says."
+    model_source: ClassVar[ModelSource] = "go2_mj_description"
+    home: ClassVar[str] = HOME
+    start_noise: ClassVar[float] = 0.02
+    setup_type: ClassVar[type[QuadrupedSetup]] = QuadrupedSetup
+    setup: QuadrupedSetup
+    gait: Gait
+    trace_sensor: ClassVar[str] = "path"
+    goal_period: ClassVar[int] = 150
+    measure: ClassVar[Measure] = Measure("velocity error", "m/s")
+    terms: ClassVar[tuple[RewardTerm, ...]] = (
+        RewardTerm("velocity", -2.0, -5.0, 0.0, "Error of the velocity over the ground; half at 0.3 m/s."),
+        RewardTerm("turn", -1.0, -5.0, 0.0, "Error of the yaw rate; half at 0.5 rad/s."),
+        RewardTerm("gait", -1.0, -5.0, 0.0, "Errors of the feet's heights, their mean; half at 3 cm."),
+        RewardTerm("foothold", -1.0, -5.0, 0.0, "Errors of the feet's places, their mean; half at 15 cm."),
+        RewardTerm("height", -2.0, -5.0, 0.0, "Error of the base's height; half at 10 cm."),
+        RewardTerm("upright", -1.0, -5.0, 0.0, "Tilt of the base; half at 23 degrees."),
+        RewardTerm(
+            "posture", -0.3, -5.0, 0.0, "Joint angles off the home pose, their mean; half at 0.5 rad."
+        ),
+    )
+    features: ClassVar[tuple[Feature, ...]] = (
+        Feature("height of the base", 1, "m"),
+        Feature("gravity in the base's frame", 3, "1"),
+        Feature("linear velocity in the base's frame", 3, "m/s"),
+        Feature("angular velocity in the base's frame", 3, "rad/s"),
+        Feature("velocity goal", 3, "m/s, rad/s"),
+        Feature("joint positions", 12, "rad"),
+        Feature("joint velocities", 12, "rad/s"),
+        Feature("heights of the feet", 4, "m"),
+        Feature("sine and cosine of the gait's cycle", 2, "1"),
+    )
+
+    def build(self, spec: mujoco.MjSpec) -> None:
+        """Floor, servos, sensors, velocity goal, home pose and the contacts that are simulated."""
+        setup = self.setup
+        legs = (setup.hips, setup.thighs, setup.calves)
+        effort = dict(zip(legs, setup.effort, strict=True)) if setup.effort else None
+        building.add_floor(spec)
+        to_position_servos(spec, setup.kp, setup.kd, effort, legs)
+        if HOME not in [key.name for key in spec.keys]:
+            stance = dict(zip(legs, (HIP, THIGH, CALF), strict=True))
+            add_standing_keyframe(spec, HOME, stance, setup.feet)
+        home = keyframe_positions(spec, HOME)
+        for pattern, reach in zip(legs, setup.reach, strict=True):
+            limit_commands(spec, pattern, home, reach)
+        self._joints = building.add_joint_sensors(spec, legs)
+        building.add_frame_sensors(spec, setup.base)
+        building.add_foot_contacts(spec, setup.feet)
+        building.add_velocity_goal(spec)
+        spec.add_sensor(
+            name=self.trace_sensor,
+            type=mujoco.mjtSensor.mjSENS_FRAMEPOS,
+            objtype=mujoco.mjtObj.mjOBJ_XBODY,
+            objname=setup.base,
+        )
+        self.gait = Gait(setup.gait_period, setup.gait_duty, TROT, setup.gait_height)
+        spec.option.timestep = setup.timestep
+        if setup.simple_contacts:
+            building.collide_only(spec, setup.feet)
+            spec.option.cone, spec.option.impratio = mujoco.mjtCone.mjCONE_PYRAMIDAL, 1.0
+
+    @cached_property
+    def _pose(self) -> HomePose:
+        """Where base, feet and joints are in the home pose."""
+        data = mujoco.MjData(self.model)
+        mujoco.mj_resetDataKeyframe(self.model, data, self.home_keyframe())
+        mujoco.mj_forward(self.model, data)
+        base = data.sensor(f"{self.setup.base}_position").data
+        feet = np.array([data.sensor(f"{foot}_foot_position").data for foot in self.setup.feet])
+        angles = np.array([data.joint(joint).qpos[0] for joint in self._joints])
+        return HomePose(float(base[2] - feet[:, 2].min()), feet[:, :2] - base[:2], angles)
+
+    def start(self, data: mujoco.MjData, rng: np.random.Generator) -> None:
+        """At rest in the home pose, with a velocity goal."""
+        super().start(data, rng)
+        self.draw_goal(data, rng)
+
+    def draw_goal(self, data: mujoco.MjData, rng: np.random.Generator) -> None:
+        """A velocity up to 0.5 m/s ahead or back, 0.3 m/s sideways and 0.5 rad/s."""
+        self.goals.set_velocity(data, rng.uniform(-FASTEST, FASTEST))
+
+    def reward_terms(self, view: View) -> dict[str, Array]:
+        """The terms of the reward, each (...), 0 to 1."""
+        base, feet = self.setup.base, self.setup.feet
+        error = self._velocity_error(view)
+        raised = self.gait.foot_heights(view) * self._walks(view)
+        angles = features.joint_positions(view, self._joints)
+        return {
+            "velocity": bounded(np.hypot(error[..., 0], error[..., 1]), SPEED_SCALE),
+            "turn": bounded(error[..., 2], YAW_RATE_SCALE),
+            "gait": bounded(features.foot_heights(view, feet) - raised, FOOT_HEIGHT_SCALE).mean(axis=-1),
+            "foothold": bounded(self._foothold_errors(view), FOOTHOLD_SCALE).mean(axis=-1),
+            "height": bounded(features.position(view, base)[..., 2] - self._pose.height, HEIGHT_SCALE),
+            "upright": bounded(1.0 - self._upright(view), TILT_SCALE),
+            "posture": bounded(angles - self._pose.angles, JOINT_SCALE).mean(axis=-1),
+        }
+
+    def _velocity_error(self, view: View) -> Array:
+        """Velocity minus goal, (..., 3), in m/s and rad/s."""
+        return features.heading_velocity(view, self.setup.base) - features.velocity_goal(view)
+
+    def _walks(self, view: View) -> Mask:
+        """Whether the goal is more than to stand, (..., 1)."""
+        walks: Mask = np.abs(features.velocity_goal(view)).sum(axis=-1, keepdims=True) > STANDING
+        return walks
+
+    def _upright(self, view: View) -> Array:
+        """The cosine of the base's tilt, (...)."""
+        return -features.projected_gravity(view, self.setup.base)[..., 2]
+
+    def _foothold_errors(self, view: View) -> Array:
+        """How far each foot is from its place under the moving base, (..., feet), in m.
+
+        A foot that touches down is half a step ahead of its place in the home pose and leaves the ground
+        half a step behind it (Raibert 1986); in between, the place moves at a constant speed. The step is the
+        way of the hip, by the velocity goal, while the foot stands.
+        """
+        base, feet = self.setup.base, self.setup.feet
+        offset = features.foot_positions(view, feet)[..., :2] - features.position(view, base)[..., None, :2]
+        yaw = features.heading(view, base)[..., None]
+        cosine, sine = np.cos(yaw), np.sin(yaw)
+        ahead = cosine * offset[..., 0] + sine * offset[..., 1] - self._pose.feet[:, 0]
+        left = cosine * offset[..., 1] - sine * offset[..., 0] - self._pose.feet[:, 1]
+        phases, duty = self.gait.phases(view), self.gait.duty
+        share = np.where(phases < duty, 0.5 - phases / duty, (phases - duty) / (1.0 - duty) - 0.5)
+        stood = share * duty * self.gait.period
+        goal = features.velocity_goal(view)[..., None, :]
+        ahead = ahead - stood * (goal[..., 0] - goal[..., 2] * self._pose.feet[:, 1])
+        left = left - stood * (goal[..., 1] + goal[..., 2] * self._pose.feet[:, 0])
+        errors: Array = np.hypot(ahead, left)
+        return errors
+
+    def value_features(self, view: View) -> Array:
+        """Base, velocity goal, joints, feet and gait, (..., 43)."""
+        base = self.setup.base
+        return np.concatenate(
+            [
+                features.position(view, base)[..., 2:],
+                features.projected_gravity(view, base),
+                features.linear_velocity(view, base),
+                features.angular_velocity(view, base),
+                features.velocity_goal(view),
+                features.joint_positions(view, self._joints),
+                features.joint_velocities(view, self._joints),
+                features.foot_heights(view, self.setup.feet),
+                self.gait.features(view),
+            ],
+            axis=-1,
+        )
+
+    def achieved(self, view: View) -> Mask:
+        """Whether it walks, upright, as its goal says."""
+        following: Mask = (self.measured(view) < FOLLOWING) & (self._upright(view) > UPRIGHT_COSINE)
+        return following & self._walks(view)[..., 0]
+
+    def measured(self, view: View) -> Array:
+        """The error of the velocity over the ground."""
+        error: Array = np.linalg.norm(self._velocity_error(view)[..., :2], axis=-1)
+        return error

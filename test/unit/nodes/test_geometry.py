@@ -1,0 +1,52 @@
+"""The geometry of a robot as markers."""
+
+import mujoco
+import numpy as np
+from numpy.testing import assert_allclose
+from visualization_msgs.msg import Marker
+
+from polo_ros.nodes.messages import pack_geometry
+
+MODEL = """
+<mujoco>
+  <worldbody>
+    <geom type="plane" size="1 1 1"/>
+    <body pos="1 2 3">
+      <freejoint/>
+      <geom type="capsule" size="0.1 0.3" rgba="1 0 0 0.5"/>
+      <geom type="box" size="0.1 0.2 0.3" pos="0 0 1"/>
+      <geom type="sphere" size="0.4" group="3"/>
+    </body>
+  </worldbody>
+</mujoco>
+"""
+
+
+def test_a_robot_is_its_visible_geoms() -> None:
+    model = mujoco.MjModel.from_xml_string(MODEL)
+    data = mujoco.MjData(model)
+    mujoco.mj_kinematics(model, data)
+    cylinder, low, high, box = pack_geometry(model, data, 1_500_000_000).markers
+    assert [m.type for m in (cylinder, low, high, box)] == [
+        Marker.CYLINDER,
+        Marker.SPHERE,
+        Marker.SPHERE,
+        Marker.CUBE,
+    ]
+    assert_allclose([cylinder.scale.x, cylinder.scale.z, high.scale.z], [0.2, 0.6, 0.2])
+    assert_allclose([low.pose.position.z, high.pose.position.z], [2.7, 3.3])
+    assert_allclose([box.scale.x, box.scale.y, box.scale.z], [0.2, 0.4, 0.6])
+    assert_allclose([box.pose.position.x, box.pose.position.y, box.pose.position.z], [1.0, 2.0, 4.0])
+    assert (cylinder.color.r, cylinder.color.a) == (1.0, 0.5)
+    assert [m.id for m in (cylinder, low, high, box)] == [0, 1, 2, 3]
+    assert (box.header.frame_id, box.header.stamp.sec, box.header.stamp.nanosec) == ("odom", 1, 500_000_000)
+
+
+def test_a_turned_robot_has_turned_markers() -> None:
+    model = mujoco.MjModel.from_xml_string(MODEL)
+    data = mujoco.MjData(model)
+    turn = np.array([np.cos(0.3), 0.0, 0.0, np.sin(0.3)])
+    data.qpos[3:] = turn
+    mujoco.mj_kinematics(model, data)
+    box = pack_geometry(model, data, 0).markers[-1].pose.orientation
+    assert_allclose([box.w, box.x, box.y, box.z], turn, atol=1e-9)
