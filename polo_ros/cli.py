@@ -85,6 +85,7 @@ def parser() -> argparse.ArgumentParser:
     creation.add_argument("--model", required=True, help="MJCF file, or name of a robot description")
     creation.add_argument("--out", type=Path, default=Path(), help="folder (default: the current one)")
     creation.set_defaults(run=run_new_task)
+
     recorded = argparse.ArgumentParser(add_help=False)
     recorded.add_argument("bag", type=Path, help="folder of a bag, or one mcap file")
     recorded.add_argument("--config", type=Path, help="ROS 2 parameter file (default: the task's own)")
@@ -224,24 +225,6 @@ def run_evaluate(options: argparse.Namespace) -> int:
     return 0
 
 
-def run_check(options: argparse.Namespace) -> int:
-    """Print the report on a task."""
-    from polo_ros.agent.task_check import check_lines
-
-    for line in check_lines(settings_of(options)):
-        print(line, flush=True)
-    return 0
-
-
-def run_new_task(options: argparse.Namespace) -> int:
-    """Write a task and its parameter file, and say what comes next."""
-    from polo_ros.agent.new_task import write_task
-
-    file = write_task(options.name, options.model, options.out)
-    print(f"{file}\n{file.with_suffix('.yaml')}\nnext: polo check {file}")
-    return 0
-
-
 def run_replay(options: argparse.Namespace) -> int:
     """Show a bag on a page until Ctrl-C."""
     from polo_ros.recordings.replay import replay
@@ -284,6 +267,24 @@ def read_bag(options: argparse.Namespace) -> "tuple[Settings, Recording]":
 def run_record(options: argparse.Namespace) -> int:
     """Run `python -m polo_ros.nodes.recorder`, since this command itself needs no ROS 2."""
     return run_module("polo_ros.nodes.recorder", options.rest, dict(os.environ))
+
+
+def run_check(options: argparse.Namespace) -> int:
+    """Print the report on a task."""
+    from polo_ros.agent.task_check import check_lines
+
+    for line in check_lines(settings_of(options)):
+        print(line, flush=True)
+    return 0
+
+
+def run_new_task(options: argparse.Namespace) -> int:
+    """Write a task and its parameter file, and say what comes next."""
+    from polo_ros.agent.new_task import write_task
+
+    file = write_task(options.name, options.model, options.out)
+    print(f"{file}\n{file.with_suffix('.yaml')}\nnext: polo check {file}")
+    return 0
 
 
 def settings_of(options: argparse.Namespace) -> "Settings":

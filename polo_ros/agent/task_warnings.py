@@ -10,8 +10,9 @@ from polo_ros.parameters.settings import Settings
 from polo_ros.tasks.actuators import actuator_kind
 from polo_ros.tasks.model import scalar_joints
 
-# two geoms overlap at the start where they penetrate each other by more, in m
-PENETRATION = 0.001
+# two geoms overlap at the start where they penetrate each other by more, in m: moved joints press a foot some
+# millimetres into the floor
+PENETRATION = 0.01
 # a term outweighs all others where its share is more
 OUTWEIGHING = 0.9
 # a body's inertial frame is another one where it is turned by more, in rad, or its origin further away, in m
@@ -50,7 +51,7 @@ def inertial_frames(settings: Settings) -> Iterator[str]:
     """Sensors of a body's inertial frame where that is not the body's own."""
     model = settings.task.model
     for index in range(model.nsensor):
-        if model.sensor_type[index] not in FRAME_SENSORS:
+        if mujoco.mjtSensor(int(model.sensor_type[index])) not in FRAME_SENSORS:
             continue
         for kind, number in (
             (model.sensor_objtype[index], model.sensor_objid[index]),

@@ -64,7 +64,8 @@ class Controller(StateIntake):
                 f"in the MJCF to 1 / (control_rate · {task.substeps})"
             )
         self._period = round(NANOSECONDS * task.timestep)
-        super().__init__(StateAssembler(task, joints, node.lockstep, node.use_imu), self._period, monotonic)
+        states = StateAssembler(task, joints, node.lockstep, node.use_imu)
+        super().__init__(states, self._period, node.odom_twist_frame, monotonic)
         self._planner = planner
         self._task = task
         self._settings = settings
@@ -167,6 +168,9 @@ class Controller(StateIntake):
         silence = self._silence(self._gate.parameters)
         if silence:
             return Status(Level.WARN, silence, values)
+        wrong_twist = self._wrong_twist()
+        if wrong_twist:
+            return Status(Level.WARN, wrong_twist, values)
         return Status(Level.OK, "planning", values)
 
     def _why_gated(self, now: int) -> str:

@@ -6,7 +6,9 @@ from collections.abc import Callable
 from polo_ros.arrays import Array
 from polo_ros.control import NANOSECONDS
 from polo_ros.control.config import SafetyParameters
+from polo_ros.control.samples import Sample
 from polo_ros.control.state import Snapshot, StateAssembler
+from polo_ros.control.twist_frame import TwistFrameCheck
 
 # a forward gap between two states begins a new episode where it is longer than this many control periods …
 EPISODE_GAP_PERIODS = 20
@@ -20,12 +22,17 @@ class StateIntake(ABC):
     Args:
       states: combines the parts.
       period: of control, in ns.
+      twist_frame: of odometry, as the planner was told: "child" or "world".
       monotonic: gives the time in ns by a clock that never jumps.
     """
 
-    def __init__(self, states: StateAssembler, period: int, monotonic: Callable[[], int]) -> None:
+    def __init__(
+        self, states: StateAssembler, period: int, twist_frame: str, monotonic: Callable[[], int]
+    ) -> None:
         self._states = states
         self._monotonic = monotonic
+        topics = states.odometry_topics()
+        self._twist_checks = {topic: TwistFrameCheck(topic, twist_frame) for topic in topics}
         longest = min(EPISODE_GAP_PERIODS * period, LONGEST_EPISODE_GAP_S * NANOSECONDS)
         self._longest_gap = max(longest, 1.5 * period)
         self._latest: Snapshot | None = None
@@ -43,6 +50,7 @@ class StateIntake(ABC):
 
     def add_odometry(self, topic: str, qpos: Array, qvel: Array, stamp: int) -> bool:
         """Take a part of the state, as `StateAssembler` does; whether the state is whole now."""
+        self._twist_checks[topic].add(Sample(qpos, qvel, stamp))
         self._states.add_odometry(topic, qpos, qvel, stamp)
         return self._on_part()
 
@@ -95,6 +103,10 @@ class StateIntake(ABC):
     @abstractmethod
     def _on_repeated_state(self) -> None:
         """A part of the moment that was already acted on."""
+
+    def _wrong_twist(self) -> str:
+        """Which odometry's twist is in another frame than told; empty where none is."""
+        return next((check.fault for check in self._twist_checks.values() if check.fault), "")
 
     def _silence(self, parameters: SafetyParameters) -> str:
         """That no state has come for long by the monotonic clock; empty where one has.

@@ -31,8 +31,9 @@ HEIGHT_SCALE, TILT_SCALE, JOINT_SCALE = 0.1, 0.08, 0.5  # m, 1 - cosine, rad
 FASTEST = np.array([0.5, 0.3, 0.5])
 # below this sum of a goal's numbers the feet stay on the ground
 STANDING = 0.05
-# a state follows its goal while the velocity is off by less than this, in m/s, and the base is upright
-FOLLOWING, UPRIGHT_COSINE = 0.3, 0.7
+# a state follows its goal while the velocity is off by less than this, in m/s, and the base is upright; goals
+# that are slower do not tell walking from standing
+FOLLOWING, UPRIGHT_COSINE = 0.15, 0.7
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,9 @@ class QuadrupedSetup:
         (), "Largest efforts of hips, thighs and calves in N·m; empty for those of the model.",
         low=0.0, high=1000.0, dynamic=False,
     )  # fmt: skip
+    crouch: float = parameter(
+        0.02, "How far below the home pose the base is held, in m.", low=0.0, high=0.2, dynamic=False
+    )
     timestep: float = parameter(0.02, "Physics timestep, in s.", low=0.001, high=0.02, dynamic=False)
     simple_contacts: bool = parameter(
         True, "Whether only feet touch the ground, with pyramidal friction cones: three times as fast.",
@@ -158,7 +162,7 @@ class QuadrupedWalk(Task):
         base = data.sensor(f"{self.setup.base}_position").data
         feet = np.array([data.sensor(f"{foot}_foot_position").data for foot in self.setup.feet])
         angles = np.array([data.joint(joint).qpos[0] for joint in self._joints])
-        return HomePose(float(base[2] - feet[:, 2].min()), feet[:, :2] - base[:2], angles)
+        return HomePose(float(base[2] - feet[:, 2].min()) - self.setup.crouch, feet[:, :2] - base[:2], angles)
 
     def start(self, data: mujoco.MjData, rng: np.random.Generator) -> None:
         """At rest in the home pose, with a velocity goal."""
@@ -239,9 +243,9 @@ class QuadrupedWalk(Task):
         )
 
     def achieved(self, view: View) -> Mask:
-        """Whether it walks, upright, as its goal says."""
+        """Whether it walks, upright, as its goal says; never where the goal is slower than 0.15 m/s."""
         following: Mask = (self.measured(view) < FOLLOWING) & (self._upright(view) > UPRIGHT_COSINE)
-        return following & self._walks(view)[..., 0]
+        return following & (np.linalg.norm(features.velocity_goal(view)[..., :2], axis=-1) > FOLLOWING)
 
     def measured(self, view: View) -> Array:
         """The error of the velocity over the ground."""

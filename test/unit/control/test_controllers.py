@@ -305,6 +305,28 @@ def test_states_that_stop_with_their_clock_are_stale(make: Make, results: Result
     assert controller.status().text == "planning"
 
 
+@pytest.mark.parametrize("silence_timeout", [0.1, 1.0])
+def test_silence_ends_in_the_safe_action_within_one_control_period(
+    results: Results, silence_timeout: float
+) -> None:
+    """The bound of the time to safe: `safety.silence_timeout` and one tick, by a clock that never jumps."""
+    task, monotonic = make_task("cartpole_swingup"), [0]
+    node = PlannerNodeConfig(lockstep=False, control_rate=50.0, autostart=True)
+    values = settings(task, node, silence_timeout=silence_timeout, latency_compensation=False)
+    planner = Planner(task, PlannerConfig(horizon=5, rollouts=8), seed=1, threads=1)
+    controller = RealTimeController(
+        planner, JointMapping(task.model), values, lambda: 0, results.outputs(), 0, lambda: monotonic[0]
+    )
+    add_state(controller, 0)
+    results.wait("show", 1)
+    ticks = 0
+    while tick(controller, results, 0).any():  # simulated time stands still
+        ticks += 1
+        monotonic[0] = ticks * PERIOD
+    assert ticks * PERIOD / NANOSECONDS == pytest.approx(silence_timeout + PERIOD / NANOSECONDS)
+    controller.close()
+
+
 def run(controller: RealTimeController, results: Results, stamps: list[int]) -> None:
     """At each time in ns a control tick, and then a state and its plan."""
     for stamp in stamps:

@@ -71,7 +71,7 @@ def test_a_robot_description_without_its_package_names_the_extra(monkeypatch: py
     with pytest.raises(
         PoloError, match=r"need the package robot_descriptions: pip install polo_ros\[robots\]"
     ):
-        Trot("go2_mj_description")
+        Trot("anymal_c_mj_description")
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import pytest
 from polo_ros.errors import PoloError
 from polo_ros.files import share_path
 from polo_ros.tasks import Task, make_task, task_class, task_classes
-from polo_ros.tasks.state import set_state
+from polo_ros.tasks.state import clock_entry, set_state
 
 CARTPOLE = share_path("models", "cartpole.xml").read_text()
 
@@ -258,7 +258,10 @@ def test_start_states_are_seeded_and_differ(task: Task) -> None:
 def test_a_flat_state_survives_the_round_trip(task: Task) -> None:
     state = random_states(task, 3)[-1]
     model, data = task.model, mujoco.MjData(task.model)
-    qpos, qvel, positions, quaternions = np.split(state, np.cumsum([model.nq, model.nv, 3 * model.nmocap]))
+    numbers, clock = state, clock_entry(model)
+    if clock is not None:
+        data.time, numbers = state[clock], np.delete(state, clock)
+    qpos, qvel, positions, quaternions = np.split(numbers, np.cumsum([model.nq, model.nv, 3 * model.nmocap]))
     data.qpos[:], data.qvel[:] = qpos, qvel
     data.mocap_pos[:], data.mocap_quat[:] = positions.reshape(-1, 3), quaternions.reshape(-1, 4)
     np.testing.assert_array_equal(task.state_of(data), state)
