@@ -15,6 +15,7 @@ from workspace import LAUNCH_ARGUMENTS, SOURCE, outside_make
 
 from experiments import experiments
 from polo_ros.cli import main
+from polo_ros.nodes.doctor import parser
 from polo_ros.parameters.node_tables import NODES, node_table
 from polo_ros.parameters.yaml_files import parse_overrides
 from polo_ros.tasks import task_class, task_classes
@@ -58,10 +59,17 @@ def test_every_command_is_of_a_kind_that_is_checked() -> None:
 def test_polo_commands_run_in_the_order_of_the_pages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "config").symlink_to(SOURCE / "config")
     monkeypatch.chdir(tmp_path)
-    commands = [command[1:] for command in documented("polo") if command[1] != "reproduce"]
+    apart = ("reproduce", "doctor")  # tested below
+    commands = [command[1:] for command in documented("polo") if command[1] not in apart]
     assert commands
     for command in commands:
         assert main([*command, *SMALL.get(command[0], [])]) == 0, command
+
+
+@pytest.mark.parametrize("command", documented("polo", "doctor"), ids=shlex.join)
+def test_doctor_commands_have_these_options(command: list[str]) -> None:
+    """Without a robot nothing is well; test/graph has robots."""
+    assert parser().parse_args(command[2:])
 
 
 def test_reproduce_commands_name_experiments() -> None:
