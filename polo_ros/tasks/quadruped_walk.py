@@ -1,4 +1,4 @@
-"""A quadruped trots where `cmd_vel` says: any robot with hip, thigh and calf joints, by its names."""
+"""A quadruped walks where `cmd_vel` says: any robot with hip, thigh and calf joints, by its names."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -38,7 +38,7 @@ FOLLOWING, UPRIGHT_COSINE = 0.15, 0.7
 
 @dataclass(frozen=True)
 class QuadrupedSetup:
-    """The robot and its gait; the defaults are a Unitree Go2 that trots at 2 Hz."""
+    """The robot and its gait; the defaults are a Unitree Go2 and a trot at 2 Hz."""
 
     base: str = parameter("base", "Body of the trunk.", dynamic=False)
     feet: tuple[str, ...] = parameter(
@@ -84,14 +84,14 @@ class HomePose:
 
 
 class QuadrupedWalk(Task):
-    """Follows a velocity goal in a trot; stands where the goal is zero.
+    """Follows a velocity goal by the gait clock of a trot; stands where the goal is zero.
 
     Commands are joint positions around the keyframe `home`, which `build` makes where the model has none.
     Each reward term lies between 0 and 1.
     """
 
     name: ClassVar[str] = "quadruped_walk"
-    summary: ClassVar[str] = "A quadruped, by default a Unitree Go2, trots where cmd_vel says."
+    summary: ClassVar[str] = "A quadruped, by default a Unitree Go2, walks where cmd_vel says."
     model_source: ClassVar[ModelSource] = "go2_mj_description"
     home: ClassVar[str] = HOME
     start_noise: ClassVar[float] = 0.02
