@@ -94,6 +94,7 @@ def parser() -> argparse.ArgumentParser:
         "-p", dest="single", action="append", default=[], metavar="NAME:=VALUE", help="a single parameter"
     )
     recorded.add_argument("--namespace", default="", help="of the robot, such as /robot1")
+    recorded.add_argument("--task", help="Python file of the task, where it is not among `polo tasks`")
 
     replaying = commands.add_parser("replay", parents=[recorded], help="show a bag on a page")
     replaying.add_argument("--port", type=int, default=8080, help="first port that is tried (default: 8080)")
@@ -258,7 +259,7 @@ def read_bag(options: argparse.Namespace) -> "tuple[Settings, Recording]":
     from polo_ros.recordings.bag import schema_of
     from polo_ros.recordings.recording import read_recording
 
-    options.task = str(schema_of(options.bag, options.namespace)["task"])
+    options.task = options.task or str(schema_of(options.bag, options.namespace)["task"])
     settings = settings_of(options)
     return settings, read_recording(options.bag, settings.task, options.namespace)
 

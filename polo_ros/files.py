@@ -70,7 +70,7 @@ def _warn_of(other: Path, used: Path) -> None:
 
 
 def config_path(task: str) -> Path | None:
-    """The parameter file of a task; None, and one line in the log, where there is none.
+    """The parameter file of a task; None where there is none: said in the log of a task that exists.
 
     The file of a task of this package is config/<task>.yaml, or that of its family: config/pointmass.yaml is
     that of pointmass_box and pointmass_maze. Any other task has it beside its Python file, with the same name
@@ -92,7 +92,8 @@ def config_path(task: str) -> Path | None:
     for path in beside:
         if path.is_file():
             return path
-    _say_defaults(task, beside[0] if beside else Path(f"{task}.yaml"))
+    if beside:  # otherwise there is no such task, which is said where it is loaded
+        _say_defaults(task, beside[0])
     return None
 
 

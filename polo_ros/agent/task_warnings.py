@@ -20,12 +20,19 @@ TURNED, AWAY = 0.01, 0.001
 # a neutral pose is stable where the base turns and sinks by less, in rad and as a share of its height, and
 # joints move by less, in rad or m
 TILT, SINKING, MOTION = 0.5, 0.2, 0.3
-# names of frame sensors' readings that depend on which frame of a body is meant
-FRAME_SENSORS = (
-    mujoco.mjtSensor.mjSENS_FRAMEPOS, mujoco.mjtSensor.mjSENS_FRAMEQUAT, mujoco.mjtSensor.mjSENS_FRAMEXAXIS,
-    mujoco.mjtSensor.mjSENS_FRAMEYAXIS, mujoco.mjtSensor.mjSENS_FRAMEZAXIS,
-    mujoco.mjtSensor.mjSENS_FRAMELINVEL, mujoco.mjtSensor.mjSENS_FRAMEANGVEL,
-)  # fmt: skip
+# sensors whose reading depends on which frame of a body is meant
+FRAME_SENSORS = [
+    int(kind)
+    for kind in (
+        mujoco.mjtSensor.mjSENS_FRAMEPOS,
+        mujoco.mjtSensor.mjSENS_FRAMEQUAT,
+        mujoco.mjtSensor.mjSENS_FRAMEXAXIS,
+        mujoco.mjtSensor.mjSENS_FRAMEYAXIS,
+        mujoco.mjtSensor.mjSENS_FRAMEZAXIS,
+        mujoco.mjtSensor.mjSENS_FRAMELINVEL,
+        mujoco.mjtSensor.mjSENS_FRAMEANGVEL,
+    )
+]
 
 
 def task_warnings(settings: Settings, states: TaskStates) -> list[str]:

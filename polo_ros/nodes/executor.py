@@ -41,6 +41,7 @@ class NodeExecutor(Executor):
         self._timers: list[Any] = []
         self._services: list[Any] = []
         self._waits: Any = None
+        self._wakes: Any = self._guard
         # responses that are not known yet, with the service and the request's header
         self._deferred: list[tuple[Future[Any], Any, Any]] = []
 
@@ -93,7 +94,7 @@ class NodeExecutor(Executor):
             waits.add_timer(timer.handle)
         for service in self._services:
             waits.add_service(service.handle)
-        waits.add_guard_condition(self._guard.handle)
+        waits.add_guard_condition(self._wakes.handle)
         waits.wait(-1 if timeout_sec is None else round(timeout_sec * NANOSECONDS))
 
     def _build(self) -> None:
@@ -104,8 +105,9 @@ class NodeExecutor(Executor):
         self._awaited = [each for each in self._subscriptions if each not in unawaited]
         self._timers = [each for node in nodes for each in node.timers]
         self._services = [each for node in nodes for each in node.services]
+        context: Any = self._context
         self._waits = rclpy_implementation.WaitSet(
-            len(self._awaited), 1, len(self._timers), 0, len(self._services), 0, self._context.handle
+            len(self._awaited), 1, len(self._timers), 0, len(self._services), 0, context.handle
         )
 
     # ---- what has come; a callback before may have destroyed the entity
@@ -140,7 +142,7 @@ class NodeExecutor(Executor):
         response = service.callback(request, service.srv_type.Response())
         if isinstance(response, Future):
             self._deferred.append((response, service, header))
-            response.add_done_callback(lambda _: self._guard.trigger())
+            response.add_done_callback(lambda _: self._wakes.trigger())
         else:
             service.send_response(response, header)
 

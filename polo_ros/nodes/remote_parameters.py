@@ -39,10 +39,10 @@ class RemoteParameters:
         self.values: dict[str, Value] = {}
         self._full_name = f"{node.get_namespace().rstrip('/')}/{target}"
         self._on_fields, self._on_values, self._on_refused = on_fields, on_values, on_refused
-        self._list = node.create_client(ListParameters, f"{target}/list_parameters")
-        self._describe = node.create_client(DescribeParameters, f"{target}/describe_parameters")
-        self._get = node.create_client(GetParameters, f"{target}/get_parameters")
-        self._set = node.create_client(SetParameters, f"{target}/set_parameters")
+        self._list: Any = node.create_client(ListParameters, f"{target}/list_parameters")
+        self._describe: Any = node.create_client(DescribeParameters, f"{target}/describe_parameters")
+        self._get: Any = node.create_client(GetParameters, f"{target}/get_parameters")
+        self._set: Any = node.create_client(SetParameters, f"{target}/set_parameters")
         self._descriptors: list[ParameterDescriptor] = []
         self._wanted: dict[str, Value] = {}
         self._asked: tuple[str, Value] | None = None
@@ -72,8 +72,10 @@ class RemoteParameters:
         """Take a message of /parameter_events; those of other nodes are ignored."""
         if event.node != self._full_name:
             return
-        changed = {p.name: parameter_value_to_python(p.value) for p in event.changed_parameters}
-        changed = {name: value for name, value in changed.items() if name in self.values}
+        values: dict[str, Any] = {
+            p.name: parameter_value_to_python(p.value) for p in event.changed_parameters
+        }
+        changed: dict[str, Value] = {name: value for name, value in values.items() if name in self.values}
         self.values |= changed
         # what a user is just changing is not set back to the value before
         self._on_values({name: value for name, value in changed.items() if name not in self._wanted})

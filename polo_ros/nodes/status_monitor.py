@@ -79,7 +79,7 @@ class StatusMonitor:
         for name in numbers:
             self.subscribe(Float64, f"planner_node/{name}", partial(self._on_number, name), 10)
         self.subscribe(DiagnosticArray, "/diagnostics", self._on_diagnostics, 10)
-        self._reset_world = self._node.create_client(Trigger, "simulator_node/reset_world")
+        self._reset_world: Any = self._node.create_client(Trigger, "simulator_node/reset_world")
         self._executor = SingleThreadedExecutor()
         self._executor.add_node(self._node)
 

@@ -190,7 +190,8 @@ class ViewerNode(PoloNode):
         if self._clock_topic is not None:
             message = take(self._clock_topic, Clock)
             if message is not None:
-                self._clock_topic.callback(message)
+                callback: Any = self._clock_topic.callback
+                callback(message)
 
     def _on_parameter_event(self, event: ParameterEvent) -> None:
         for remote in self._remotes.values():

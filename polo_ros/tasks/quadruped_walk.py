@@ -245,7 +245,8 @@ class QuadrupedWalk(Task):
     def achieved(self, view: View) -> Mask:
         """Whether it walks, upright, as its goal says; never where the goal is slower than 0.15 m/s."""
         following: Mask = (self.measured(view) < FOLLOWING) & (self._upright(view) > UPRIGHT_COSINE)
-        return following & (np.linalg.norm(features.velocity_goal(view)[..., :2], axis=-1) > FOLLOWING)
+        fast: Mask = np.linalg.norm(features.velocity_goal(view)[..., :2], axis=-1) > FOLLOWING
+        return following & fast
 
     def measured(self, view: View) -> Array:
         """The error of the velocity over the ground."""

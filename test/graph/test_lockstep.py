@@ -105,9 +105,9 @@ def test_the_world_steps_one_control_period_per_command(cartpoles: list[Life]) -
     times = sorted(cartpoles[0].states())
     assert set(np.diff(times)) == {PERIOD}
     answered = [unpack_command(message)[1] for message in cartpoles[0].commands]
-    newest = times[-1] + PERIOD  # its answer may have reached the probe before the state itself
-    assert answered
-    assert set(answered) <= {*times, newest}
+    # answers may reach the probe before the states that they answer
+    received = [stamp for stamp in answered if stamp <= times[-1]]
+    assert received and set(received) <= set(times)
 
 
 def test_the_humanoid_repeats_to_the_bit(tmp_path: Path) -> None:

@@ -15,6 +15,8 @@ from workspace import LAUNCH_ARGUMENTS, SOURCE, outside_make
 
 from experiments import experiments
 from polo_ros.cli import main
+from polo_ros.cli import parser as polo_parser
+from polo_ros.nodes.doctor import parser as doctor_parser
 from polo_ros.parameters.node_tables import NODES, node_table
 from polo_ros.parameters.yaml_files import parse_overrides
 from polo_ros.tasks import task_class, task_classes
@@ -45,6 +47,14 @@ def documented(*words: str) -> list[list[str]]:
     return [command for command in commands if command[: len(words)] == list(words)]
 
 
+def needs_more(command: list[str]) -> bool:
+    """Whether a `polo` command needs a robot or a bag, or is a figure of the paper."""
+    return (
+        command[1] in {"reproduce", "doctor", "record", "replay", "explain", "export"}
+        or "--from-bag" in command
+    )
+
+
 def test_readme_names_the_two_commands() -> None:
     assert ["make", "demo"] in documented("make")
     assert ["make", "test"] in documented("make")
@@ -58,10 +68,19 @@ def test_every_command_is_of_a_kind_that_is_checked() -> None:
 def test_polo_commands_run_in_the_order_of_the_pages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "config").symlink_to(SOURCE / "config")
     monkeypatch.chdir(tmp_path)
-    commands = [command[1:] for command in documented("polo") if command[1] != "reproduce"]
+    commands = [command[1:] for command in documented("polo") if not needs_more(command)]
     assert commands
     for command in commands:
         assert main([*command, *SMALL.get(command[0], [])]) == 0, command
+
+
+@pytest.mark.parametrize("command", [*filter(needs_more, documented("polo"))], ids=shlex.join)
+def test_commands_about_robots_and_bags_have_these_options(command: list[str]) -> None:
+    """What they do is tested in test/graph and test/unit/recordings."""
+    if command[1] == "doctor":
+        assert doctor_parser().parse_args(command[2:])
+    else:
+        assert polo_parser().parse_known_args(command[1:])
 
 
 def test_reproduce_commands_name_experiments() -> None:

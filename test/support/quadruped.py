@@ -42,7 +42,7 @@ MOTORS = "".join(
     for foot in FEET
     for part, effort in (("hip", HIP_EFFORT), ("knee", KNEE_EFFORT))
 )
-HOME = [0.0, 0.0, 0.29, 1.0, 0.0, 0.0, 0.0, *[0.4, -0.8] * 4]
+HOME = [0.0, 0.0, 0.297, 1.0, 0.0, 0.0, 0.0, *[0.4, -0.8] * 4]
 # the inertia's axes are turned by 90 degrees about z: its frame is not the body's
 QUADRUPED = f"""
 <mujoco model="quadruped">

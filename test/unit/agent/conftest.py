@@ -1,7 +1,7 @@
 """Settings of quick training runs."""
 
 import pytest
-from runs import FAST
+from training_runs import FAST
 
 from polo_ros.parameters.settings import Settings, settings_for
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from runs import without_times
+from training_runs import without_times
 
 from polo_ros.agent.agent import Step
 from polo_ros.agent.episode import Episode

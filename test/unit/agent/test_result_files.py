@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from matplotlib.image import imread
-from runs import FAST, table
+from training_runs import FAST, table
 
 import polo_ros
 from polo_ros.agent.evaluation import COLUMNS as EVALUATE_COLUMNS

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from runs import FAST, table, without_times
+from training_runs import FAST, table, without_times
 
 from polo_ros.agent.training import check_rewards, train
 from polo_ros.errors import PoloError
