@@ -52,12 +52,14 @@ def test_a_robot_that_is_not_well_is_named_part_by_part(graph: Graph) -> None:
         f"hardware/e_stop: /planner_node hears nothing of {probe}: their qualities of service do not fit",
     ]
     assert code == 1
-    assert len(found["findings"]) == len(expected) or found["findings"][4:] == [
-        "planner_node: no command: not enabled; call ~/enable; joint_states: missing joint hinge; expected "
-        "slider, hinge; it also has elbow"
-    ], found["findings"]
-    for sentence, start in zip(found["findings"], expected, strict=False):
-        assert sentence.startswith(start), found["findings"]
+    for start in expected:
+        assert any(sentence.startswith(start) for sentence in found["findings"]), found["findings"]
+    # the planner subscribes to the e-stop twice, and its own status may have come, too
+    status = (
+        "planner_node: no command: not enabled; call ~/enable; joint_states: missing joint hinge; expected"
+    )
+    for sentence in found["findings"]:
+        assert sentence.startswith((*expected, status)), found["findings"]
 
 
 def test_a_driver_alone_is_examined_for_a_task(graph: Graph) -> None:
