@@ -64,7 +64,7 @@ class QuadrupedSetup:
     )
     timestep: float = parameter(0.02, "Physics timestep, in s.", low=0.001, high=0.02, dynamic=False)
     simple_contacts: bool = parameter(
-        True, "Whether only feet touch the ground, with pyramidal friction cones: three times as fast.",
+        True, "Whether only feet touch, with pyramidal cones and impratio 1, which saves most of the time.",
         dynamic=False,
     )  # fmt: skip
     gait_period: float = parameter(0.5, "Duration of a cycle, in s.", low=0.2, high=2.0, dynamic=False)
