@@ -104,7 +104,8 @@ class LearnerNode(PoloNode):
 
     def _publish_waiting(self) -> None:
         """Not beside an earlier learner, nor before one that is listed has had time to say that it is."""
-        if self._waiting is not None and not self._sole.elder and not self._sole.unsettled():
+        uncertain = self._sole.elder or self._sole.discovering() or self._sole.unsettled()
+        if self._waiting is not None and not uncertain:
             self._weights.publish(self._waiting)
             self._waiting = None
 

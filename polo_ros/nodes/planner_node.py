@@ -77,6 +77,8 @@ class PlannerNode(PoloNode):
         self._schema.publish(String(data=experience_schema(self.task, self._joints.joint_names)))
         self._telemetry = Telemetry(self, self._joints, self._planner)
         self._controller = self._make_controller(settings)
+        while self._sole.discover():
+            pass  # an earlier planner may command this robot: no state is received before that is known
         self._subscribe(node)
 
     def _make_controller(self, settings: ControllerSettings) -> Controller:

@@ -39,8 +39,6 @@ from polo_ros.nodes.sole_source import SoleSource
 from polo_ros.nodes.state_publisher import GOAL_QUEUE, StatePublisher
 from polo_ros.tasks.goals import POSE
 
-# how long another source of the state is looked for before the first state is published, in s of wall time
-DISCOVERY_S = 1.0
 # a publisher's name and claim follow it within this time, in s
 NAMING_S = 0.3
 # discovery may take seconds: up to this time after its start, this node ends itself where it finds a driver;
@@ -155,13 +153,10 @@ class SimulatorNode(PoloNode):
         Raises:
           PoloError: there is an earlier source.
         """
-        while time.monotonic() - self._started < DISCOVERY_S:
-            self._sole.take()
-            self._sole.yield_to_elder()
+        while self._sole.discover():
             strangers = self._sole.strangers(settle=NAMING_S)
             if strangers:
                 raise PoloError(self._sole.already_published(strangers))
-            time.sleep(0.02)
 
     def _others_at_work(self) -> str:
         """Which other node publishes this robot's state or its clock, and is not told to end; or nothing."""

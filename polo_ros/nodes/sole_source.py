@@ -2,7 +2,8 @@
 
 Each source publishes a claim, latched, on `<topic>/source`: who it is and when it started. A latched message
 is delivered by a living publisher alone, so that a node that was killed does not count, however long it is
-still listed in the graph.
+still listed in the graph. DDS may take seconds to deliver it: Fast DDS announces a participant five times at
+its start and then every three seconds, and announcements get lost. On one machine, a lock tells at once.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from std_msgs.msg import String
 
 from polo_ros.errors import PoloError
+from polo_ros.nodes.machine_lock import MachineLock
 from polo_ros.nodes.qos import LATCHED
 
 # the claims of so many sources are received at once
@@ -32,6 +34,13 @@ CLAIMS = QoSProfile(
 LONGEST_CLAIM = 2000
 # how long a publisher must have been listed before it is judged, in s: its name and its claim come later
 SETTLE_S = 1.0
+# DDS has mostly listed the nodes that are there already when its list has not changed for so long, in s of
+# wall time: on a loaded machine processes answer one after the other
+DISCOVERY_S = 1.0
+# nodes that come and go all the time delay a start for so long at most, in s
+LONGEST_DISCOVERY_S = 5.0
+# how often claims are looked for before an executor receives them, in s
+POLL_S = 0.02
 HOW_TO_PART = "stop it, or give one of the two a namespace or a ROS_DOMAIN_ID of its own"
 
 
@@ -82,6 +91,9 @@ class SoleSource:
     Attributes:
       topic: with its namespace.
       elder: that sentence; empty while there is no such node.
+
+    Raises:
+      PoloError: another process of this user on this machine is the source.
     """
 
     def __init__(self, node: Node, topic: str, on_elder: Callable[[str], None] = lambda _: None) -> None:
@@ -93,6 +105,9 @@ class SoleSource:
         self._own = Claim(
             time.time_ns(), uuid.uuid4().hex, node.get_fully_qualified_name(), platform.node(), os.getpid()
         )
+        self._lock = self._take_lock()
+        self._created = self._changed = time.monotonic()
+        self._nodes: set[tuple[str, str]] = set()
         self._younger: set[Claim] = set()
         self._shared_since: float | None = None
         self._strange_since: dict[str, float] = {}
@@ -100,11 +115,19 @@ class SoleSource:
         self._publisher = node.create_publisher(String, self._claims_topic, LATCHED)
         self._publisher.publish(String(data=json.dumps(asdict(self._own))))
 
-    def take(self) -> None:
-        """Receive claims where no executor does yet."""
-        with self._subscription.handle:
-            while (taken := self._subscription.handle.take_message(String, False)) is not None:
-                self._on_claim(taken[0])
+    def _take_lock(self) -> MachineLock | None:
+        """The lock of this topic in this ROS domain; None where locks cannot be had."""
+        claim = json.dumps(asdict(self._own))
+        try:
+            lock = MachineLock(f"{self._node.context.get_domain_id()}{self.topic}", claim)
+        except OSError as error:
+            self._node.get_logger().warning(
+                f"other sources of {self.topic} on this machine are found by discovery alone: {error}"
+            )
+            return None
+        if lock.holder:
+            raise PoloError(self.already_published(str(Claim.parse(lock.holder) or lock.holder)))
+        return lock
 
     def yield_to_elder(self) -> None:
         """Give way.
@@ -119,6 +142,29 @@ class SoleSource:
         """Whether the graph lists another publisher of the topic; costs next to nothing."""
         own = sum(publisher.topic_name == self.topic for publisher in self._node.publishers)
         return self._node.count_publishers(self.topic) > own
+
+    def discovering(self) -> bool:
+        """Whether this node is so new that an earlier publisher need not be listed yet."""
+        now = time.monotonic()
+        if now - self._created >= LONGEST_DISCOVERY_S:
+            return False
+        nodes = set(self._node.get_node_names_and_namespaces())
+        if nodes != self._nodes:
+            self._nodes, self._changed = nodes, now
+        return now - self._changed < DISCOVERY_S
+
+    def discover(self) -> bool:
+        """Wait a moment for claims where no executor receives them yet; whether to call this again.
+
+        Raises:
+          PoloError: a node that started earlier is the source.
+        """
+        time.sleep(POLL_S)
+        with self._subscription.handle:
+            while (taken := self._subscription.handle.take_message(String, False)) is not None:
+                self._on_claim(taken[0])
+        self.yield_to_elder()
+        return self.discovering()
 
     def unsettled(self) -> bool:
         """Whether another publisher has been noticed for so short a time that its claim may yet come."""
