@@ -13,7 +13,7 @@ from polo_ros.errors import PoloError
 from polo_ros.files import write_atomically
 from polo_ros.tasks.actuators import actuator_kind, effort_limit
 from polo_ros.tasks.building import matching_joints
-from polo_ros.tasks.model import scalar_joints
+from polo_ros.tasks.model import free_joints, scalar_joints
 from polo_ros.tasks.sources import MODEL_SUFFIXES, compile_spec, load_spec
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -61,8 +61,8 @@ class Robot:
     @property
     def base(self) -> int | None:
         """The body with the first free joint; None for a robot on a fixed base."""
-        free = np.flatnonzero(self.model.jnt_type == int(mujoco.mjtJoint.mjJNT_FREE))
-        return int(self.model.jnt_bodyid[free[0]]) if free.size else None
+        free = free_joints(self.model)
+        return int(self.model.jnt_bodyid[free[0]]) if free else None
 
     @property
     def hand(self) -> int:

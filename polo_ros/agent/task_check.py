@@ -16,6 +16,7 @@ from polo_ros.learner.learner import Learner
 from polo_ros.parameters.settings import Settings
 from polo_ros.planner import Planner
 from polo_ros.tasks.actuators import actuator_kind
+from polo_ros.tasks.model import HINGE
 from polo_ros.tasks.task import Task
 
 # how many plans are timed, and the time after which no further one is, in s
@@ -96,7 +97,7 @@ def unit_of(model: mujoco.MjModel, actuator: int) -> str:
     """The unit of an actuator's commands, by its kind and its joint's; empty where it is not known."""
     if model.actuator_trntype[actuator] != int(mujoco.mjtTrn.mjTRN_JOINT):
         return ""
-    turns = model.jnt_type[model.actuator_trnid[actuator, 0]] == int(mujoco.mjtJoint.mjJNT_HINGE)
+    turns = model.jnt_type[model.actuator_trnid[actuator, 0]] == HINGE
     units = {"motor": ("N", "N·m"), "servo": ("m", "rad"), "": ("", "")}
     return units[actuator_kind(model, actuator)][bool(turns)]
 

@@ -8,7 +8,7 @@ import numpy as np
 from polo_ros.agent.task_states import SETTLING_TIME, TaskStates
 from polo_ros.parameters.settings import Settings
 from polo_ros.tasks.actuators import actuator_kind
-from polo_ros.tasks.model import scalar_joints
+from polo_ros.tasks.model import free_joints, scalar_joints
 
 # two geoms overlap at the start where they penetrate each other by more, in m: moved joints press a foot some
 # millimetres into the floor
@@ -117,9 +117,8 @@ def neutral_pose(states: TaskStates) -> Iterator[str]:
     """A robot that does not keep its start state under the neutral control."""
     model, (start, settled) = states.task.model, states.data
     within = f"within {SETTLING_TIME:g} s of the neutral control"
-    free = np.flatnonzero(model.jnt_type == int(mujoco.mjtJoint.mjJNT_FREE))
     roots = {int(model.body_rootid[model.jnt_bodyid[joint]]) for joint in model.actuator_trnid[:, 0]}
-    for body in model.jnt_bodyid[free].tolist():
+    for body in model.jnt_bodyid[free_joints(model)].tolist():
         if body not in roots:
             continue
         name, height = model.body(body).name, float(start.xpos[body, 2])

@@ -3,7 +3,6 @@
 import csv
 import io
 import math
-import secrets
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,7 +19,7 @@ from polo_ros.errors import PoloError
 from polo_ros.files import write_atomically
 from polo_ros.learner.checkpoint import Checkpoint
 from polo_ros.learner.learner import Learner
-from polo_ros.learner.origin import Origin
+from polo_ros.learner.origin import Origin, new_epoch
 from polo_ros.learner.weights import encode_value
 from polo_ros.parameters.settings import Settings
 from polo_ros.planner import Planner
@@ -70,7 +69,7 @@ def train(settings: Settings, steps: int, episode_steps: int, seed: int, out: Pa
     task = settings.task
     checkpoint, weights = out / "checkpoint.safetensors", out / "weights.safetensors"
     agent, learner = make_agent(settings, seed)
-    epoch, spent = secrets.randbits(62), Spent(0.0, 0.0)
+    epoch, spent = new_epoch(), Spent(0.0, 0.0)
     if resume:
         loaded = resume_from(checkpoint, agent, learner, steps)
         check_same_settings(loaded, resumable_settings(settings, seed, episode_steps))

@@ -8,9 +8,8 @@ import numpy as np
 from polo_ros.arrays import Array, Mask
 from polo_ros.errors import PoloError
 from polo_ros.tasks.actuators import actuator_kind
+from polo_ros.tasks.model import FREE, SCALAR_JOINTS
 
-FREE = int(mujoco.mjtJoint.mjJNT_FREE)
-SCALAR_JOINTS = (int(mujoco.mjtJoint.mjJNT_HINGE), int(mujoco.mjtJoint.mjJNT_SLIDE))
 EFFORT_TOPIC = "effort_controller/commands"
 POSITION_TOPIC = "position_controller/commands"
 TRAJECTORY_TOPIC = "joint_trajectory_controller/joint_trajectory"
@@ -42,8 +41,9 @@ class JointMapping:
 
     def __init__(self, model: mujoco.MjModel, joints: tuple[str, ...] = ()) -> None:
         self.model = model
-        for index in range(model.nu):
-            if not actuator_kind(model, index):
+        kinds = [actuator_kind(model, index) for index in range(model.nu)]
+        for index, controlled in enumerate(kinds):
+            if not controlled:
                 raise PoloError(
                     f"actuator '{model.actuator(index).name}' is neither a motor nor a position servo, and "
                     f"commands are efforts or positions; call to_motors or to_position_servos in build"
@@ -78,7 +78,7 @@ class JointMapping:
         order = np.array([actuated.index(name) for name in self.command_joints], dtype=int)
         self._actuator_of_command = order
         self._gear = model.actuator_gear[:, 0].copy()
-        self.servo: Mask = model.actuator_biastype == int(mujoco.mjtBias.mjBIAS_AFFINE)
+        self.servo: Mask = np.array(kinds, dtype=str) == "servo"
         self.position_controlled = bool(self.servo.all())
         gain = model.actuator_gainprm[:, 0]
         self._unit: Array = np.where(self.servo, 1.0 / self._gear, self._gear * gain)

@@ -10,7 +10,7 @@ from polo_ros.arrays import Array
 from polo_ros.control import NANOSECONDS
 from polo_ros.control.base_rotation import BaseRotation
 from polo_ros.control.differentiation import Differentiator
-from polo_ros.control.joints import JointMapping
+from polo_ros.control.joints import FreeBody, JointMapping
 from polo_ros.control.parts import Part, as_slice, fill_in
 from polo_ros.control.samples import KEPT_SPAN_NS, KEPT_SPAN_S, Sample
 from polo_ros.control.velocity_goal import VelocityCommand
@@ -31,6 +31,12 @@ CMD_VEL = "cmd_vel"
 def object_topic(body: str) -> str:
     """The odometry topic of a free object."""
     return f"objects/{body}/odom"
+
+
+def odometry_bodies(joints: JointMapping) -> dict[str, FreeBody]:
+    """The free bodies of a model by their odometry's topic, the robot's base first."""
+    base = {ODOM: joints.base} if joints.base else {}
+    return base | {object_topic(body.name): body for body in joints.objects}
 
 
 @dataclass(frozen=True)
@@ -85,11 +91,8 @@ class StateAssembler:
         self._rest = task.state_of(mujoco.MjData(model))
         self._goal = task.goal_of(self._rest)
         self._clock = clock_entry(model)
-        bodies = {object_topic(body.name): body for body in joints.objects}
-        if joints.base:
-            bodies = {ODOM: joints.base, **bodies}
         self._parts = {JOINTS: Part(as_slice(joints.qpos), as_slice(joints.qvel))}
-        for topic, body in bodies.items():
+        for topic, body in odometry_bodies(joints).items():
             self._parts[topic] = Part(slice(body.qpos, body.qpos + 7), slice(body.qvel, body.qvel + 6))
         self._differentiator = Differentiator()
         self._imu: BaseRotation | None = None

@@ -2,12 +2,13 @@
 
 from collections import deque
 
+import mujoco
 import numpy as np
 
 from polo_ros.arrays import Array
 from polo_ros.control import NANOSECONDS
 from polo_ros.control.samples import Sample
-from polo_ros.tasks.rotations import conjugate, multiply, rotation_matrix
+from polo_ros.tasks.rotations import rotation_matrix
 
 # every so many messages, one is compared with the next: a verdict needs time, not messages
 STRIDE = 5
@@ -94,10 +95,6 @@ class TwistFrameCheck:
 
 def turn(before: Array, after: Array) -> Array:
     """The rotation from one unit quaternion (4,) to another as a vector (3,) in the body's frame, in rad."""
-    quotient = multiply(conjugate(before), after)
-    if quotient[0] < 0.0:
-        quotient = -quotient
-    sine = float(np.linalg.norm(quotient[1:]))
-    scale = 2.0 * np.arctan2(sine, quotient[0]) / sine if sine > 1e-9 else 2.0
-    vector: Array = scale * quotient[1:]
+    vector = np.empty(3)
+    mujoco.mju_subQuat(vector, after, before)
     return vector

@@ -1,7 +1,6 @@
 """Learning on a thread of its own while experience arrives; PyTorch is imported there alone."""
 
 import contextlib
-import secrets
 import threading
 import time
 import traceback
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING
 from polo_ros.arrays import Array
 from polo_ros.errors import ExplodedError, PoloError
 from polo_ros.learner.incoming import IncomingExperience
-from polo_ros.learner.origin import Origin
+from polo_ros.learner.origin import Origin, new_epoch
 from polo_ros.learner.ports import BackgroundOutputs, BackgroundSettings
 from polo_ros.learner.store import Answer, LearnerStore
 from polo_ros.learner.weights import encode_value
@@ -271,8 +270,3 @@ class BackgroundLearner:
             return
         origin = Origin.of(self._task, learner.config.discount, self._epoch, learner.sequence)
         self._outputs.publish(encode_value(learner.value(), origin))
-
-
-def new_epoch() -> int:
-    """The identity of a learner's run: random, since clocks may be wrong."""
-    return secrets.randbits(62)

@@ -2,6 +2,7 @@
 
 import json
 import math
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -166,3 +167,8 @@ def _weights(text: str) -> dict[str, float]:
         if type(weight) not in (int, float) or not math.isfinite(weight):
             raise ValueError(f"the weight of reward {name:.40} is no finite number")
     return {name: float(weight) for name, weight in weights.items()}
+
+
+def new_epoch() -> int:
+    """The identity of a learner's run: random, since clocks may be wrong."""
+    return secrets.randbits(62)

@@ -1,7 +1,6 @@
 """`polo train --from-bag`: a value function from what a robot did."""
 
 import csv
-import secrets
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,7 +13,7 @@ from polo_ros.agent.provenance import description
 from polo_ros.errors import PoloError
 from polo_ros.files import write_atomically
 from polo_ros.learner.learner import Learner
-from polo_ros.learner.origin import Origin
+from polo_ros.learner.origin import Origin, new_epoch
 from polo_ros.learner.weights import encode_value
 from polo_ros.parameters.settings import Settings
 from polo_ros.recordings.recording import Recording
@@ -70,7 +69,7 @@ def train_from_recordings(settings: Settings, recordings: Sequence[Recording], s
             f"{total} transitions are too few to learn from: {len(learner.labels)} of "
             f"{settings.learner.warmup_labels} labels; record longer, or set warmup_labels lower"
         )
-    epoch = secrets.randbits(62)
+    epoch = new_epoch()
     learner.save(checkpoint, epoch, {})
     origin = Origin.of(settings.task, settings.learner.discount, epoch, learner.sequence)
     write_atomically(weights, encode_value(learner.value(), origin))

@@ -7,14 +7,15 @@ from typing import Any
 import numpy as np
 
 from polo_ros.arrays import Array
+from polo_ros.control import NANOSECONDS
 from polo_ros.control.joints import JointMapping
+from polo_ros.control.plan_message import read_plan
 from polo_ros.errors import PoloError
 from polo_ros.learner.experience import check_schema, experience_columns, experience_width
 from polo_ros.planner.plan import Plan
 from polo_ros.recordings.bag import EXPERIENCE, SCHEMA, messages
 from polo_ros.tasks.task import Task
 
-NANOSECONDS = 1_000_000_000
 PLAN, WEIGHTS, DIAGNOSTICS = "planner_node/plan", "value_function/weights", "/diagnostics"
 # episodes of another bag begin at the next multiple of this
 EPISODES_A_BAG = 1_000_000
@@ -94,7 +95,7 @@ def read_recording(path: Path, task: Task, namespace: str = "", bag: int = 0) ->
             values.append(np.asarray(message.data))
             recorded.append(stamp)
         elif topic == PLAN:
-            plans.append(plan_of(message, joints))
+            plans.append(read_plan(joints, message))
         elif topic == WEIGHTS:
             weights.append((stamp, bytes(message.data)))
         else:
@@ -122,13 +123,3 @@ def read_recording(path: Path, task: Task, namespace: str = "", bag: int = 0) ->
 def _saying(message: Any, status: Any) -> Saying:
     stamp = message.header.stamp
     return Saying(stamp.sec + stamp.nanosec / NANOSECONDS, int(status.level), status.message)
-
-
-def plan_of(message: Any, joints: JointMapping) -> Plan:
-    """A plan from a recorded trajectory_msgs/JointTrajectory, as `planner_node/plan` holds it."""
-    rows = [np.asarray(p.positions if joints.position_controlled else p.effort) for p in message.points]
-    after = [p.time_from_start.sec + p.time_from_start.nanosec / NANOSECONDS for p in message.points]
-    spacing = after[-1] / (len(after) - 1) if len(after) > 1 else joints.model.opt.timestep
-    start = message.header.stamp.sec + message.header.stamp.nanosec / NANOSECONDS
-    interpolation = message.header.frame_id.removeprefix("interpolation:")
-    return Plan(start, spacing, np.array([joints.ctrl(row) for row in rows]), interpolation)

@@ -8,14 +8,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
 
 import mujoco
-import numpy as np
 
 from polo_ros.errors import PoloError, nearest
 from polo_ros.tasks.features import VELOCITY_GOAL
+from polo_ros.tasks.model import SCALAR_JOINTS, free_joints
 from polo_ros.tasks.state import GAIT_CLOCK
 
 OBJECT, SENSOR, GEOM = mujoco.mjtObj, mujoco.mjtSensor, mujoco.mjtGeom
-SCALAR_JOINTS = (mujoco.mjtJoint.mjJNT_HINGE, mujoco.mjtJoint.mjJNT_SLIDE)
 # sites that only carry sensors are in a group that viewers hide
 HIDDEN_GROUP = 5
 # what a contact sensor reports: whether there is any, and the sum of the forces
@@ -222,8 +221,8 @@ def add_keyframe(
     model = spec.copy().compile()
     qpos = model.qpos0.copy()
     if len(base):
-        free = np.flatnonzero(model.jnt_type == int(mujoco.mjtJoint.mjJNT_FREE))
-        if not free.size:
+        free = free_joints(model)
+        if not free:
             raise PoloError(f"keyframe '{name}' gives the pose of a base, but the model has no free joint")
         start = int(model.jnt_qposadr[free[0]])
         qpos[start : start + len(base)] = base
@@ -264,7 +263,7 @@ def matching_joints(spec: mujoco.MjSpec, patterns: str | Sequence[str]) -> list[
       PoloError: a pattern matches none.
     """
     wanted = [patterns] if isinstance(patterns, str) else list(patterns)
-    joints = [joint for joint in spec.joints if joint.type in SCALAR_JOINTS]
+    joints = [joint for joint in spec.joints if int(joint.type) in SCALAR_JOINTS]
     for pattern in wanted:
         if not any(fnmatchcase(joint.name, pattern) for joint in joints):
             require("hinge or slide joint", pattern, (joint.name for joint in joints))

@@ -10,6 +10,10 @@ from polo_ros.arrays import Array
 from polo_ros.tasks.state import set_state, spec_entries, state_entries
 
 CTRL_SPEC = int(mujoco.mjtState.mjSTATE_CTRL)
+# kinds of joints as integers: the numbers in a model are never found among MuJoCo's enumeration members
+FREE = int(mujoco.mjtJoint.mjJNT_FREE)
+HINGE, SLIDE = int(mujoco.mjtJoint.mjJNT_HINGE), int(mujoco.mjtJoint.mjJNT_SLIDE)
+SCALAR_JOINTS = (HINGE, SLIDE)
 
 
 def model_hash(model: mujoco.MjModel) -> str:
@@ -46,8 +50,12 @@ def dynamics_hash(model: mujoco.MjModel) -> str:
 
 def scalar_joints(model: mujoco.MjModel) -> list[int]:
     """The numbers of the hinge and slide joints."""
-    kinds = (int(mujoco.mjtJoint.mjJNT_HINGE), int(mujoco.mjtJoint.mjJNT_SLIDE))
-    return [int(joint) for joint in np.flatnonzero(np.isin(model.jnt_type, kinds))]
+    return [int(joint) for joint in np.flatnonzero(np.isin(model.jnt_type, SCALAR_JOINTS))]
+
+
+def free_joints(model: mujoco.MjModel) -> list[int]:
+    """The numbers of the free joints, those of floating bases and free objects."""
+    return [int(joint) for joint in np.flatnonzero(model.jnt_type == FREE)]
 
 
 def sensor_readings(model: mujoco.MjModel, states: Array, ctrl: Array) -> Array:

@@ -15,12 +15,12 @@ from visualization_msgs.msg import Marker, MarkerArray
 from polo_ros.arrays import Array
 from polo_ros.control import NANOSECONDS
 from polo_ros.control.joints import JointMapping
+from polo_ros.control.plan_message import read_plan
 from polo_ros.control.status import Status
 from polo_ros.errors import PoloError
 from polo_ros.nodes.messages.limits import MOST_JOINTS, MOST_MARKERS, MOST_POINTS, check_size
-from polo_ros.nodes.messages.stamps import from_stamp, to_stamp
+from polo_ros.nodes.messages.stamps import to_stamp
 from polo_ros.planner import Plan
-from polo_ros.planner.config import INTERPOLATIONS
 
 
 def pack_plan(joints: JointMapping, plan: Plan, ctrl: Array) -> JointTrajectory:
@@ -118,26 +118,11 @@ def unpack_plan(joints: JointMapping, message: JointTrajectory) -> Plan:
     """The inverse of `pack_plan`.
 
     Raises:
-      PoloError: it has no points or more than `MOST_POINTS`, other joints than the robot's, uneven times, an
-        unknown interpolation or a value that is not finite.
+      PoloError: it has more than `MOST_POINTS` points, or is no plan of the robot; see `read_plan`.
     """
     check_size(len(message.points), MOST_POINTS, "plan, points")
     check_size(len(message.joint_names), MOST_JOINTS, "plan, joints")
-    if list(message.joint_names) != joints.command_joints:
-        raise PoloError(f"the plan is of joints {', '.join(message.joint_names)}; expected "
-                        f"{', '.join(joints.command_joints)}")  # fmt: skip
-    interpolation = message.header.frame_id.removeprefix("interpolation:")
-    if not message.points or interpolation not in INTERPOLATIONS:
-        raise PoloError(f"the plan has {len(message.points)} points and interpolation '{interpolation}'")
-    rows = [p.positions if joints.position_controlled else p.effort for p in message.points]
-    if any(len(row) != len(joints.command_joints) for row in rows):
-        raise PoloError("the plan has points without a value for each joint")
-    knots = np.array([joints.ctrl(np.array(row)) for row in rows])
-    after = [p.time_from_start.sec + 1e-9 * p.time_from_start.nanosec for p in message.points]
-    spacing = after[-1] / (len(after) - 1) if len(after) > 1 else 1.0
-    if not spacing > 0.0 or np.abs(np.array(after) - spacing * np.arange(len(after))).max() > 1e-6:
-        raise PoloError("the plan's points are not at equal times")
-    return Plan(from_stamp(message.header.stamp) / NANOSECONDS, spacing, knots, interpolation)
+    return read_plan(joints, message)
 
 
 def pack_reward_terms(names: Sequence[str], values: Sequence[float]) -> Float64MultiArray:
