@@ -20,6 +20,7 @@ import pandas as pd
 from matplotlib.ticker import FuncFormatter
 
 from benchmarks.emulated_time import run
+from benchmarks.overrides import add_override_option, override_values
 from experiments.experiment import Row
 from experiments.parallel import run_jobs, worker_processes
 from experiments.results_file import ResultsFile
@@ -40,7 +41,6 @@ from polo_ros.errors import PoloError
 from polo_ros.files import share_path
 from polo_ros.learner.weights import load_value
 from polo_ros.parameters.settings import settings_for
-from polo_ros.parameters.yaml_files import parse_overrides
 from polo_ros.tasks import make_task
 
 RATES = (10_000, 15_000, 20_000, 30_000, 60_000)
@@ -76,10 +76,7 @@ def main() -> None:
     parser.add_argument(
         "--value-weights", type=float, nargs="+", default=[1.0, 0.0], help="0 plans without value function"
     )
-    parser.add_argument(
-        "--override", action="append", default=[], metavar="NAME=VALUE",
-        help="a further parameter in place of the file's",
-    )  # fmt: skip
+    add_override_option(parser, "a further parameter in place of the file's")
     parser.add_argument("--processes", type=int, default=0, help="runs side by side (default: one per core)")
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results/budget.csv"))
     parser.add_argument("--draw-only", action="store_true", help="run nothing, draw --out again")
@@ -125,7 +122,7 @@ def all_jobs(options: argparse.Namespace) -> list[Row]:
 def run_job(job: Row, config: Path) -> Row:
     """One run as a row."""
     overrides = [text for text in job["overrides"].split() if text != "none"]
-    given = parse_overrides(text.replace("=", ":=", 1) for text in overrides)
+    given = override_values(overrides)
     given |= {name: job[name] for name in ("torque_scale", "value_weight", "horizon", "rollouts")}
     settings = settings_for(job["task"], config, given)
     task, seconds = settings.task, job["seconds"]

@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.emulated_time import run
+from benchmarks.overrides import add_override_option, override_values
 from experiments.experiment import Row
 from experiments.parallel import run_jobs, worker_processes
 from experiments.results_file import ResultsFile
@@ -27,7 +28,6 @@ from polo_ros.arrays import Array, Mask
 from polo_ros.errors import PoloError
 from polo_ros.learner.weights import load_value
 from polo_ros.parameters.settings import settings_for
-from polo_ros.parameters.yaml_files import parse_overrides
 from polo_ros.tasks import features
 from polo_ros.tasks.quadruped_walk import QuadrupedWalk
 
@@ -61,10 +61,7 @@ def main() -> None:
     parser.add_argument("--push", type=float, default=0.0, help="impulse in N·s")
     parser.add_argument("--rate", type=int, default=40_000, help="simulator steps a second")
     parser.add_argument("--weights", default="none", help="value function")
-    parser.add_argument(
-        "--override", action="append", default=[], metavar="NAME=VALUE",
-        help="a parameter in place of the file's",
-    )  # fmt: skip
+    add_override_option(parser, "a parameter in place of the file's")
     parser.add_argument("--processes", type=int, default=0, help="runs side by side (default: one per core)")
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results/quadruped.csv"))
     options = parser.parse_args()
@@ -96,7 +93,7 @@ def main() -> None:
 def run_job(job: Row, config: Path | None, first: int, picture: Path) -> Row:
     """One run as a row; draws it where it is the first one."""
     overrides = [text for text in job["overrides"].split() if text != "none"]
-    given = parse_overrides(text.replace("=", ":=", 1) for text in overrides) | {"model_path": job["model"]}
+    given = override_values(overrides) | {"model_path": job["model"]}
     settings = settings_for("quadruped_walk", config, given)
     task = settings.task
     assert isinstance(task, QuadrupedWalk)

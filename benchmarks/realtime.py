@@ -22,9 +22,9 @@ from std_srvs.srv import SetBool, Trigger
 from polo_ros.arrays import Array
 from polo_ros.control import NANOSECONDS
 from polo_ros.control.simulated_robot import RESET_GAP_S
-from polo_ros.nodes.demo import Processes, ros_arguments
 from polo_ros.nodes.lightweight_node import LightweightNode
 from polo_ros.nodes.messages import from_stamp, unpack_command
+from polo_ros.nodes.processes import Processes, ros_arguments
 from polo_ros.nodes.status_monitor import StatusMonitor
 from polo_ros.tasks.task import Task
 

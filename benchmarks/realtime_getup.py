@@ -18,11 +18,11 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
+from benchmarks.overrides import add_override_option, override_values
 from benchmarks.realtime import Listener, Nodes, Timekeeping
 from polo_ros.agent.scores import score
 from polo_ros.files import share_path
 from polo_ros.parameters.settings import settings_for
-from polo_ros.parameters.yaml_files import parse_overrides
 from polo_ros.tasks import make_task
 
 TASK = "humanoid_getup"
@@ -41,14 +41,11 @@ def main() -> None:
     parser.add_argument("--torque-scales", type=float, nargs="+", default=[1.0, 0.2])
     parser.add_argument("--realtime-factor", type=float, default=1.0)
     parser.add_argument("--config", type=Path, default=share_path("config", f"{TASK}_realtime.yaml"))
-    parser.add_argument(
-        "--override", action="append", default=[], metavar="NAME=VALUE",
-        help="a parameter in place of the file's",
-    )  # fmt: skip
+    add_override_option(parser, "a parameter in place of the file's")
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results/realtime_getup.csv"))
     options = parser.parse_args()
     os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
-    given = parse_overrides(text.replace("=", ":=", 1) for text in options.override)
+    given = override_values(options.override)
     options.out.parent.mkdir(parents=True, exist_ok=True)
     rows = []
     with options.out.open("w", newline="") as file:

@@ -29,13 +29,14 @@ from rclpy.executors import SingleThreadedExecutor
 from rclpy.signals import SignalHandlerOptions
 from std_srvs.srv import SetBool, Trigger
 
+from benchmarks.overrides import add_override_option, override_values
 from benchmarks.realtime import DISCOVERY_WAIT_S, TIMEOUT_S, Nodes
 from polo_ros.agent.world import World
 from polo_ros.files import share_path
 from polo_ros.learner.weights import load_value
+from polo_ros.nodes.executor import spin_for
 from polo_ros.nodes.lightweight_node import LightweightNode
 from polo_ros.parameters.settings import Settings, settings_for
-from polo_ros.parameters.yaml_files import parse_overrides
 from polo_ros.planner import Planner
 
 TASK = "humanoid_getup"
@@ -76,9 +77,7 @@ class Meter(LightweightNode):
 
     def listen(self, seconds: float) -> None:
         """Take diagnostics for some wall time."""
-        until = time.monotonic() + seconds
-        while (left := until - time.monotonic()) > 0:
-            self._executor.spin_once(timeout_sec=left)
+        spin_for(self._executor, seconds)
 
     def wait(self, condition: Callable[[], object], what: str) -> None:
         """Listen until a condition holds.
@@ -174,14 +173,11 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--seconds", type=float, default=8.0, help="of wall time a half round")
     parser.add_argument("--config", type=Path, default=share_path("config", f"{TASK}_realtime.yaml"))
-    parser.add_argument(
-        "--override", action="append", default=[], metavar="NAME=VALUE",
-        help="a parameter of the planner in place of the file's",
-    )  # fmt: skip
+    add_override_option(parser, "a parameter of the planner in place of the file's")
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results/ros_cost.csv"))
     options = parser.parse_args()
     os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
-    given = parse_overrides(text.replace("=", ":=", 1) for text in options.override)
+    given = override_values(options.override)
     settings = settings_for(TASK, options.config, given)
     rows = list(measure(settings, options.config, given, options.rounds, options.seconds))
     options.out.parent.mkdir(parents=True, exist_ok=True)

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from polo_ros.files import config_path
-from polo_ros.nodes.demo import Processes
+from polo_ros.nodes.processes import Processes
 from polo_ros.parameters.settings import settings_for
 
 START_TIMEOUT_S = 60.0

@@ -24,7 +24,7 @@ from polo_ros.agent.scores import EpisodeScore, score
 from polo_ros.agent.world import World
 from polo_ros.arrays import Array
 from polo_ros.files import config_path
-from polo_ros.nodes.demo import Processes
+from polo_ros.nodes.processes import Processes
 from polo_ros.parameters import markdown
 from polo_ros.parameters.settings import settings_for
 from polo_ros.tasks import Task, make_task, task_classes

@@ -3,16 +3,14 @@
 With the viewer it goes on, episode after episode, until it is interrupted.
 """
 
-from polo_ros.nodes.start import ENDINGS, EarlyEnd, demo, unblock
+from polo_ros.nodes.start import EarlyEnd, catch_endings, start_command
 
 if __name__ == "__main__":  # before the imports that take long
-    demo()
+    start_command("demo")
 
 import argparse
 import json
 import math
-import signal
-import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -21,83 +19,14 @@ from typing import TYPE_CHECKING
 
 from polo_ros.errors import PoloError
 from polo_ros.nodes.locality import stay_local
+from polo_ros.nodes.processes import INTERRUPTED, Processes
 
 if TYPE_CHECKING:
     from polo_ros.nodes.status_monitor import StatusMonitor
     from polo_ros.parameters.settings import Settings
 
-# how long a node has to end by itself, in s of wall time
-STOP_TIMEOUT_S = 10.0
-INTERRUPTED, SOLVED = "interrupted", "solved"
+SOLVED = "solved"
 DEFAULT_BOUND_S = 300.0
-# lets the clock follow a node's namespace
-CLOCK_REMAPPING = "/clock:=clock"
-
-
-def ros_arguments(files: Sequence[Path], single: Mapping[str, object]) -> list[str]:
-    """A node's ROS 2 arguments: parameter files, each over the one before, and single parameters on top."""
-    arguments = ["--ros-args"]
-    for file in files:
-        arguments += ["--params-file", str(file)]
-    for name, value in single.items():
-        # JSON is valid YAML; what YAML makes of nothing stands for an empty text
-        arguments += ["-p", f"{name}:={json.dumps('' if value is None else value)}"]
-    return arguments
-
-
-class Processes:
-    """The nodes as child processes with their logs.
-
-    Args:
-      logs: folder for one log file a node.
-      namespace: of the nodes and of all their topics, the clock included, such as /robot1; empty for none.
-    """
-
-    def __init__(self, logs: Path, namespace: str = "") -> None:
-        self._logs = logs
-        self._namespace = namespace
-        self._running: dict[str, subprocess.Popen[bytes]] = {}
-        logs.mkdir(parents=True, exist_ok=True)
-
-    def start(self, node: str, files: Sequence[Path], single: Mapping[str, object]) -> None:
-        """Start a node of this package with parameter files and single parameters on top."""
-        command = [sys.executable, "-m", f"polo_ros.nodes.{node}", *ros_arguments(files, single)]
-        if self._namespace:
-            command += ["-r", f"__ns:={self._namespace}", "-r", CLOCK_REMAPPING]
-        # the node unblocks them once it can handle them: Python alone would print a traceback
-        signal.pthread_sigmask(signal.SIG_BLOCK, ENDINGS)
-        try:
-            with self.log(node).open("wb") as log:
-                self._running[node] = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
-        finally:
-            unblock()
-
-    def log(self, node: str) -> Path:
-        """The log file of a node."""
-        return self._logs / f"{node}.log"
-
-    def dead(self) -> str | None:
-        """The name of a node that has ended, if any."""
-        return next((node for node, child in self._running.items() if child.poll() is not None), None)
-
-    def last_words(self, node: str) -> str:
-        """Why a node has ended: the sentence that it logged, or the end of its log."""
-        lines = self.log(node).read_text(errors="replace").strip().splitlines()
-        return " / ".join([line for line in lines if "[FATAL]" in line][-1:] or lines[-5:])
-
-    def stop(self) -> None:
-        """Interrupt all nodes and wait for them; kill the one that does not end."""
-        for child in self._running.values():
-            if child.poll() is None:
-                child.send_signal(signal.SIGINT)
-        deadline = time.monotonic() + STOP_TIMEOUT_S
-        for node, child in self._running.items():
-            try:
-                child.wait(max(deadline - time.monotonic(), 0.1))
-            except subprocess.TimeoutExpired:
-                print(f"{node} did not end within {STOP_TIMEOUT_S:.0f} s and was killed")
-                child.kill()
-                child.wait()
 
 
 def parser() -> argparse.ArgumentParser:
@@ -164,12 +93,7 @@ def run(options: argparse.Namespace, early: EarlyEnd | None) -> int:
     if overrides:
         files.append(overrides.write(options.out / "overrides.yaml"))
     monitor = StatusMonitor(settings.task, namespace=namespace)
-    interrupted: list[int] = []
-    for ending in ENDINGS:
-        signal.signal(ending, lambda number, _: interrupted.append(number))
-    if early is not None:
-        early.close()
-    unblock()
+    interrupted = catch_endings(early)
     began, outcome = time.monotonic(), ""
     watched = options.viewer or options.port is not None
     bound = options.bound or (math.inf if watched else DEFAULT_BOUND_S)
@@ -209,11 +133,9 @@ def outcome_of(
     monitor: "StatusMonitor", processes: Processes, bound: float, began: float, interrupted: Sequence[int]
 ) -> str:
     """Why the demo ends now; empty while it goes on."""
-    dead = processes.dead()
-    if interrupted:
-        return INTERRUPTED
-    if dead:
-        return f"{dead} has ended, so everything stops: {processes.last_words(dead)}"
+    ended = processes.why_ended(interrupted)
+    if ended:
+        return ended
     if monitor.solved_at is not None:
         return SOLVED
     if time.monotonic() - began > bound:

@@ -4,7 +4,6 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Callable
 from dataclasses import asdict
 from functools import partial
 from typing import Any
@@ -30,6 +29,7 @@ from polo_ros.control.joints import TRAJECTORY_TOPIC, JointMapping
 from polo_ros.control.state import CMD_VEL, GOAL, IMU, JOINTS, StateAssembler
 from polo_ros.errors import PoloError
 from polo_ros.nodes.arrivals import Arrivals
+from polo_ros.nodes.executor import spin_for
 from polo_ros.nodes.messages import unpack_imu, unpack_joint_state, unpack_odometry
 from polo_ros.nodes.messages.commands import STAMP_LABEL
 from polo_ros.tasks import make_task
@@ -115,7 +115,7 @@ class Doctor:
             callback = partial(self._on_message, arrivals, states)
             self._node.create_subscription(arrivals.kind, arrivals.figures.topic, callback, EVERYTHING)
         self._node.create_subscription(DiagnosticArray, "/diagnostics", self._on_diagnostics, 10)
-        self._spin(seconds)
+        spin_for(self._executor, seconds)
         for arrivals in (*states, commands):
             arrivals.finish()
             self._look_at_graph(arrivals.figures)
@@ -128,11 +128,6 @@ class Doctor:
             self._fill_in(planner, states[0], commands)
         return Checkup(seconds, [each.figures for each in states], commands.figures, others, planner)
 
-    def _spin(self, seconds: float, until: Callable[[], bool] = lambda: False) -> None:
-        end = time.monotonic() + seconds
-        while (left := end - time.monotonic()) > 0 and not until():
-            self._executor.spin_once(timeout_sec=left)
-
     def _planner_parameters(self, driver_alone: bool) -> dict[str, Any]:
         """The planner's parameters that matter here; none where no planner answers.
 
@@ -143,12 +138,12 @@ class Doctor:
         def discovered() -> bool:
             return client.services_are_ready() or (driver_alone and self._node.count_publishers(JOINTS) > 0)
 
-        self._spin(DISCOVERY_S, discovered)
-        self._spin(SETTLE_S)
+        spin_for(self._executor, DISCOVERY_S, discovered)
+        spin_for(self._executor, SETTLE_S)
         if not client.services_are_ready():
             return {}
         asked = client.get_parameters(list(PARAMETERS))
-        self._spin(ANSWER_S, asked.done)
+        spin_for(self._executor, ANSWER_S, asked.done)
         answer = asked.result() if asked.done() else None
         if answer is None:
             raise PoloError(f"{self._planner_name} does not answer within {ANSWER_S:g} s; see its log")

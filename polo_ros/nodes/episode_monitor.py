@@ -15,6 +15,7 @@ from std_srvs.srv import Trigger
 
 from polo_ros.arrays import Array
 from polo_ros.control.simulated_robot import RESET_GAP_S
+from polo_ros.nodes.executor import spin_for
 from polo_ros.nodes.lightweight_node import LightweightNode
 from polo_ros.nodes.messages import unpack_experience
 from polo_ros.nodes.qos import EVERY_STATE
@@ -85,9 +86,7 @@ class EpisodeMonitor:
 
     def spin(self, seconds: float) -> None:
         """Listen for some wall time."""
-        until = time.monotonic() + seconds
-        while (left := until - time.monotonic()) > 0:
-            self._executor.spin_once(timeout_sec=left)
+        spin_for(self._executor, seconds)
 
     def _on_experience(self, message: Float64MultiArray) -> None:
         rows = unpack_experience(message, self._task)

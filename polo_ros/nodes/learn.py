@@ -1,13 +1,12 @@
 """`make learn`: a robot that plans a short way ahead, first alone, then with a learner beside it."""
 
-from polo_ros.nodes.start import ENDINGS, EarlyEnd, learn, unblock
+from polo_ros.nodes.start import EarlyEnd, catch_endings, start_command
 
 if __name__ == "__main__":  # before the imports that take long
-    learn()
+    start_command("learn")
 
 import argparse
 import json
-import signal
 import sys
 from collections.abc import Mapping
 from itertools import pairwise
@@ -16,8 +15,8 @@ from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from polo_ros.errors import PoloError
-from polo_ros.nodes.demo import INTERRUPTED, Processes
 from polo_ros.nodes.locality import stay_local
+from polo_ros.nodes.processes import Processes
 
 if TYPE_CHECKING:
     from polo_ros.nodes.episode_monitor import EpisodeMonitor
@@ -90,12 +89,7 @@ def run(options: argparse.Namespace, early: EarlyEnd | None = None) -> int:
         planner["use_sim_time"] = True
     settings = settings_for(options.task, file, common)
     processes, monitor = Processes(options.out), EpisodeMonitor(settings.task, options.seconds)
-    interrupted: list[int] = []
-    for ending in ENDINGS:
-        signal.signal(ending, lambda number, _: interrupted.append(number))
-    if early is not None:
-        early.close()
-    unblock()
+    interrupted = catch_endings(early)
     try:
         processes.start("simulator_node", files, common)
         processes.start("planner_node", files, planner)
@@ -117,11 +111,9 @@ def run_phase(
     while len(monitor.scores(name)) < episodes:
         monitor.spin(0.1)
         monitor.show()
-        dead = processes.dead()
-        if interrupted:
-            return INTERRUPTED
-        if dead:
-            return f"{dead} has ended, so everything stops: {processes.last_words(dead)}"
+        ended = processes.why_ended(interrupted)
+        if ended:
+            return ended
     return ""
 
 

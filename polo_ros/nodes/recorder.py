@@ -1,7 +1,6 @@
 """`polo record`: a run into a bag of mcap, where rosbag2 is not installed."""
 
 import argparse
-import signal
 import sys
 import time
 from functools import partial
@@ -21,17 +20,17 @@ from trajectory_msgs.msg import JointTrajectory
 from visualization_msgs.msg import MarkerArray
 
 from polo_ros.control.joints import EFFORT_TOPIC, POSITION_TOPIC, JointMapping
-from polo_ros.control.state import GOAL, JOINTS, ODOM, object_topic
+from polo_ros.control.state import GOAL, JOINTS, odometry_bodies
 from polo_ros.errors import PoloError
 from polo_ros.nodes.executor import NodeExecutor
 from polo_ros.nodes.lightweight_node import LightweightNode
 from polo_ros.nodes.qos import EVERY_STATE, LATCHED, SENSOR
-from polo_ros.nodes.start import ENDINGS
+from polo_ros.nodes.start import catch_endings
+from polo_ros.nodes.telemetry import NUMBERS
 from polo_ros.recordings.bag import BagWriter
 from polo_ros.tasks import make_task
 
 STATUS_PERIOD_S = 5.0
-NUMBERS = ("reward", "value", "value_std", "plan_time", "effective_sample_size")
 # states of drivers that publish best effort, queued
 QUEUED = QoSProfile(depth=100, reliability=ReliabilityPolicy.BEST_EFFORT)
 Topic = tuple[type[Any], str, QoSProfile]
@@ -39,11 +38,10 @@ Topic = tuple[type[Any], str, QoSProfile]
 
 def topics(joints: JointMapping) -> list[Topic]:
     """Type, name and quality of service of all that a bag needs to learn from, replay and explain a run."""
-    bodies = [ODOM] * (joints.base is not None) + [object_topic(body.name) for body in joints.objects]
     planner: list[Topic] = [(Float64, f"planner_node/{name}", EVERY_STATE) for name in NUMBERS]
     return [
         (JointState, JOINTS, QUEUED),
-        *((Odometry, body, QUEUED) for body in bodies),
+        *((Odometry, topic, QUEUED) for topic in odometry_bodies(joints)),
         (PoseStamped, GOAL, LATCHED),
         (Float64MultiArray, EFFORT_TOPIC, EVERY_STATE),
         (Float64MultiArray, POSITION_TOPIC, EVERY_STATE),
@@ -95,18 +93,21 @@ class Recorder:
         self._bag.close()
 
 
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    options = argparse.ArgumentParser(prog="polo record", description=__doc__)
+    options.add_argument("task", help="name of the task, as in `polo tasks`")
+    options.add_argument("--out", type=Path, help="folder of the bag (default: runs/TASK-DATE)")
+    options.add_argument("--namespace", default="", help="of the robot, such as /robot1")
+    options.add_argument("--seconds", type=float, help="wall time to record (default: until Ctrl-C)")
+    return options
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Record until interrupted, or for a time."""
-    parser = argparse.ArgumentParser(prog="polo record", description=__doc__)
-    parser.add_argument("task", help="name of the task, as in `polo tasks`")
-    parser.add_argument("--out", type=Path, help="folder of the bag (default: runs/TASK-DATE)")
-    parser.add_argument("--namespace", default="", help="of the robot, such as /robot1")
-    parser.add_argument("--seconds", type=float, help="wall time to record (default: until Ctrl-C)")
-    options = parser.parse_args(arguments)
+    options = parser().parse_args(arguments)
     out = options.out or Path("runs") / f"{options.task}-{time.strftime('%Y%m%d-%H%M%S')}"
-    stops: list[int] = []
-    for ending in ENDINGS:
-        signal.signal(ending, lambda number, _: stops.append(number))
+    stops = catch_endings()
     rclpy.init(args=[], signal_handler_options=SignalHandlerOptions.NO)
     try:
         recorder = Recorder(options.task, options.namespace, out)

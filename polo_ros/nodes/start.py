@@ -64,6 +64,21 @@ def unblock() -> None:
     signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDINGS)
 
 
+def catch_endings(early: EarlyEnd | None = None) -> list[int]:
+    """From now on collect the numbers of the signals that ask for an end, in a list that grows.
+
+    Args:
+      early: has waited for them until now.
+    """
+    came: list[int] = []
+    for ending in ENDINGS:
+        signal.signal(ending, lambda number, _: came.append(number))
+    if early is not None:
+        early.close()
+    unblock()
+    return came
+
+
 def start(module: str, node: str) -> NoReturn:
     """Import a node's module, spin the node, and end the process with its code."""
     early = EarlyEnd(code=0)
@@ -77,17 +92,10 @@ def start(module: str, node: str) -> NoReturn:
     os._exit(code)
 
 
-def demo() -> NoReturn:
-    """Run the demo, `python -m polo_ros.nodes.demo`."""
-    early = EarlyEnd(code=1, sentence="demo: interrupted\n")
-    main: Callable[[None, EarlyEnd], int] = importlib.import_module("polo_ros.nodes.demo").main
-    sys.exit(main(None, early))
-
-
-def learn() -> NoReturn:
-    """Run `python -m polo_ros.nodes.learn`."""
-    early = EarlyEnd(code=1, sentence="learn: interrupted\n")
-    main: Callable[[None, EarlyEnd], int] = importlib.import_module("polo_ros.nodes.learn").main
+def start_command(name: str) -> NoReturn:
+    """Run the `main` of `polo_ros.nodes.<name>`, such as the demo's, and end the process with its code."""
+    early = EarlyEnd(code=1, sentence=f"{name}: interrupted\n")
+    main: Callable[[None, EarlyEnd], int] = importlib.import_module(f"polo_ros.nodes.{name}").main
     sys.exit(main(None, early))
 
 

@@ -15,7 +15,7 @@ from sensor_msgs.msg import JointState
 from polo_ros.arrays import Array
 from polo_ros.control.joints import JointMapping
 from polo_ros.control.simulated_robot import SimulatedRobot
-from polo_ros.control.state import GOAL, JOINTS, ODOM, VELOCITY_GOAL, object_topic
+from polo_ros.control.state import GOAL, JOINTS, VELOCITY_GOAL, odometry_bodies
 from polo_ros.nodes.messages import pack_goal, pack_velocity_goal
 from polo_ros.nodes.messages.serialized import SerializedClock, SerializedJointState, SerializedOdometry
 from polo_ros.nodes.node import PoloNode
@@ -38,8 +38,6 @@ class StatePublisher:
         self._task = node.task
         self._joints = joints
         overrides = QoSOverridingOptions.with_default_policies()
-        bodies = [(joints.base, ODOM)] if joints.base else []
-        bodies += [(body, object_topic(body.name)) for body in joints.objects]
         self._clock = node.create_publisher(ClockMessage, "/clock", 1)
         self._joint_states = node.create_publisher(
             JointState, JOINTS, RELIABLE, qos_overriding_options=overrides
@@ -52,7 +50,7 @@ class StatePublisher:
                 SerializedOdometry(body, sizes),
                 node.create_publisher(Odometry, topic, RELIABLE, qos_overriding_options=overrides),
             )
-            for body, topic in bodies
+            for topic, body in odometry_bodies(joints).items()
         ]
         kinds = node.task.goals.kinds
         self._goal = node.create_publisher(PoseStamped, GOAL, LATCHED) if POSE in kinds else None

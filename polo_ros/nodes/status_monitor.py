@@ -24,6 +24,7 @@ from polo_ros.control.joints import JointMapping
 from polo_ros.control.simulated_robot import RESET_GAP_S
 from polo_ros.control.state import GOAL, VELOCITY_GOAL, StateAssembler
 from polo_ros.errors import PoloError
+from polo_ros.nodes.executor import spin_for
 from polo_ros.nodes.lightweight_node import LightweightNode
 from polo_ros.nodes.qos import EVERY_STATE
 from polo_ros.nodes.state_receiver import StateReceiver
@@ -96,9 +97,7 @@ class StatusMonitor:
 
     def spin(self, seconds: float) -> None:
         """Listen for some wall time."""
-        until = time.monotonic() + seconds
-        while (left := until - time.monotonic()) > 0:
-            self._executor.spin_once(timeout_sec=left)
+        spin_for(self._executor, seconds)
 
     def _on_number(self, name: str, message: Float64) -> None:
         self._numbers[name] = message.data

@@ -24,14 +24,13 @@ from polo_ros.nodes.messages import unpack_bytes, unpack_plan, unpack_reward_ter
 from polo_ros.nodes.polled import PolledTopic, Unexecuted
 from polo_ros.nodes.qos import LATCHED
 from polo_ros.nodes.state_receiver import StateReceiver
+from polo_ros.nodes.telemetry import NUMBERS
 from polo_ros.planner.value import ValueEnsemble, optimistic
 from polo_ros.tasks.goals import VELOCITY
 from polo_ros.tasks.task import Task
 from polo_ros.viewer.page import TABS, Page
 from polo_ros.viewer.plots import SAMPLE_PERIOD_S, History
 
-# numbers of the planner that are plotted
-NUMBERS = ("reward", "value", "value_std", "plan_time", "effective_sample_size")
 GHOST_PERIOD_S = 0.2
 MARKERS_PERIOD_S = 0.1
 PLOT_PERIOD_S = 0.25
