@@ -19,6 +19,7 @@ from experiments import experiments
 from polo_ros.cli import main
 from polo_ros.cli import parser as polo_parser
 from polo_ros.nodes.doctor import parser as doctor_parser
+from polo_ros.nodes.recorder import parser as recorder_parser
 from polo_ros.parameters.node_tables import NODES, node_table
 from polo_ros.parameters.yaml_files import parse_overrides
 from polo_ros.tasks import task_class, task_classes
@@ -55,11 +56,14 @@ def documented(*words: str, pages: Sequence[Path] = tuple(PAGES)) -> list[list[s
 
 
 def needs_more(command: list[str]) -> bool:
-    """Whether a `polo` command needs a robot or a bag, or is a figure of the paper."""
-    return (
-        command[1] in {"reproduce", "doctor", "record", "replay", "explain", "export"}
-        or "--from-bag" in command
-    )
+    """Whether a `polo` command needs a robot or a bag."""
+    apart = {"doctor", "record", "replay", "explain", "export"}
+    return command[1] in apart or "--from-bag" in command
+
+
+def runs_here(command: list[str]) -> bool:
+    """Whether a `polo` command needs neither these nor minutes, as figures of the paper do."""
+    return command[1] != "reproduce" and not needs_more(command)
 
 
 def test_readme_names_the_two_commands() -> None:
@@ -76,7 +80,7 @@ def test_polo_commands_run_in_the_order_of_the_pages(tmp_path: Path, monkeypatch
     (tmp_path / "config").symlink_to(SOURCE / "config")
     monkeypatch.chdir(tmp_path)
     pages = [page for page in PAGES if page != OWN_ROBOT]  # it needs a robot: tested below
-    commands = [command[1:] for command in documented("polo", pages=pages) if not needs_more(command)]
+    commands = [command[1:] for command in documented("polo", pages=pages) if runs_here(command)]
     assert commands
     for command in commands:
         assert main([*command, *SMALL.get(command[0], [])]) == 0, command
@@ -112,10 +116,8 @@ def test_the_tutorial_on_an_own_robot_works_to_the_letter(
 @pytest.mark.parametrize("command", [*filter(needs_more, documented("polo"))], ids=shlex.join)
 def test_commands_about_robots_and_bags_have_these_options(command: list[str]) -> None:
     """What they do is tested in test/graph and test/unit/recordings."""
-    if command[1] == "doctor":
-        assert doctor_parser().parse_args(command[2:])
-    else:
-        assert polo_parser().parse_known_args(command[1:])
+    own = {"doctor": doctor_parser, "record": recorder_parser}.get(command[1])
+    assert own().parse_args(command[2:]) if own else polo_parser().parse_args(command[1:])
 
 
 def test_reproduce_commands_name_experiments() -> None:

@@ -3,14 +3,17 @@
 import threading
 import time
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
+import pytest
 
 from polo_ros.arrays import Array
 from polo_ros.learner.background import BackgroundLearner
 from polo_ros.learner.config import LearnerConfig
 from polo_ros.learner.origin import Origin
 from polo_ros.learner.weights import decode_value
+from polo_ros.planner.mppi import MPPI
 from polo_ros.tasks import Task
 
 DEADLINE = 60.0  # s of wall time; only a failing test takes as long
@@ -56,6 +59,20 @@ def rows(count: int = 4) -> dict[str, Array]:
     return {
         "state": states, "ctrl": np.zeros((count, 1)), "reward": np.zeros(count), "episode": np.zeros(count),
     }  # fmt: skip
+
+
+def hold_updates(monkeypatch: pytest.MonkeyPatch) -> tuple[threading.Event, threading.Event]:
+    """Hold every sampling round: set when one has begun, and set by the test to let them go on."""
+    begun, go_on = threading.Event(), threading.Event()
+    iterate = MPPI.iterate
+
+    def held_round(*arguments: Any) -> Any:
+        begun.set()
+        assert go_on.wait(DEADLINE)
+        return iterate(*arguments)
+
+    monkeypatch.setattr(MPPI, "iterate", held_round)
+    return begun, go_on
 
 
 def started(learner: BackgroundLearner) -> None:

@@ -7,11 +7,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from background_learners import DEADLINE, Make, learn, rows, started, wait_for
+from background_learners import DEADLINE, Make, hold_updates, learn, rows, started, wait_for
 
 from polo_ros.errors import PoloError
 from polo_ros.learner.background import BackgroundLearner
-from polo_ros.planner.mppi import MPPI
 
 
 def test_it_learns_once_its_experience_is_accepted(make: Make) -> None:
@@ -99,15 +98,7 @@ def test_closing_gives_up_the_update_at_hand_and_keeps_what_was_learned(
     learner.accept(True)
     learner.add(rows())
     published.wait(1)
-    rounds, closed = threading.Event(), threading.Event()
-    iterate = MPPI.iterate
-
-    def slow_round(*arguments: Any) -> Any:
-        rounds.set()
-        assert closed.wait(DEADLINE)
-        return iterate(*arguments)
-
-    monkeypatch.setattr(MPPI, "iterate", slow_round)
+    rounds, closed = hold_updates(monkeypatch)
     learner.add(rows())
     assert rounds.wait(DEADLINE)
     closing = threading.Thread(target=learner.close)
@@ -147,15 +138,7 @@ def test_a_checkpoint_is_saved_after_the_update_at_hand_and_nobody_waits(
     path = tmp_path / "learner.safetensors"
     learner, published = make(path)
     learn(learner, published)
-    in_update, go_on = threading.Event(), threading.Event()
-    iterate = MPPI.iterate
-
-    def slow_round(*arguments: Any) -> Any:
-        in_update.set()
-        assert go_on.wait(DEADLINE)
-        return iterate(*arguments)
-
-    monkeypatch.setattr(MPPI, "iterate", slow_round)
+    in_update, go_on = hold_updates(monkeypatch)
     learner.add(rows())
     assert in_update.wait(DEADLINE)
     saved = learner.save()
