@@ -1,6 +1,5 @@
 """Packing and unpacking: orders by name, frames against transforms3d, and what is refused."""
 
-import json
 import math
 import re
 
@@ -15,11 +14,8 @@ from transforms3d.quaternions import quat2mat, rotate_vector
 
 from polo_ros.arrays import Array
 from polo_ros.control.joints import FreeBody, JointMapping
-from polo_ros.control.status import Level, Status
 from polo_ros.errors import PoloError
-from polo_ros.learner.experience import experience_schema
 from polo_ros.nodes import messages
-from polo_ros.planner import Plan
 from polo_ros.tasks import Task
 
 STAMP = 1_234_567_890_123_456_789  # ns
@@ -279,170 +275,6 @@ def test_a_command_need_not_say_what_it_answers() -> None:
         messages.unpack_command(message)
 
 
-def test_experience_returns_as_it_was(humanoid_getup: Task) -> None:
-    rng = np.random.default_rng(0)
-    state = rng.normal(size=humanoid_getup.state_size)
-    ctrl = rng.uniform(-0.4, 0.4, size=humanoid_getup.model.nu)
-    first = messages.pack_experience(1.5, 2, state, ctrl, -0.25)
-    second = messages.pack_experience(1.508, 2, 2.0 * state, -ctrl, 0.5)
-    first.data.extend(second.data)
-    rows = messages.unpack_experience(first, humanoid_getup)
-    assert list(rows["time"]) == [1.5, 1.508]
-    assert list(rows["episode"]) == [2.0, 2.0]
-    assert list(rows["reward"]) == [-0.25, 0.5]
-    assert_allclose(rows["state"], [state, 2.0 * state], rtol=0, atol=0)
-    assert_allclose(rows["ctrl"], [ctrl, -ctrl], rtol=0, atol=0)
-
-
-def test_experience_of_a_wrong_size_or_not_finite_is_refused(cartpole: Task) -> None:
-    message = messages.pack_experience(0.0, 0, np.zeros(4), np.zeros(1), 0.0)
-    message.data[3] = math.nan
-    with pytest.raises(PoloError, match="not finite"):
-        messages.unpack_experience(message, cartpole)
-    for data in (list[float](), list(message.data[:-1])):
-        with pytest.raises(PoloError, match=f"experience has {len(data)} values, not a multiple of 8"):
-            messages.unpack_experience(Float64MultiArray(data=data), cartpole)
-
-
-@pytest.mark.parametrize(
-    ("entry", "number", "message"),
-    [
-        (1, 0.5, "episodes that are no whole numbers"), (1, 1e300, "episodes that are no whole numbers"),
-        (3, 1e7, "beyond 1e"), (6, 1.5, "controls out of the actuators' ranges"), (7, -1e200, "beyond 1e"),
-    ],
-)  # fmt: skip
-def test_experience_out_of_range_is_refused(cartpole: Task, entry: int, number: float, message: str) -> None:
-    packed = messages.pack_experience(0.0, 0, np.zeros(4), np.zeros(1), 0.0)
-    packed.data[entry] = number
-    with pytest.raises(PoloError, match=message):
-        messages.unpack_experience(packed, cartpole)
-
-
-def test_size_of_an_experience_message_is_bounded(cartpole: Task) -> None:
-    message = Float64MultiArray(data=[0.0] * (8 * 10_001))
-    with pytest.raises(PoloError, match=r"experience, values: .* are more than"):
-        messages.unpack_experience(message, cartpole)
-
-
-def test_the_schema_tells_a_reader_the_fields(cartpole: Task) -> None:
-    schema = json.loads(experience_schema(cartpole, ["slider", "hinge"]))
-    assert schema["joints"] == ["slider", "hinge"]
-    assert schema["dt"] == cartpole.timestep
-    assert [(field["name"], field["size"]) for field in schema["fields"]] == [
-        ("time", 1), ("episode", 1), ("qpos", 2), ("qvel", 2), ("ctrl", 1), ("reward", 1),
-    ]  # fmt: skip
-    messages.check_schema(json.dumps(schema), cartpole)
-
-
-@pytest.mark.parametrize(
-    ("key", "value", "sentence"),
-    [
-        ("task", "juggling", "experience is of task juggling, not cartpole_swingup"),
-        ("model_hash", "0123", "experience is of model_hash 0123, not"),
-        ("version", 99, "experience is of version 99, not 1"),
-        ("fields", [], "other fields"),
-        ("fields", None, "is not a schema"),
-    ],
-)
-def test_another_schema_is_refused(cartpole: Task, key: str, value: object, sentence: str) -> None:
-    schema = json.loads(experience_schema(cartpole, [])) | {key: value}
-    with pytest.raises(PoloError, match=sentence):
-        messages.check_schema(json.dumps(schema), cartpole)
-
-
-@pytest.mark.parametrize("content", ["", "[]", "{", "{}", "null"])
-def test_what_is_no_schema_is_refused(cartpole: Task, content: str) -> None:
-    with pytest.raises(PoloError, match="experience/schema is not a schema"):
-        messages.check_schema(content, cartpole)
-
-
 def test_bytes_return_as_they_were() -> None:
     content = bytes(range(256)) * 3
     assert messages.unpack_bytes(messages.pack_bytes(content)) == content
-
-
-def test_a_plan_holds_efforts_by_joint_in_absolute_time(cartpole: Task) -> None:
-    plan = Plan(start=12.5, spacing=0.3, knots=np.array([[0.1], [-0.2], [1.0], [0.5]]), interpolation="cubic")
-    message = messages.pack_plan(JointMapping(cartpole.model), plan, plan.knots)
-    assert messages.from_stamp(message.header.stamp) == 12_500_000_000
-    assert message.header.frame_id == "interpolation:cubic"
-    assert message.joint_names == ["slider"]
-    assert_allclose([point.effort[0] for point in message.points], [1.0, -2.0, 10.0, 5.0])
-    after = [point.time_from_start.sec * 10**9 + point.time_from_start.nanosec for point in message.points]
-    assert after == [0, 300_000_000, 600_000_000, 900_000_000]
-
-
-def test_traces_show_the_best_one_thick_and_red() -> None:
-    positions = np.random.default_rng(0).normal(size=(30, 5, 3))
-    returns = np.linspace(3.0, -3.0, 30)
-    message = messages.pack_traces(positions, returns, STAMP, most=4)
-    assert [marker.id for marker in message.markers] == [3, 2, 1, 0]
-    worst, best = message.markers[0], message.markers[-1]
-    assert best.ns == "best" and best.scale.x > worst.scale.x
-    assert (best.color.r, best.color.b, worst.color.r, worst.color.b) == (1.0, 0.0, 0.0, 1.0)
-    assert_allclose(messages.unpack_traces(message).best, positions[0])
-    assert all(marker.header.frame_id == "odom" for marker in message.markers)
-
-
-def test_traces_of_equal_or_no_rollouts_are_drawn_all_the_same() -> None:
-    message = messages.pack_traces(np.zeros((2, 3, 3)), np.ones(2), STAMP)
-    assert len(message.markers) == 2
-    empty = messages.pack_traces(np.zeros((0, 3, 3)), np.ones(0), STAMP)
-    assert messages.unpack_traces(empty).best.shape == (0, 3)
-
-
-def test_diagnostics_name_level_and_values() -> None:
-    message = messages.pack_diagnostics("planner_node", Status(Level.WARN, "late", {"plans": 3}), STAMP)
-    (status,) = message.status
-    assert (status.name, status.level, status.message) == ("planner_node", b"\x01", "late")
-    assert [(pair.key, pair.value) for pair in status.values] == [("plans", "3")]
-    assert messages.from_stamp(message.header.stamp) == STAMP
-
-
-def test_a_plan_comes_back_as_it_was(cartpole: Task) -> None:
-    joints = JointMapping(cartpole.model)
-    plan = Plan(start=12.5, spacing=0.3, knots=np.array([[0.1], [-0.2], [1.0], [0.5]]), interpolation="cubic")
-    back = messages.unpack_plan(joints, messages.pack_plan(joints, plan, plan.knots))
-    assert (back.start, back.interpolation) == (12.5, "cubic")
-    assert_allclose(back.spacing, 0.3)
-    assert_allclose(back.knots, plan.knots)
-
-
-def test_a_plan_that_is_none_is_refused(cartpole: Task) -> None:
-    joints = JointMapping(cartpole.model)
-    plan = Plan(0.0, 0.3, np.zeros((3, 1)), "cubic")
-    message = messages.pack_plan(joints, plan, plan.knots)
-    message.points[2].time_from_start.sec = 5
-    with pytest.raises(PoloError, match="not at equal times"):
-        messages.unpack_plan(joints, message)
-    message.header.frame_id = "interpolation:wavy"
-    with pytest.raises(PoloError, match="interpolation 'wavy'"):
-        messages.unpack_plan(joints, message)
-    message.joint_names = ["elbow"]
-    with pytest.raises(PoloError, match="expected slider"):
-        messages.unpack_plan(joints, message)
-
-
-def test_traces_come_back_with_their_colours() -> None:
-    positions = np.random.default_rng(0).normal(size=(3, 5, 3))
-    traces = messages.unpack_traces(messages.pack_traces(positions, np.array([3.0, 2.0, 1.0]), STAMP))
-    assert_allclose(traces.best, positions[0])
-    assert_allclose(traces.paths, positions[:0:-1])
-    assert_allclose(traces.colours, [[0.0, 76.5, 255.0], [127.5, 76.5, 127.5]], atol=0.01)
-
-
-def test_reward_terms_come_back_by_name() -> None:
-    message = messages.pack_reward_terms(["height", "control"], [1.5, -0.5])
-    assert messages.unpack_reward_terms(message) == {"height": 1.5, "control": -0.5}
-    message.layout.dim[0].label = "height"
-    assert messages.unpack_reward_terms(message) == {}
-
-
-def test_a_push_comes_back_with_its_body() -> None:
-    force, torque = np.array([1.0, 2.0, 3.0]), np.array([4.0, 5.0, 6.0])
-    body, wrench = messages.unpack_push(messages.pack_push("torso", force, torque, STAMP))
-    assert body == "torso"
-    assert_allclose(wrench, [1.0, 2.0, 3.0, 4.0, 5.0, 6.0])
-    for bad in (np.nan, 1e9):
-        with pytest.raises(PoloError, match="a push must be finite and at most"):
-            messages.unpack_push(messages.pack_push("torso", np.full(3, bad), torque, STAMP))
