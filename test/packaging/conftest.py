@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from launching import DOMAIN
 from workspace import colcon_build, copy_source, sourced_environment
 
 
@@ -32,3 +33,14 @@ def pip_target(tmp_path_factory: pytest.TempPathFactory) -> Path:
         timeout=120,
     )
     return target
+
+
+@pytest.fixture(scope="session")
+def environment(sourced: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The variables of a launch in a ROS domain of this process."""
+    return {
+        **sourced,
+        "ROS_DOMAIN_ID": str(DOMAIN),
+        "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST",
+        "ROS_LOG_DIR": str(tmp_path_factory.mktemp("ros_log")),
+    }
