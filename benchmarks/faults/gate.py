@@ -12,7 +12,8 @@ from pathlib import Path
 import hypothesis
 from hypothesis import strategies as draw
 
-from benchmarks.faults.gate_sequences import NAMES, ROBOTS, Run, Sequence
+from benchmarks.faults.gate_inputs import ROBOTS
+from benchmarks.faults.gate_sequences import NAMES, Run, Sequence
 
 RESULTS = Path(__file__).parent / "results" / "gate.csv"
 EVENT = draw.tuples(draw.sampled_from(NAMES), draw.integers(0, 2**32 - 1))
