@@ -1,7 +1,8 @@
 """A task of your own in one file: a pendulum with a weak motor swings up.  python examples/my_task.py"""
 
-from tempfile import NamedTemporaryFile
+from functools import partial
 
+import mujoco
 import numpy as np
 
 from polo_ros.agent.agent import Agent
@@ -21,6 +22,7 @@ MODEL = """<mujoco><option timestep="0.02" integrator="implicitfast"/>
 
 class Pendulum(Task):  # every method judges states of any leading shape (...) at once
     name, summary = "pendulum", "A pendulum with a weak motor swings up."
+    model_source = partial(mujoco.MjSpec.from_string, MODEL)  # or the path of an MJCF file
     measure = Measure("height", "m")  # what `measured` returns: the number that people look at
     trace_sensor = "tip"  # what draws the lines of the rollouts in RViz
     terms = (  # name, weight, range of the weight, unit: each weight becomes a ROS parameter
@@ -46,9 +48,7 @@ class Pendulum(Task):  # every method judges states of any leading shape (...) a
 
 
 def main(steps: int = 300) -> bool:
-    with NamedTemporaryFile("w", suffix=".xml") as file:
-        print(MODEL, file=file, flush=True)
-        task = Pendulum(file.name)
+    task = Pendulum()
     agent = Agent(task, Planner(task, PlannerConfig(horizon=60, rollouts=30, noise_sigma=0.5)))
     for _ in range(steps):
         step = agent.step()

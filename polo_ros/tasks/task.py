@@ -21,7 +21,7 @@ from polo_ros.tasks.model import dynamics_hash, model_hash, scalar_joints, senso
 from polo_ros.tasks.sources import ModelSource, compile_spec, load_spec
 from polo_ros.tasks.state import get_state, state_size
 from polo_ros.tasks.terms import Feature, Measure, RewardTerm
-from polo_ros.tasks.validation import check_task
+from polo_ros.tasks.validation import check_class, check_task
 from polo_ros.tasks.view import View
 
 
@@ -48,8 +48,8 @@ class Task(ABC):
       goals: the goals that the model has.
 
     Raises:
-      PoloError: the model is missing or invalid, or lacks a sensor, a keyframe or a control range that is
-        needed.
+      PoloError: the class lacks an attribute that every task needs, or the model is missing or invalid, or
+        lacks a sensor, a keyframe or a control range that is needed.
     """
 
     name: ClassVar[str]
@@ -84,6 +84,8 @@ class Task(ABC):
     def __init__(
         self, model_path: str | Path = "", torque_scale: float = 1.0, setup: Any | None = None
     ) -> None:
+        chooses_model = bool(model_path) or type(self).source is not Task.source
+        check_class(type(self), chooses_model)
         self.setup = self.setup_type() if setup is None else setup
         spec, what = load_spec(model_path) if model_path else load_spec(self.source(), self._folder())
         with self._fitting(what):

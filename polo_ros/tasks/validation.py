@@ -13,6 +13,30 @@ if TYPE_CHECKING:
     from polo_ros.tasks.task import Task
 
 
+def check_class(task_class: type[Task], chooses_model: bool) -> None:
+    """Look for the attributes that every task needs.
+
+    Args:
+      task_class: the class of a task.
+      chooses_model: whether it says by a method of its own where the model comes from.
+
+    Raises:
+      PoloError: one of them is missing.
+    """
+    needed = {
+        "name": "a string",
+        "summary": "a sentence",
+        "model_source": "the path of an MJCF, the name of a robot description, or a function that returns a "
+        "mujoco.MjSpec",
+        "terms": "a tuple of RewardTerm",
+        "features": "a tuple of Feature",
+        "trace_sensor": "the name of a position sensor",
+    }
+    for name, what in needed.items():
+        if not hasattr(task_class, name) and not (name == "model_source" and chooses_model):
+            raise PoloError(f"class {task_class.__name__} has no '{name}'; a task's class sets it to {what}")
+
+
 def check_task(task: Task) -> None:
     """Call every method of a task with a state of its model.
 

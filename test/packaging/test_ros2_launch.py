@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from launching import Listener, interrupt, launched, needs_ros2
+from launching import Listener, interrupt, launched, needs_ros2, wait_for_child
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import JointState
 from workspace import LAUNCH_ARGUMENTS, SOURCE
 
+from polo_ros.nodes.locality import DISCOVERY_RANGE
 from polo_ros.tasks import task_classes
 
 
@@ -64,6 +65,33 @@ def test_every_task_launches(
     with launched(environment, tmp_path, task=task) as launch:
         listener.wait(lambda: len(stamps) > 10, launch)
         assert listener.parameters("planner_node", ["task"], launch) == [task]
+        output = interrupt(launch)
+    assert launch.returncode == 0, output
+
+
+@needs_ros2
+def test_a_file_of_the_users_own_launches(
+    environment: dict[str, str], listener: Listener, tmp_path: Path
+) -> None:
+    own = SOURCE / "examples" / "my_task.py"
+    with launched(environment, tmp_path, f"task:={own}", task="polo") as launch:
+        assert listener.parameters("planner_node", ["task"], launch) == [str(own)]
+        assert listener.parameters("simulator_node", ["task"], launch) == [str(own)]
+        output = interrupt(launch)
+    assert launch.returncode == 0, output
+
+
+@needs_ros2
+@pytest.mark.parametrize(("given", "expected"), [([], "LOCALHOST"), (["localhost:=false"], None)])
+def test_nodes_stay_on_this_machine_while_simulating(
+    environment: dict[str, str], tmp_path: Path, given: list[str], expected: str | None
+) -> None:
+    outside = {name: value for name, value in environment.items() if name != DISCOVERY_RANGE}
+    with launched(outside, tmp_path, *given) as launch:
+        node = wait_for_child(launch, "planner_node")
+        lines = Path(f"/proc/{node}/environ").read_text().split("\0")
+        found = dict(line.split("=", 1) for line in lines if line)
+        assert found.get(DISCOVERY_RANGE) == expected
         output = interrupt(launch)
     assert launch.returncode == 0, output
 

@@ -93,3 +93,16 @@ def interrupt(process: subprocess.Popen[str]) -> str:
     process.send_signal(signal.SIGINT)
     output, _ = process.communicate(timeout=60)
     return output
+
+
+def wait_for_child(launch: subprocess.Popen[str], node: str) -> int:
+    """The process of a node that a launch has started, once it runs."""
+    deadline = time.monotonic() + 60.0
+    while launch.poll() is None and time.monotonic() < deadline:
+        for children in Path(f"/proc/{launch.pid}/task").glob("*/children"):
+            for child in children.read_text().split():
+                if f"/{node}\0" in Path(f"/proc/{child}/cmdline").read_text():
+                    return int(child)
+        time.sleep(0.05)
+    launch.kill()
+    pytest.fail(f"{node} was never started:\n{launch.communicate()[0]}")

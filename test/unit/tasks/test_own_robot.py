@@ -13,8 +13,9 @@ from polo_ros.arrays import Array
 from polo_ros.errors import PoloError
 from polo_ros.parameters.node_tables import node_table
 from polo_ros.parameters.schema import parameter
-from polo_ros.tasks import RewardTerm, View, make_task, task_class
+from polo_ros.tasks import RewardTerm, Task, View, make_task, task_class
 from polo_ros.tasks.building import require
+from polo_ros.tasks.cartpole_swingup import CartpoleSwingup
 from test.support.quadruped import HOME, QUADRUPED, Trot, quadruped
 
 TASK_FILE = """
@@ -145,6 +146,14 @@ def test_a_missing_body_is_named_with_the_task() -> None:
         PoloError, match=r"quadruped does not fit task any_trot: .* no body named 'trnk'; did you mean trunk"
     ):
         AnyTrot(setup=Robot(trunk="trnk"))
+
+
+@pytest.mark.parametrize("name", ["name", "summary", "model_source", "terms", "features", "trace_sensor"])
+def test_a_class_that_lacks_an_attribute_is_refused(name: str) -> None:
+    attributes = {key: value for key, value in vars(CartpoleSwingup).items() if key != name}
+    incomplete = type("Incomplete", (Task,), attributes)
+    with pytest.raises(PoloError, match=f"class Incomplete has no '{name}'; a task's class sets it to "):
+        incomplete()
 
 
 def test_a_misspelt_reward_term_is_named() -> None:
