@@ -63,7 +63,7 @@ shell: $(INSTALLED)
 lint: $(INSTALLED)-develop
 	$(BIN)/python -m ruff check .
 	$(BIN)/python -m ruff format --check .
-	$(BIN)/python -m mypy polo_ros experiments
+	$(BIN)/python -m mypy polo_ros experiments benchmarks
 
 check: lint
 	$(PYTEST) test/unit $(ARGS)

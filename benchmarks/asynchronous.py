@@ -24,6 +24,7 @@ import pandas as pd
 
 from benchmarks.realtime import Listener, Nodes
 from benchmarks.round_trip import measure
+from benchmarks.shipped import params_file
 from benchmarks.tasks import judged
 from experiments.style import (
     BLUE,
@@ -36,7 +37,6 @@ from experiments.style import (
     count_in_words,
     new_figure,
 )
-from polo_ros.files import config_path
 from polo_ros.parameters.settings import settings_for
 
 # control periods a run: 8 s of cart-pole, 15 s of point mass, 3.2 s of getting up
@@ -124,7 +124,7 @@ def run(
     """One run as a row; the delay is in ms of simulated time."""
     began = time.monotonic()
     settings = settings_for(name)
-    file = config_path(name)
+    file = params_file(name)
     nodes = Nodes(
         Path("runs/asynchronous") / f"{name}-{seed}-{mode.replace(' ', '_')}-{delay:g}-{compensation}"
     )

@@ -30,10 +30,10 @@ from sensor_msgs.msg import JointState
 from std_msgs.msg import Float64MultiArray
 
 from benchmarks.realtime import TIMEOUT_S, Nodes
+from benchmarks.shipped import params_file
 from experiments.style import BLUE, VERMILION, add_legend, new_figure
 from polo_ros.arrays import Array
 from polo_ros.control.joints import JointMapping
-from polo_ros.files import config_path
 from polo_ros.nodes.messages import pack_joint_state, pack_odometry
 from polo_ros.nodes.qos import EVERY_STATE, RELIABLE
 from polo_ros.parameters.settings import settings_for
@@ -92,7 +92,7 @@ def main() -> None:
 
 def measure(name: str, clock: str, busy: bool, seconds: float) -> tuple[dict[str, Array], dict[str, int]]:
     """Times of commands in ns by place, (n,) each, and what the planner counted meanwhile, by name."""
-    file = config_path(name)
+    file = params_file(name)
     nodes = Nodes(Path("runs/jitter"))
     stamps = Path("runs/jitter/stamps.npy")
     robot = JointMapping(settings_for(name).task.model)

@@ -145,7 +145,7 @@ def train_loop(
         for picked in draws[:, index]:
             loss = nn.functional.mse_loss(head(seen[picked])[:, 0], rest[picked])
             optimiser.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss.backward()
             optimiser.step()
 
 

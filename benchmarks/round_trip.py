@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from polo_ros.files import config_path
+from benchmarks import shipped
 from polo_ros.nodes.processes import Processes
 from polo_ros.parameters.settings import settings_for
 
@@ -76,9 +76,11 @@ def measure(task_name: str, count: int) -> list[tuple[float, float]]:
         answers.setdefault(answered, arrived)
 
     node.create_subscription(Float64MultiArray, robot.command_topic, on_command, RELIABLE)
-    node.create_subscription(
-        Float64, "planner_node/plan_time", lambda message: plan_times.append(message.data), 10
-    )
+
+    def on_plan_time(message: Float64) -> None:
+        plan_times.append(message.data)
+
+    node.create_subscription(Float64, "planner_node/plan_time", on_plan_time, 10)
     executor = SingleThreadedExecutor()
     executor.add_node(node)
 
@@ -95,7 +97,7 @@ def measure(task_name: str, count: int) -> list[tuple[float, float]]:
         return answers[stamp] - began, plan_times[-1]
 
     processes = Processes(Path("runs/round_trip"))
-    params_file = config_path(task_name)
+    params_file = shipped.params_file(task_name)
     try:
         processes.start("planner_node", [params_file], {"task": task_name, "autostart": True})
         deadline = time.monotonic() + START_TIMEOUT_S

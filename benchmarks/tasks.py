@@ -19,11 +19,11 @@ import mujoco
 import numpy as np
 import pandas as pd
 
+from benchmarks.shipped import params_file
 from experiments.occupancy import OccupancyGrid
 from polo_ros.agent.scores import EpisodeScore, score
 from polo_ros.agent.world import World
 from polo_ros.arrays import Array
-from polo_ros.files import config_path
 from polo_ros.nodes.processes import Processes
 from polo_ros.parameters import markdown
 from polo_ros.parameters.settings import settings_for
@@ -133,7 +133,7 @@ def recommended(name: str, seed: int, steps: int) -> tuple[Array, Array, int]:
     from benchmarks.recorder import Recorder  # ROS 2 reads its environment on import
 
     task = settings_for(name).task
-    file = config_path(name)
+    file = params_file(name)
     processes = Processes(Path("runs/tasks") / f"{name}-{seed}")
     recorder = Recorder(task)
     try:
@@ -141,9 +141,8 @@ def recommended(name: str, seed: int, steps: int) -> tuple[Array, Array, int]:
         if not task.terms:
             processes.start("learner_node", [file], {"task": name, "seed": seed})
         recorder.wait_for_planner(processes.dead)
-        processes.start(
-            "simulator_node", file, {"task": name, "seed": seed}
-        )  # last, so that nothing is missed
+        # last, so that nothing is missed
+        processes.start("simulator_node", [file], {"task": name, "seed": seed})
         states, ctrl = recorder.record(steps, processes.dead)
     finally:
         processes.stop()

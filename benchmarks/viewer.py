@@ -30,8 +30,8 @@ from rclpy.parameter_client import AsyncParameterClient
 from rclpy.signals import SignalHandlerOptions
 from std_msgs.msg import Float64, Float64MultiArray
 
+from benchmarks.shipped import params_file
 from polo_ros.control.joints import JointMapping
-from polo_ros.files import config_path
 from polo_ros.nodes.lightweight_node import LightweightNode
 from polo_ros.nodes.qos import EVERY_STATE
 from polo_ros.parameters.settings import settings_for
@@ -82,7 +82,7 @@ class Probe:
         self.wait(client.services_are_ready, "parameters")
         future = client.get_parameters([name])
         self.wait(future.done, "parameters")
-        return int(future.result().values[0].integer_value)  # type: ignore[union-attr]
+        return int(future.result().values[0].integer_value)
 
 
 def start(node: str, task: str, *parameters: str) -> subprocess.Popen[bytes]:
@@ -90,7 +90,7 @@ def start(node: str, task: str, *parameters: str) -> subprocess.Popen[bytes]:
     arguments = [word for each in parameters for word in ("-p", each)]
     command = [sys.executable, "-m", f"polo_ros.nodes.{node}", "--ros-args", "--params-file"]
     return subprocess.Popen(
-        [*command, str(config_path(task)), *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        [*command, str(params_file(task)), *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
 
 

@@ -17,6 +17,7 @@ import sys
 import time
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from diagnostic_msgs.msg import DiagnosticArray
@@ -35,7 +36,7 @@ SAFE_SHARE = 0.02
 TIMEOUT_S = 200.0
 
 # name: driver's options, planner's parameters; durations in s
-CASES: dict[str, tuple[str, dict[str, object]]] = {
+CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "plain": ("", {}),
     "shuffled joints": ("--shuffle", {}),
     "3 extra joints": ("--extra-joints 3", {}),

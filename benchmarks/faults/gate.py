@@ -63,8 +63,9 @@ def run_all(count: int, seed: int = 0) -> list[dict[str, object]]:
         share = count // len(cases) + (index < count % len(cases))
         counts = run(robot, lockstep, share, seed + index)
         kinds = ("sequences", "commands", "planned", "safe", "silent", "final")
+        row: dict[str, object] = {"robot": robot, "mode": "lockstep" if lockstep else "real time"}
         rows.append(
-            {"robot": robot, "mode": "lockstep" if lockstep else "real time"}
+            row
             | {kind: counts[kind] for kind in kinds}
             | {"events": sum(counts[name] for name in set(NAMES))}
         )

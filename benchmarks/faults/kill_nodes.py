@@ -18,6 +18,7 @@ import numpy as np
 from benchmarks.faults.loop import Loop
 from benchmarks.faults.support import Attempt, Graph, arguments, listen, repeat, run_folder
 from polo_ros.learner.checkpoint import read_checkpoint
+from polo_ros.learner.config import LearnerConfig
 from polo_ros.tasks import make_task
 
 # the longest time of work before a node is killed, in s of wall time
@@ -61,7 +62,8 @@ def kill(loop: Loop, seed: int, number: int) -> Attempt:
         assert any(any(message.data) for at, message in loop.commands if at > killed + 0.5), "no commands"
     lost = None
     if node == "learner_node":
-        read_checkpoint(loop.checkpoint, make_task("cartpole_swingup"))  # whole, whenever it was killed
+        # whole, whenever it was killed
+        read_checkpoint(loop.checkpoint, make_task("cartpole_swingup"), LearnerConfig().discount)
     resumed = len(RESUMED.findall(graph.log("learner_node")))
     loop.start(node)
     loop.wait_for_motion()

@@ -8,8 +8,9 @@ import mujoco
 import numpy as np
 
 from polo_ros.arrays import Array, Mask
-from polo_ros.tasks.task import Task, View
+from polo_ros.tasks.task import Task
 from polo_ros.tasks.terms import Feature, Measure, RewardTerm
+from polo_ros.tasks.view import View
 
 # a shoulder whose servo counts two units a radian, and an elbow with a servo or a motor
 ARM = """

@@ -19,6 +19,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from std_srvs.srv import Trigger
@@ -27,13 +28,19 @@ from benchmarks.faults.support import Attempt, Graph, arguments, repeat, run_fol
 from polo_ros.errors import PoloError
 from polo_ros.learner.config import LearnerConfig
 from polo_ros.learner.learner import Learner
+from polo_ros.parameters.schema import build
 from polo_ros.tasks import make_task
 
 TASK = "cartpole_swingup"
 DISK_BYTES = 16 * 2**20
 CASES = ("disk full", "read-only folder", "file-size limit")
 CUTS_AFTER_HEADER = 200
-LEARNER = {"warmup_labels": 32, "target_states": 4, "gradient_steps": 8, "buffer_capacity": 2000}
+LEARNER: dict[str, Any] = {
+    "warmup_labels": 32,
+    "target_states": 4,
+    "gradient_steps": 8,
+    "buffer_capacity": 2000,
+}
 
 
 def main() -> int:
@@ -123,7 +130,7 @@ def cut_everywhere(content: bytes, options: argparse.Namespace, path: Path) -> i
     rng = np.random.default_rng([options.seed, 1])
     cuts = [*range(header + 1), *sorted(rng.integers(header + 1, len(content), CUTS_AFTER_HEADER).tolist())]
     learner = Learner(
-        make_task(TASK), LearnerConfig(**{**LEARNER, "target_horizon": 32, "target_rollouts": 16})
+        make_task(TASK), build(LearnerConfig, {**LEARNER, "target_horizon": 32, "target_rollouts": 16})
     )
     features = rng.normal(size=(8, learner.task.feature_count))
 

@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "test" / "support"))
 
 import harness  # noqa: E402
-from harness import Graph  # noqa: E402
+from harness import Graph as Graph  # noqa: E402
 
 # a machine that is busy with other things may starve a node for a minute
 harness.DEADLINE = 300.0
