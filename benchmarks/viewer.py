@@ -80,7 +80,7 @@ class Probe:
         """A whole number among the planner's parameters."""
         client = AsyncParameterClient(self.node, "planner_node")
         self.wait(client.services_are_ready, "parameters")
-        future = client.get_parameters([name])
+        future: Any = client.get_parameters([name])
         self.wait(future.done, "parameters")
         return int(future.result().values[0].integer_value)
 

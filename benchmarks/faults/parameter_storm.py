@@ -41,11 +41,10 @@ class Storm:
         self._client = AsyncParameterClient(loop.graph.node, "planner_node")
         loop.graph.wait(self._client.services_are_ready, "the planner's parameters")
         names = [row.name for row in self._rows]
-        future = self._client.get_parameters(names)
-        loop.graph.wait(future.done, "the planner's parameters")
+        before = self._answer(self._client.get_parameters(names), "the planner's parameters")
         self._before = [
             RosParameter.from_parameter_msg(_message(name, value))
-            for name, value in zip(names, future.result().values, strict=True)
+            for name, value in zip(names, before.values, strict=True)
         ]
         self._force = float(make_task(TASK).model.actuator_gear[0, 0])
 
@@ -71,16 +70,20 @@ class Storm:
 
     def _restore(self) -> None:
         """All as it was, and planning."""
-        future = self._client.set_parameters_atomically(self._before)  # some only go together
-        self._loop.graph.wait(future.done, "the parameters to be restored")
-        result = future.result().result
+        # some only go together
+        future = self._client.set_parameters_atomically(self._before)
+        result = self._answer(future, "the parameters to be restored").result
         assert result.successful, result.reason
         self._loop.wait_for_motion()
 
     def _set(self, parameters: list[Any]) -> list[Any]:
         future = self._client.set_parameters(parameters)
-        self._loop.graph.wait(future.done, f"an answer to {parameters}")
-        return list(future.result().results)
+        return list(self._answer(future, f"an answer to {parameters}").results)
+
+    def _answer(self, future: Any, what: str) -> Any:
+        """The result of a service call, once it is there."""
+        self._loop.graph.wait(future.done, what)
+        return future.result()
 
 
 def _message(name: str, value: Any) -> Any:
