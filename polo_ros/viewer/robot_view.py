@@ -2,15 +2,18 @@
 
 import copy
 from collections.abc import Callable
+from typing import Any
 
 import mujoco
 import numpy as np
+import trimesh
 import viser
 from mjviser import ViserMujocoScene
-from mjviser.conversions import merge_geoms
+from mjviser.conversions import create_primitive_mesh
 
 from polo_ros.arrays import Array
 from polo_ros.tasks.goals import POSE
+from polo_ros.tasks.rotations import rotation_matrix
 from polo_ros.tasks.state import set_state
 from polo_ros.tasks.task import Task
 from polo_ros.viewer.camera import VISIBLE_GROUPS, floating_base, viewpoint
@@ -155,9 +158,9 @@ class RobotView:
         seen = moving & (model.geom_group < VISIBLE_GROUPS) & (model.geom_rgba[:, 3] > 0)
         for body in np.unique(model.geom_bodyid[seen]):
             geoms = np.flatnonzero(seen & (model.geom_bodyid == body)).tolist()
-            mesh = merge_geoms(model, geoms)
+            shape: Any = trimesh.util.concatenate([surface(model, geom) for geom in geoms])
             found[int(body)] = self._server.scene.add_mesh_simple(
-                f"{WORLD}/ghost/{body}", np.asarray(mesh.vertices), np.asarray(mesh.faces),
+                f"{WORLD}/ghost/{body}", np.asarray(shape.vertices), np.asarray(shape.faces),
                 color=GHOST_COLOUR, opacity=GHOST_OPACITY, cast_shadow=False, receive_shadow=False,
                 position=(0.0, 0.0, HIDDEN),
             )  # fmt: skip
@@ -173,6 +176,21 @@ class RobotView:
             move(np.array(gizmo.position), np.array(gizmo.wxyz))
 
         return gizmo
+
+
+def surface(model: mujoco.MjModel, geom: int) -> trimesh.Trimesh:
+    """The surface of a geom in its body's frame, without the colours whose conversion takes seconds."""
+    if model.geom_type[geom] == mujoco.mjtGeom.mjGEOM_MESH:
+        mesh = model.mesh(int(model.geom_dataid[geom]))
+        corners = slice(mesh.vertadr[0], mesh.vertadr[0] + mesh.vertnum[0])
+        triangles = slice(mesh.faceadr[0], mesh.faceadr[0] + mesh.facenum[0])
+        shape = trimesh.Trimesh(model.mesh_vert[corners], model.mesh_face[triangles], process=False)
+    else:
+        shape = create_primitive_mesh(model, geom)
+    pose = np.eye(4)
+    pose[:3, :3] = rotation_matrix(model.geom_quat[geom])
+    pose[:3, 3] = model.geom_pos[geom]
+    return shape.apply_transform(pose)
 
 
 def _segments(path: Array) -> Array:

@@ -10,6 +10,7 @@ import mujoco
 import numpy as np
 import pytest
 import viser
+from mjviser.conversions import merge_geoms
 from ports import free_port
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
@@ -18,7 +19,7 @@ from websockets.typing import Origin, Subprotocol
 from polo_ros.tasks import make_task, task_classes
 from polo_ros.viewer.page import Page
 from polo_ros.viewer.pushing import draggable
-from polo_ros.viewer.robot_view import RobotView
+from polo_ros.viewer.robot_view import RobotView, surface
 from polo_ros.viewer.server import address_of, open_server
 
 # towards who looks, and to the right, in m
@@ -89,6 +90,15 @@ def test_every_task_is_drawn_and_its_robot_can_be_dragged(name: str) -> None:
         view.show_rollouts([np.eye(3)], np.zeros((1, 3)), np.empty((0, 3)))
         assert draggable(server, task.model)
         assert np.isfinite(server.initial_camera.position).all()
+
+
+@pytest.mark.parametrize(("name", "body"), [("humanoid_getup", "torso"), ("quadruped_walk", "FL_calf")])
+def test_the_ghost_has_the_surface_of_the_robot(name: str, body: str) -> None:
+    model = make_task(name).model
+    for geom in np.flatnonzero(model.geom_bodyid == model.body(body).id).tolist():
+        shape, expected = surface(model, geom), merge_geoms(model, [geom])
+        np.testing.assert_allclose(shape.bounds, expected.bounds, atol=1e-12)
+        assert shape.area == pytest.approx(expected.area)
 
 
 def test_a_drag_of_the_cart_pushes_it_where_the_mouse_pulls() -> None:
