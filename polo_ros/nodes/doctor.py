@@ -38,8 +38,10 @@ PARAMETERS = (
     "task", "model_path", "torque_scale", "lockstep", "use_imu", "imu_frame", "joints", "odom_twist_frame",
     "command_message", "cmd_vel_stamped", "safety.state_timeout", "use_sim_time",
 )  # fmt: skip
-# how long something to examine is looked for, and then the rest of the graph, in s
-DISCOVERY_S, SETTLE_S = 10.0, 1.0
+# how long something to examine is looked for, in s
+DISCOVERY_S = 10.0
+# and then the rest of the graph: Fast DDS repeats an announcement that was lost after 3 s
+SETTLE_S = 3.5
 ANSWER_S = 5.0
 EVERYTHING = QoSProfile(depth=1000, reliability=ReliabilityPolicy.BEST_EFFORT)
 
