@@ -59,7 +59,7 @@ class SimulatorNode(PoloNode):
 
     def __init__(self) -> None:
         super().__init__("simulator_node")
-        self._started = time.monotonic()  # from here on, discovery goes on beside all the rest
+        self._started = time.monotonic()
         settings = self.config(SimulatorNodeConfig)
         self._lockstep = settings.lockstep
         self._joints = JointMapping(self.task.model)

@@ -107,7 +107,7 @@ class SoleSource:
         )
         self._lock = self._take_lock()
         self._created = self._changed = time.monotonic()
-        self._nodes: set[tuple[str, str]] = set()
+        self._nodes = set(node.get_node_names_and_namespaces())
         self._younger: set[Claim] = set()
         self._shared_since: float | None = None
         self._strange_since: dict[str, float] = {}

@@ -22,6 +22,7 @@ from polo_ros.errors import PoloError, nearest
 from polo_ros.files import TASK_GROUP, TASK_SUFFIX
 from polo_ros.parameters.schema import build
 from polo_ros.tasks.task import Task
+from polo_ros.tasks.validation import check_class
 
 T = TypeVar("T")
 
@@ -39,7 +40,7 @@ def task_classes() -> dict[str, type[Task]]:
     """Every registered task class by name, in the order of the names.
 
     Raises:
-      PoloError: a task of another package cannot be imported.
+      PoloError: a task of another package cannot be imported, or lacks an attribute.
     """
     package = sys.modules["polo_ros.tasks"]
     # mypy does not accept an abstract class as type[T]
@@ -48,6 +49,7 @@ def task_classes() -> dict[str, type[Task]]:
     for entry_point in entry_points(group=TASK_GROUP):
         try:
             found[entry_point.name] = entry_point.load()
+            check_class(found[entry_point.name])
         except Exception as error:  # the import of another package may raise anything
             raise PoloError(
                 f"task '{entry_point.name}' ({entry_point.value}) could not be loaded: {error}; "
@@ -78,7 +80,8 @@ def class_in_file(path: Path) -> type[Task]:
     """The one task class that a Python file defines; the file is imported once.
 
     Raises:
-      PoloError: the file is missing, fails when it is imported, or holds no task or several.
+      PoloError: the file is missing, fails when it is imported, holds no task or several, or one that lacks
+        an attribute.
     """
     if not path.is_file():
         raise PoloError(f"there is no task file {path}")
@@ -106,6 +109,7 @@ def class_in_file(path: Path) -> type[Task]:
     if len(found) != 1:
         names = ", ".join(one.__name__ for one in found) or "none"
         raise PoloError(f"task file {path} must define one task class with all its methods; it has {names}")
+    check_class(found[0])
     return found[0]
 
 

@@ -21,7 +21,7 @@ from polo_ros.tasks.model import dynamics_hash, model_hash, scalar_joints, senso
 from polo_ros.tasks.sources import ModelSource, compile_spec, load_spec
 from polo_ros.tasks.state import get_state, state_size
 from polo_ros.tasks.terms import Feature, Measure, RewardTerm
-from polo_ros.tasks.validation import check_class, check_task
+from polo_ros.tasks.validation import check_class, check_task, require_attribute
 from polo_ros.tasks.view import View
 
 
@@ -84,8 +84,7 @@ class Task(ABC):
     def __init__(
         self, model_path: str | Path = "", torque_scale: float = 1.0, setup: Any | None = None
     ) -> None:
-        chooses_model = bool(model_path) or type(self).source is not Task.source
-        check_class(type(self), chooses_model)
+        check_class(type(self))
         self.setup = self.setup_type() if setup is None else setup
         spec, what = load_spec(model_path) if model_path else load_spec(self.source(), self._folder())
         with self._fitting(what):
@@ -124,7 +123,15 @@ class Task(ABC):
             raise PoloError(f"{what} does not fit task {self.name}: {error.args[0]}") from None
 
     def source(self) -> ModelSource:
-        """Where the model comes from: `model_source`, unless a task chooses it by its setup."""
+        """Where the model comes from: `model_source`, unless a task chooses it by its setup.
+
+        Raises:
+          PoloError: the class has no `model_source`.
+        """
+        what = (
+            "the path of an MJCF, the name of a robot description, or a function that returns a mujoco.MjSpec"
+        )
+        require_attribute(type(self), "model_source", what)
         return type(self).model_source
 
     def build(self, spec: mujoco.MjSpec) -> None:  # noqa: B027

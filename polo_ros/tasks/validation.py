@@ -13,28 +13,34 @@ if TYPE_CHECKING:
     from polo_ros.tasks.task import Task
 
 
-def check_class(task_class: type[Task], chooses_model: bool) -> None:
-    """Look for the attributes that every task needs.
+# what the class of every task sets, besides where its model comes from
+ATTRIBUTES = {
+    "name": "a string",
+    "summary": "a sentence",
+    "terms": "a tuple of RewardTerm",
+    "features": "a tuple of Feature",
+    "trace_sensor": "the name of a position sensor",
+}
 
-    Args:
-      task_class: the class of a task.
-      chooses_model: whether it says by a method of its own where the model comes from.
+
+def require_attribute(task_class: type[Task], name: str, what: str) -> None:
+    """Refuse a class without an attribute.
+
+    Raises:
+      PoloError: it lacks the attribute, which should be `what`.
+    """
+    if not hasattr(task_class, name):
+        raise PoloError(f"class {task_class.__name__} has no '{name}'; a task's class sets it to {what}")
+
+
+def check_class(task_class: type[Task]) -> None:
+    """Look for the attributes that the class of every task sets.
 
     Raises:
       PoloError: one of them is missing.
     """
-    needed = {
-        "name": "a string",
-        "summary": "a sentence",
-        "model_source": "the path of an MJCF, the name of a robot description, or a function that returns a "
-        "mujoco.MjSpec",
-        "terms": "a tuple of RewardTerm",
-        "features": "a tuple of Feature",
-        "trace_sensor": "the name of a position sensor",
-    }
-    for name, what in needed.items():
-        if not hasattr(task_class, name) and not (name == "model_source" and chooses_model):
-            raise PoloError(f"class {task_class.__name__} has no '{name}'; a task's class sets it to {what}")
+    for name, what in ATTRIBUTES.items():
+        require_attribute(task_class, name, what)
 
 
 def check_task(task: Task) -> None:

@@ -13,6 +13,7 @@ from polo_ros.arrays import Array
 from polo_ros.errors import PoloError
 from polo_ros.parameters.node_tables import node_table
 from polo_ros.parameters.schema import parameter
+from polo_ros.parameters.settings import settings_for
 from polo_ros.tasks import RewardTerm, Task, View, make_task, task_class
 from polo_ros.tasks.building import require
 from polo_ros.tasks.cartpole_swingup import CartpoleSwingup
@@ -154,6 +155,16 @@ def test_a_class_that_lacks_an_attribute_is_refused(name: str) -> None:
     incomplete = type("Incomplete", (Task,), attributes)
     with pytest.raises(PoloError, match=f"class Incomplete has no '{name}'; a task's class sets it to "):
         incomplete()
+
+
+@pytest.mark.parametrize("name", ["name", "terms"])
+def test_a_task_in_a_file_that_lacks_an_attribute_is_refused(name: str, tmp_path: Path) -> None:
+    """Its parameters are made of its class, before there is a task."""
+    text = (Path(__file__).parents[3] / "examples" / "my_task.py").read_text()
+    file = tmp_path / f"no_{name}.py"
+    file.write_text(f"{text}\n\ndel Pendulum.{name}\n")
+    with pytest.raises(PoloError, match=f"class Pendulum has no '{name}'; a task's class sets it to "):
+        settings_for(str(file))
 
 
 def test_a_misspelt_reward_term_is_named() -> None:
