@@ -37,17 +37,27 @@ def elsewhere(graph: Graph, folder: Path) -> None:
     graph.environment = graph.environment | {"XDG_RUNTIME_DIR": str(folder)}
 
 
-def test_a_second_planner_names_the_first_and_never_commands(graph: Graph) -> None:
-    commands = graph.record(Float64MultiArray, "effort_controller/commands")
+def plan(graph: Graph) -> None:
+    """Start a simulator and a planner that commands it."""
     graph.start("simulator_node")
     graph.start("planner_node", autostart=True, seed=1)
     graph.wait_says("planner_node", "planning")
+
+
+def start_second_planner(graph: Graph) -> None:
+    """Start another planner, which ends with a sentence about the first one."""
     graph.start("planner_node", "second", autostart=True, seed=2)
     assert graph.exit_code("second") == 1
     log = graph.log("second")
     assert "another node publishes /effort_controller/commands already; stop it" in log
     assert f"it is /planner_node, process {graph.children['planner_node'].pid} on" in log
     assert "Traceback" not in log
+
+
+def test_a_second_planner_names_the_first_and_never_commands(graph: Graph) -> None:
+    commands = graph.record(Float64MultiArray, "effort_controller/commands")
+    plan(graph)
+    start_second_planner(graph)
     seen = len(commands)
     graph.wait(lambda: len(commands) > seen + 10, "the first planner to go on")
     assert all(len(forces) == 1 for forces in answers(commands).values())
@@ -55,16 +65,9 @@ def test_a_second_planner_names_the_first_and_never_commands(graph: Graph) -> No
 
 def test_a_second_planner_on_another_machine_ends_once_it_is_discovered(graph: Graph, tmp_path: Path) -> None:
     commands = graph.record(Float64MultiArray, "effort_controller/commands")
-    graph.start("simulator_node")
-    graph.start("planner_node", autostart=True, seed=1)
-    graph.wait_says("planner_node", "planning")
+    plan(graph)
     elsewhere(graph, tmp_path / "second")
-    graph.start("planner_node", "second", autostart=True, seed=2)
-    assert graph.exit_code("second") == 1
-    log = graph.log("second")
-    assert "another node publishes /effort_controller/commands already; stop it" in log
-    assert f"it is /planner_node, process {graph.children['planner_node'].pid} on" in log
-    assert "Traceback" not in log
+    start_second_planner(graph)
     graph.wait(
         lambda: "has a second source, which must end: /planner_node" in graph.log("planner_node"), "warning"
     )

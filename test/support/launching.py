@@ -95,6 +95,13 @@ def interrupt(process: subprocess.Popen[str]) -> str:
     return output
 
 
+def end_cleanly(launch: subprocess.Popen[str]) -> str:
+    """Ctrl-C, after which the launch ends without an error; what was printed."""
+    output = interrupt(launch)
+    assert launch.returncode == 0, output
+    return output
+
+
 def wait_for_child(launch: subprocess.Popen[str], node: str) -> int:
     """The process of a node that a launch has started, once it runs."""
     deadline = time.monotonic() + 60.0

@@ -57,3 +57,10 @@ def weights_in_loops(returns: Array, temperature: float, scale_free: bool) -> li
     best = max(finite)
     raw = [math.exp((value - best) / temperature) if math.isfinite(value) else 0.0 for value in returns]
     return [value / sum(raw) for value in raw]
+
+
+def hopeless(task: Task) -> Array:
+    """A finite state that MuJoCo refuses to step."""
+    state: Array = start(task)[0]
+    state[task.model.nq] = 1e12
+    return state

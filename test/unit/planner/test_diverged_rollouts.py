@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from solvers import ensemble, solver, start, warm_start, weights_in_loops
+from solvers import ensemble, hopeless, solver, start, warm_start, weights_in_loops
 from strictness import no_warnings
 
 from polo_ros.arrays import Array
@@ -65,13 +65,6 @@ def test_a_diverged_rollout_is_no_elite_even_if_few_survive() -> None:
     assert solution.valid[0].sum() == 1 and solution.valid[0, 0]  # the zero-noise plan alone
     np.testing.assert_array_equal(solution.elites, np.zeros_like(solution.elites))
     np.testing.assert_array_equal(solution.knots, np.zeros((1, 2, 1)))
-
-
-def hopeless(task: Task) -> Array:
-    """A finite state that MuJoCo refuses to step."""
-    state: Array = start(task)[0]
-    state[task.model.nq] = 1e12
-    return state
 
 
 @pytest.mark.parametrize("mode", ["absolute", "scale_free"])
