@@ -14,8 +14,9 @@ DOCTOR = [sys.executable, "-c", "import sys; from polo_ros.cli import main; sys.
 
 
 def examine(graph: Graph, name: str, *options: str) -> tuple[int, dict[str, Any]]:
-    """Run the doctor for a second; its exit code and what it printed."""
-    graph.run(name, [*DOCTOR, "--seconds", "1", "--json", *options])
+    """Run the doctor; its exit code and what it printed."""
+    # a busy machine, or a node that joins the graph, may hold up messages for most of a second
+    graph.run(name, [*DOCTOR, "--seconds", "3", "--json", *options])
     code, log = graph.exit_code(name), graph.log(name)
     assert log.startswith("{"), log
     content: dict[str, Any] = json.loads(log)
@@ -26,8 +27,7 @@ def test_a_simulated_robot_is_well(graph: Graph) -> None:
     graph.start("simulator_node")
     graph.start("planner_node", autostart=True)
     graph.wait_says("planner_node", "planning")
-    # lockstep may stand still for most of a second where a state is lost: it is repeated
-    code, found = examine(graph, "doctor", "--seconds", "3")
+    code, found = examine(graph, "doctor")
     assert (code, found["findings"]) == (0, [])
     (joints,) = found["states"]
     assert joints["messages"] > 10 and joints["publishers"] == ["/simulator_node"]
@@ -37,7 +37,7 @@ def test_a_simulated_robot_is_well(graph: Graph) -> None:
 
 
 def test_a_robot_that_is_not_well_is_named_part_by_part(graph: Graph) -> None:
-    driver = Driver(graph)
+    driver = Driver(graph, rate=100.0)  # on a busy machine, too, it is not too slow for the planner
     driver.names, driver.positions, driver.velocities = ["slider", "elbow"], [0.0, 0.0], [0.0, 0.0]
     driver.age = -2.0
     unheard = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)

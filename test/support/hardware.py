@@ -9,10 +9,11 @@ from polo_ros.nodes.messages import unpack_command
 
 
 class Driver:
-    """Publishes joint states of the cart-pole at 50 Hz while the probe listens.
+    """Publishes joint states of the cart-pole while the probe listens.
 
     Args:
       graph: whose probe publishes.
+      rate: of the messages, in Hz.
 
     Attributes:
       names, positions, velocities: what is published.
@@ -20,7 +21,7 @@ class Driver:
       age: how old what is published is already, in s.
     """
 
-    def __init__(self, graph: Graph) -> None:
+    def __init__(self, graph: Graph, rate: float = 50.0) -> None:
         self.names = ["slider", "hinge"]
         self.positions = [0.0, 3.0]
         self.velocities = [0.0, 0.0]
@@ -28,7 +29,7 @@ class Driver:
         self.age = 0.0
         self._clock = graph.node.get_clock()
         self._publisher = graph.node.create_publisher(JointState, "joint_states", EVERYTHING)
-        graph.node.create_timer(0.02, self._publish)
+        graph.node.create_timer(1.0 / rate, self._publish)
 
     def _publish(self) -> None:
         if self.running:
