@@ -84,9 +84,9 @@ class EpisodeMonitor:
         """Wall time in s since a phase began and reward of each transition in it, (n, 2)."""
         return np.array(self._phases[name].curve).reshape(-1, 2)
 
-    def spin(self, seconds: float) -> None:
-        """Listen for some wall time."""
-        spin_for(self._executor, seconds)
+    def spin(self, seconds: float, episodes: int) -> None:
+        """Listen for some wall time, or until so many episodes of the phase are over."""
+        spin_for(self._executor, seconds, lambda: len(self.scores(self._name)) >= episodes)
 
     def _on_experience(self, message: Float64MultiArray) -> None:
         rows = unpack_experience(message, self._task)

@@ -109,7 +109,7 @@ def run_phase(
     """Run some episodes with a live line; why they ended early, or nothing."""
     monitor.begin_phase(name)
     while len(monitor.scores(name)) < episodes:
-        monitor.spin(0.1)
+        monitor.spin(0.1, episodes)
         monitor.show()
         ended = processes.why_ended(interrupted)
         if ended:
