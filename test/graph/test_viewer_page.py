@@ -136,7 +136,9 @@ def test_a_killed_viewer_is_noticed_by_nobody(graph: Graph, browser: Browser) ->
     graph.kill("viewer_node")
     plans = graph.reported("planner_node", "plans")
     graph.wait(lambda: graph.reported("planner_node", "plans") > plans + 50, "plans go on")
-    assert graph.says("planner_node", "planning") and graph.says("simulator_node", "running")
+    # a browser without a GPU may take the cores from both for a moment
+    graph.wait_says("planner_node", "planning")
+    graph.wait_says("simulator_node", "running")
     page.close()
     page = open_page(browser, start_viewer(graph, "another", use_sim_time=True))
     page.get_by_text("planner: planning").wait_for()
