@@ -13,7 +13,7 @@ from polo_ros.control.joints import JointMapping
 from polo_ros.control.latency import LatencyEstimate
 from polo_ros.control.plan_follower import PlanFollower
 from polo_ros.control.ports import ControllerOutputs, ControllerSettings
-from polo_ros.control.schedule import RUN_OUT, why_unfollowed
+from polo_ros.control.schedule import NO_PLAN, RUN_OUT, why_unfollowed
 from polo_ros.control.state import Snapshot
 from polo_ros.control.status import Level, Status
 from polo_ros.control.timing import Timing
@@ -61,7 +61,7 @@ class RealTimeController(Controller):
         self._follower = PlanFollower(planner, self._gate, self._period)
         self._look_ahead = LatencyEstimate(self._period, clock_resolution)
         self._timing = Timing(self._period)
-        self._held_back = ""
+        self._held_back = NO_PLAN
         self._missed_reported = 0
         self._fitting: Worker[Pairs] | None = None
         self._fitted: ModelErrors | None = None  # not planned with yet

@@ -26,6 +26,12 @@ def test_in_real_time_a_tick_commands_from_the_plan_that_acts(make: Make, result
     assert controller.status().text == "planning"
 
 
+def test_in_real_time_there_is_no_plan_to_follow_before_the_first_tick(make: Make, results: Results) -> None:
+    controller = make(lockstep=False)
+    add_state(controller, 0)
+    assert controller.status().text == "safe action: no plan yet"
+
+
 def test_in_real_time_states_are_paired_with_what_was_sent(make: Make, results: Results) -> None:
     controller = make(lockstep=False, latency_compensation=False)
     sent: dict[int, Array] = {}
