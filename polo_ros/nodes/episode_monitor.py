@@ -60,7 +60,7 @@ class EpisodeMonitor:
         # experience before this simulated time is of an episode that is over
         self._from = 0.0
         self._updates = "-"
-        self._acted = False
+        self._acted = self._was_reset = False
         rclpy.init(args=[], signal_handler_options=SignalHandlerOptions.NO)
         self._node = LightweightNode("episode_monitor")
         self._node.create_subscription(Float64MultiArray, "experience", self._on_experience, EVERY_STATE)
@@ -92,6 +92,12 @@ class EpisodeMonitor:
         rows = unpack_experience(message, self._task)
         if not self._name:
             return
+        if not self._was_reset:
+            # the world may have moved for seconds before this node was discovered
+            if self._reset.service_is_ready():
+                self._times.append(float(rows["time"][-1]))
+                self._end_episode()
+            return
         phase = self._phases[self._name]
         for moment, reward in zip(rows["time"].tolist(), rows["reward"].tolist(), strict=True):
             if moment < self._from:
@@ -112,6 +118,7 @@ class EpisodeMonitor:
         self._from = self._times[-1] + 0.5 * RESET_GAP_S
         self._times.clear()
         self._rewards.clear()
+        self._was_reset = True
         self._reset.call_async(Trigger.Request())
 
     def _on_diagnostics(self, message: DiagnosticArray) -> None:
