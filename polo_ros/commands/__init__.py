@@ -1,0 +1,10 @@
+"""The commands of `polo`, a module for each group.
+
+Each module's `add` gives its commands to the parser. A command imports what it needs when it runs, since
+torch and matplotlib take seconds to import.
+"""
+
+from polo_ros.commands import acting, listing, recordings, research, running
+
+# in the order of `polo --help`
+GROUPS = (listing, acting, recordings, running, research)

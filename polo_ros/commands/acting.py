@@ -1,0 +1,111 @@
+"""Tasks without ROS: `polo train`, `evaluate`, `check` and `new-task`."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from polo_ros.commands.shared import Commands, settings_of, task_options
+
+
+def add(commands: Commands) -> None:
+    """Add the commands."""
+    training = commands.add_parser(
+        "train", parents=[task_options()], help="run Algorithm 1 and keep the weights"
+    )
+    training.add_argument("--steps", type=int, default=12000, help="control periods (default: 12000)")
+    training.add_argument("--episode", type=int, default=600, help="control periods between resets")
+    training.add_argument("--seed", type=int, default=0)
+    training.add_argument("--out", type=Path, help="folder for results (default: runs/TASK-SEED)")
+    training.add_argument("--resume", action="store_true", help="go on from the folder's checkpoint")
+    training.add_argument(
+        "--from-bag", type=Path, nargs="+", metavar="BAG", help="learn from what bags hold, without acting"
+    )
+    training.add_argument("--namespace", default="", help="of the robot in the bags, such as /robot1")
+    training.set_defaults(run=run_train)
+
+    evaluation = commands.add_parser(
+        "evaluate", parents=[task_options()], help="act without learning and measure"
+    )
+    evaluation.add_argument("--weights", help="value function (default: the parameter file's)")
+    evaluation.add_argument("--no-value", action="store_true", help="plan without a value function")
+    evaluation.add_argument("--first-seed", type=int, default=0, help="the first of the seeds (default: 0)")
+    evaluation.add_argument("--seeds", type=int, default=10, help="number of seeds (default: 10)")
+    evaluation.add_argument("--steps", type=int, default=500, help="control periods a seed (default: 500)")
+    evaluation.add_argument("--out", type=Path, help="folder for results (default: runs/TASK-evaluation)")
+    evaluation.add_argument(
+        "--animation", type=Path, metavar="FILE", help="write a moving picture of the first seed (.gif, .png)"
+    )
+    evaluation.set_defaults(run=run_evaluate)
+
+    checking = commands.add_parser(
+        "check",
+        parents=[task_options()],
+        help="print what a task reads, rewards and costs, and what is wrong with it",
+    )
+    checking.set_defaults(run=run_check)
+
+    creation = commands.add_parser("new-task", help="write a commented task for a model, to start from")
+    creation.add_argument("name", help="of the task, such as my_robot_stand; that of its file, too")
+    creation.add_argument("--model", required=True, help="MJCF file, or name of a robot description")
+    creation.add_argument("--out", type=Path, default=Path(), help="folder (default: the current one)")
+    creation.set_defaults(run=run_new_task)
+
+
+def run_train(options: argparse.Namespace) -> int:
+    """Train a value function and print where its weights are."""
+    settings = settings_of(options)
+    out = options.out or Path("runs") / f"{settings.task.name}-{options.seed}"
+    if options.from_bag:
+        from polo_ros.recordings.learning import train_from_recordings
+        from polo_ros.recordings.recording import read_recording
+
+        bags = enumerate(options.from_bag)
+        recordings = [read_recording(bag, settings.task, options.namespace, index) for index, bag in bags]
+        print(f"weights: {train_from_recordings(settings, recordings, options.seed, out)}")
+        return 0
+    from polo_ros.agent.training import train
+
+    weights = train(settings, options.steps, options.episode, options.seed, out, options.resume)
+    print(f"weights: {weights}")
+    return 0
+
+
+def run_evaluate(options: argparse.Namespace) -> int:
+    """Act on each seed and print how many solved the task."""
+    from polo_ros.agent.evaluation import evaluate
+    from polo_ros.learner.received_weights import ReceivedWeights
+
+    settings = settings_of(options)
+    file = settings.planner_node.weights_file if options.weights is None else options.weights
+    received = ReceivedWeights(settings.task, settings.planner.discount)
+    value = received.load(file) if file and not options.no_value else None
+    if received.warning:
+        print(f"polo: {received.warning}", file=sys.stderr)
+    seeds = range(options.first_seed, options.first_seed + options.seeds)
+    out = options.out or Path("runs") / f"{settings.task.name}-evaluation"
+    rows = evaluate(settings, value, seeds, options.steps, out, options.animation)
+    rewards = [float(row["mean_reward"]) for row in rows]
+    solved = sum(row["solved"] for row in rows)
+    print(
+        f"{settings.task.name}: {solved} of {len(rows)} seeds solved, mean reward "
+        f"{sum(rewards) / len(rewards):.3f} ({min(rewards):.3f} to {max(rewards):.3f}); {out}"
+    )
+    return 0
+
+
+def run_check(options: argparse.Namespace) -> int:
+    """Print the report on a task."""
+    from polo_ros.agent.task_check import check_lines
+
+    for line in check_lines(settings_of(options)):
+        print(line, flush=True)
+    return 0
+
+
+def run_new_task(options: argparse.Namespace) -> int:
+    """Write a task and its parameter file, and say what comes next."""
+    from polo_ros.agent.new_task import write_task
+
+    file = write_task(options.name, options.model, options.out)
+    print(f"{file}\n{file.with_suffix('.yaml')}\nnext: polo check {file}")
+    return 0

@@ -1,0 +1,45 @@
+"""What there is: `polo tasks` and `polo parameters`."""
+
+import argparse
+from pathlib import Path
+
+from polo_ros.commands.shared import Commands
+
+
+def add(commands: Commands) -> None:
+    """Add the commands."""
+    listing = commands.add_parser("tasks", help="list the tasks")
+    form = listing.add_mutually_exclusive_group()
+    form.add_argument("--pictures", type=Path, metavar="FOLDER", help="write a picture of each task's start")
+    form.add_argument("--markdown", action="store_true", help="print the page docs/tasks.md")
+    listing.set_defaults(run=run_tasks)
+
+    parameters = commands.add_parser("parameters", help="print every node's parameters as Markdown")
+    parameters.set_defaults(run=run_parameters)
+
+
+def run_tasks(options: argparse.Namespace) -> int:
+    """List the tasks, draw them, or print their page."""
+    if options.markdown:
+        from polo_ros.parameters.documentation import tasks_markdown
+
+        print(tasks_markdown(), end="")
+        return 0
+    from polo_ros.tasks import task_classes
+
+    pictures: dict[str, Path] = {}
+    if options.pictures:
+        from polo_ros.viewer.task_pictures import write_pictures
+
+        pictures = write_pictures(options.pictures)
+    for name, cls in task_classes().items():
+        print(f"{name:24}{cls.summary}{f'  {pictures[name]}' if pictures else ''}")
+    return 0
+
+
+def run_parameters(_: argparse.Namespace) -> int:
+    """Print the page docs/parameters.md."""
+    from polo_ros.parameters.documentation import parameters_markdown
+
+    print(parameters_markdown(), end="")
+    return 0

@@ -1,0 +1,56 @@
+"""Options and settings that several commands share."""
+
+import argparse
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
+
+if TYPE_CHECKING:
+    from polo_ros.parameters.settings import Settings
+
+Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+
+
+def parameter_options() -> argparse.ArgumentParser:
+    """Options that set a task's parameters; a parent of the parsers of commands."""
+    options = argparse.ArgumentParser(add_help=False)
+    options.add_argument("--config", type=Path, help="ROS 2 parameter file (default: the task's own)")
+    options.add_argument(
+        "--overrides", metavar="YAML", help="file or text like '{horizon: 20}' over the parameter file"
+    )
+    options.add_argument(
+        "-p", dest="single", action="append", default=[], metavar="NAME:=VALUE",
+        help="a parameter in place of all others; may be given several times",
+    )  # fmt: skip
+    return options
+
+
+def task_options() -> argparse.ArgumentParser:
+    """The task and its parameters; a parent of the parsers of commands."""
+    options = argparse.ArgumentParser(add_help=False, parents=[parameter_options()])
+    options.add_argument("task", help="name of the task, as in `polo tasks`, or path of its Python file")
+    return options
+
+
+def settings_of(options: argparse.Namespace) -> "Settings":
+    """The settings that the options of a command ask for."""
+    from polo_ros.parameters.layers import check_names
+    from polo_ros.parameters.settings import AGENT_NODES, settings_for
+    from polo_ros.parameters.yaml_files import ParameterFile, parse_overrides
+    from polo_ros.tasks import task_class
+
+    single = parse_overrides(options.single)
+    check_names("-p", single, task_class(options.task), AGENT_NODES)
+    layers = [ParameterFile.parse_overrides(options.overrides)] if options.overrides else []
+    return settings_for(options.task, options.config, single, layers)
+
+
+def run_module(module: str, arguments: list[str], environment: dict[str, str]) -> int:
+    """Run a module as a program of its own; its exit code."""
+    child = subprocess.Popen([sys.executable, "-m", module, *arguments], env=environment)
+    while True:
+        try:
+            return child.wait()
+        except KeyboardInterrupt:
+            continue  # a terminal sends Ctrl-C to the child too, which ends and says so
