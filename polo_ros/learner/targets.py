@@ -124,6 +124,9 @@ class TargetSolver:
           between: called before each sampling round; may raise to give up.
         """
         self.mppi.between = between
+        reference = self.mppi.reference(states)
+        if reference is not None:
+            executed = executed - reference[:, :-1]
         solution = self.mppi.optimise(states, self.fit(executed), None, value)
         here = self.mppi.task.view(solution.view.sensordata[:, 0, 0], solution.view.ctrl[:, 0, 0])
         reached = self.mppi.rollouts.final_states()

@@ -31,6 +31,7 @@ class Solution:
       returns: (P, K), the same with values; -inf where a rollout diverged.
       terminal_features: (P, K, features), of s_H.
       iterations: how many were run; all other attributes are those of the last one.
+      reference: (P, H + 1, nu), what the curve of the knots is added to; None for zero.
     """
 
     knots: Array
@@ -42,6 +43,7 @@ class Solution:
     returns: Array
     terminal_features: Array
     iterations: int = 1
+    reference: Array | None = None
 
     @property
     def effective_sample_size(self) -> Array:
@@ -55,7 +57,8 @@ class MPPI:
     """Improves the knots of control curves by sampling around them; has no memory of earlier plans.
 
     P problems are solved side by side: the planner has one, the learner's targets have many. An iteration
-    samples knots, simulates and judges them, and moves the knots to the weighted mean of the samples.
+    samples knots, simulates and judges them, and moves the knots to the weighted mean of the samples. Where
+    the task has reference controls, knots are deviations from these.
 
     Args:
       task: gives model, rewards and value features.
@@ -74,6 +77,9 @@ class MPPI:
         self._known, self._errors = ModelErrors(), [ModelErrors()]
         self._low = task.control_low
         self._high = task.control_high
+        # a deviation may lead from any reference to any control
+        span = self._high - self._low
+        self._knot_low, self._knot_high = (-span, span) if task.has_reference else (self._low, self._high)
         self._scale = task.noise_scale
         self.configure(config)
 
@@ -85,6 +91,7 @@ class MPPI:
         self.knot_spacing = (horizon - 1) / (knots - 1) if knots > 1 else 1.0
         steps = np.arange(horizon + 1) / self.knot_spacing
         self._interpolation = interpolation_matrix(steps, knots, config.curve)
+        self._times: Array = np.arange(horizon + 1.0) * self.task.timestep
         rates = self.task.rate_limits
         self._rate_limiter = (
             None if rates is None else RateLimiter(rates * self.task.timestep, self._interpolation)
@@ -102,6 +109,24 @@ class MPPI:
             self._errors = errors
             exact = errors == [ModelErrors()]
             self.rollouts.use_models([] if exact else [with_errors(self._model, each) for each in errors])
+
+    @property
+    def start_knot(self) -> Array:
+        """A knot (nu,) without an earlier plan: the neutral control, or no deviation from the reference."""
+        return np.zeros(len(self._low)) if self.task.has_reference else self.task.neutral
+
+    def reference(self, states: Array) -> Array | None:
+        """The task's reference controls from states (P, state_size) on, (P, H + 1, nu); None for zero."""
+        return self.task.reference_controls(states, self._times) if self.task.has_reference else None
+
+    def curve(self, knots: Array, reference: Array | None) -> Array:
+        """The controls (..., H + 1, nu) of knots (..., knots, nu), added to a reference of that shape."""
+        # the curve is linear in its knots
+        controls: Array = np.matmul(self._interpolation, knots)
+        if reference is not None:
+            controls += reference
+        np.clip(controls, self._low, self._high, out=controls)
+        return controls
 
     @property
     def knot_steps(self) -> Array:
@@ -145,16 +170,17 @@ class MPPI:
         samples = self._sample(knots, elites)
         if self._rate_limiter is not None:
             self._rate_limiter.limit(samples, before)
-        # (K, H + 1, nu) <- (H + 1, n) @ (K, n, nu): the curve is linear in its knots
-        controls = np.matmul(self._interpolation, samples)
-        np.clip(controls, self._low, self._high, out=controls)
+        reference = self.reference(states)
+        controls = self.curve(samples, None if reference is None else reference[:, None])
         if len(self._errors) > 1:
             view, valid, judged = self._judge_on_models(states, controls, value)
         else:
             recording = self.rollouts.run(states, controls)
             view, valid = self.task.view(recording.sensordata, controls), recording.valid
             judged = self._objective.evaluate(view, value)
-        return self._update(knots, samples, view, valid, judged)
+        solution = self._update(knots, samples, view, valid, judged)
+        solution.reference = reference
+        return solution
 
     def _judge_on_models(
         self, states: Array, controls: Array, value: ValueEnsemble | None
@@ -178,7 +204,10 @@ class MPPI:
         return view, everywhere_valid, RolloutReturns(judged.rewards[::count], returns, features)
 
     def _sample(self, knots: Array, elites: Array) -> Array:
-        """Knots of every rollout, (P, K, knots, nu): the first without noise, then elites, then noisy."""
+        """Knots of every rollout, (P, K, knots, nu): the first without noise, then elites, then noisy.
+
+        One of those without noise is the reference, where the task has one.
+        """
         config = self.config
         problems, count, nu = knots.shape
         shape = (problems, config.rollouts, count, nu)
@@ -188,7 +217,9 @@ class MPPI:
         samples += knots[:, None]
         kept = min(elites.shape[1], config.rollouts - 1)
         samples[:, 1 : 1 + kept] = elites[:, :kept]
-        np.clip(samples, self._low, self._high, out=samples)
+        if self.task.has_reference:
+            samples[:, 1 + kept : 2 + kept] = 0.0
+        np.clip(samples, self._knot_low, self._knot_high, out=samples)
         return samples
 
     def _update(

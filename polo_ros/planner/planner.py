@@ -110,8 +110,8 @@ class Planner:
         self.task = task
         self.value: ValueEnsemble | None = None
         self._mppi = self.solver(task, config, seed_of(seed, Stream.PLANNER), threads)
-        self._neutral = task.neutral
-        self._plan: Plan | None = None
+        # the curve of the last plan's knots: its warm start, and the plan itself where there is no reference
+        self._curve: Plan | None = None
         self._elites: Array | None = None
         self._solution: Solution | None = None
         self._sequence = 0
@@ -136,7 +136,7 @@ class Planner:
 
     def reset(self) -> None:
         """Discard the last plan: the next one starts from neutral controls."""
-        self._plan = None
+        self._curve = None
         self._elites = None
 
     def plan(self, state: Array, now: float) -> PlanReport:
@@ -157,8 +157,9 @@ class Planner:
         value = self.value  # read once: another thread may replace it while this plan is made
         solution = mppi.optimise(state[None], knots[None], elites, value, self._before(now))
         self._sequence += 1
-        plan = Plan(now, spacing, solution.knots[0], self.config.curve, self._sequence)
-        self._plan, self._solution = plan, solution
+        curve = Plan(now, spacing, solution.knots[0], self.config.curve, self._sequence)
+        self._curve, self._solution = curve, solution
+        plan = curve if solution.reference is None else self._with_reference(curve, solution.reference[0])
         self._elites = solution.elites[0] if solution.valid.any() else None
         return self._report(plan, solution, value, began)
 
@@ -197,9 +198,9 @@ class Planner:
 
     def _warm_start(self, knot_times: Array) -> tuple[Array, Array | None]:
         """The last plan and its elites, shifted in time to the new knots."""
-        if self._plan is None:
-            return np.tile(self._neutral, (len(knot_times), 1)), None
-        last = self._plan
+        if self._curve is None:
+            return np.tile(self._mppi.start_knot, (len(knot_times), 1)), None
+        last = self._curve
         # one shift serves the plan and its elites: they share their knots' times
         shift = last.interpolation_matrix(knot_times)
         elites = None if self._elites is None else (shift @ self._elites)[None]
@@ -207,9 +208,14 @@ class Planner:
 
     def _before(self, now: float) -> Array | None:
         """The control (1, nu) of the last plan one control period before a time in s; None without a plan."""
-        if self._plan is None or self.task.rate_limits is None:
+        if self._curve is None or self.task.rate_limits is None:
             return None
-        return self.control(self._plan, np.array([now - self.task.timestep]))
+        return self.control(self._curve, np.array([now - self.task.timestep]))
+
+    def _with_reference(self, curve: Plan, reference: Array) -> Plan:
+        """A plan with a knot a step: deviations added to a reference (H + 1, nu)."""
+        controls = self._mppi.curve(curve.knots, reference)[: self.config.horizon]
+        return Plan(curve.start, self.task.timestep, controls, "linear", curve.sequence)
 
     def _report(
         self, plan: Plan, solution: Solution, ensemble: ValueEnsemble | None, began: float

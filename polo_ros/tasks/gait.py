@@ -43,8 +43,11 @@ class Gait:
 
     def phases(self, view: View) -> Array:
         """The phase of each foot, (..., feet), 0 to 1: it is on the ground up to `duty`, then in the air."""
-        cycles = view.sensor(GAIT_CLOCK) / self.period
-        phases: Array = np.mod(cycles + np.array(self.offsets), 1.0)
+        return self.phases_at(view.sensor(GAIT_CLOCK)[..., 0])
+
+    def phases_at(self, clock: Array) -> Array:
+        """The same at times (...) of the gait clock, in s."""
+        phases: Array = np.mod(clock[..., None] / self.period + np.array(self.offsets), 1.0)
         return phases
 
     def stance(self, view: View) -> Mask:
@@ -53,14 +56,31 @@ class Gait:
         return stance
 
     def foot_heights(self, view: View) -> Array:
-        """The wanted height of each foot above the ground, (..., feet), in m.
+        """The wanted height of each foot above the ground, (..., feet), in m."""
+        return self.heights_at(self.phases(view))
+
+    def heights_at(self, phases: Array) -> Array:
+        """The wanted height of feet above the ground at phases (...), in m.
 
         Zero while the foot is on the ground; in its swing height · sin²(π s) with s from 0 to 1, which starts
         and ends without a jump of the speed.
         """
-        swing = np.maximum(self.phases(view) - self.duty, 0.0) / (1.0 - self.duty)
+        swing = np.maximum(phases - self.duty, 0.0) / (1.0 - self.duty)
         heights: Array = self.height * np.sin(np.pi * swing) ** 2
         return heights
+
+    def strides_at(self, phases: Array) -> Array:
+        """How far feet are ahead of their place in the middle of the stance at phases (...), as a time in s.
+
+        Times the speed at which the hip passes over the ground, this is a distance: a foot that touches down
+        is half a step ahead and leaves the ground half a step behind (Raibert 1986). In the swing it returns
+        along a cycloid, which starts and ends without a jump of the speed.
+        """
+        swing = np.maximum(phases - self.duty, 0.0) / (1.0 - self.duty)
+        returned = swing - np.sin(2.0 * np.pi * swing) / (2.0 * np.pi)
+        share = np.where(phases < self.duty, 0.5 - phases / self.duty, returned - 0.5)
+        strides: Array = share * self.duty * self.period
+        return strides
 
     def features(self, view: View) -> Array:
         """Sine and cosine of the cycle, (..., 2): the clock as an input of the value function."""

@@ -12,8 +12,10 @@ from polo_ros.parameters.schema import parameter
 from polo_ros.tasks import building, features
 from polo_ros.tasks.actuators import to_position_servos
 from polo_ros.tasks.gait import Gait
+from polo_ros.tasks.legs import Legs
 from polo_ros.tasks.poses import add_standing_keyframe, keyframe_positions, limit_commands
 from polo_ros.tasks.sources import ModelSource
+from polo_ros.tasks.state import GAIT_CLOCK
 from polo_ros.tasks.task import Task
 from polo_ros.tasks.terms import Feature, Measure, RewardTerm, bounded
 from polo_ros.tasks.view import View
@@ -31,6 +33,11 @@ HEIGHT_SCALE, TILT_SCALE, JOINT_SCALE = 0.1, 0.08, 0.5  # m, 1 - cosine, rad
 FASTEST = np.array([0.5, 0.3, 0.5])
 # below this sum of a goal's numbers the feet stay on the ground
 STANDING = 0.05
+# the reference trot: how much of the missing velocity is added to the stride, how far ahead feet are put down
+# for each m/s of excess velocity, in s, and the speed in m/s from which a robot that is to stand steps
+STRIDE_GAIN, FOOTHOLD_GAIN, PUSHED_SPEED = 1.0, 0.1, 0.25
+# the places of feet that the reference trot can reach, from the home pose, as shares of the base's height
+REACH = np.array([[-0.6, -0.4, -0.2], [0.6, 0.4, 0.5]])
 # a state follows its goal while the velocity is off by less than this, in m/s, and the base is upright; goals
 # that are slower do not tell walking from standing
 FOLLOWING, UPRIGHT_COSINE = 0.15, 0.7
@@ -71,7 +78,10 @@ class QuadrupedSetup:
     gait_duty: float = parameter(
         0.6, "Share of the cycle for which a foot stands.", low=0.3, high=0.9, dynamic=False
     )
-    gait_height: float = parameter(0.06, "Height of a swinging foot, in m.", low=0.0, high=0.2, dynamic=False)
+    gait_height: float = parameter(0.09, "Height of a swinging foot, in m.", low=0.0, high=0.2, dynamic=False)
+    reference: bool = parameter(
+        True, "Whether plans are deviations from a trot by the legs' kinematics.", dynamic=False
+    )
 
 
 @dataclass(frozen=True)
@@ -148,6 +158,7 @@ class QuadrupedWalk(Task):
             objname=setup.base,
         )
         self.gait = Gait(setup.gait_period, setup.gait_duty, TROT, setup.gait_height)
+        self.has_reference = setup.reference
         spec.option.timestep = setup.timestep
         if setup.simple_contacts:
             building.collide_only(spec, setup.feet)
@@ -203,26 +214,57 @@ class QuadrupedWalk(Task):
         return -features.projected_gravity(view, self.setup.base)[..., 2]
 
     def _foothold_errors(self, view: View) -> Array:
-        """How far each foot is from its place under the moving base, (..., feet), in m.
-
-        A foot that touches down is half a step ahead of its place in the home pose and leaves the ground
-        half a step behind it (Raibert 1986); in between, the place moves at a constant speed. The step is the
-        way of the hip, by the velocity goal, while the foot stands.
-        """
+        """How far each foot is from its place under the moving base, (..., feet), in m."""
         base, feet = self.setup.base, self.setup.feet
         offset = features.foot_positions(view, feet)[..., :2] - features.position(view, base)[..., None, :2]
         yaw = features.heading(view, base)[..., None]
         cosine, sine = np.cos(yaw), np.sin(yaw)
         ahead = cosine * offset[..., 0] + sine * offset[..., 1] - self._pose.feet[:, 0]
         left = cosine * offset[..., 1] - sine * offset[..., 0] - self._pose.feet[:, 1]
-        phases, duty = self.gait.phases(view), self.gait.duty
-        share = np.where(phases < duty, 0.5 - phases / duty, (phases - duty) / (1.0 - duty) - 0.5)
-        stood = share * duty * self.gait.period
-        goal = features.velocity_goal(view)[..., None, :]
-        ahead = ahead - stood * (goal[..., 0] - goal[..., 2] * self._pose.feet[:, 1])
-        left = left - stood * (goal[..., 1] + goal[..., 2] * self._pose.feet[:, 0])
-        errors: Array = np.hypot(ahead, left)
+        steps = self.gait.strides_at(self.gait.phases(view))[..., None] * self._hip_velocities(
+            features.velocity_goal(view)
+        )
+        errors: Array = np.hypot(ahead - steps[..., 0], left - steps[..., 1])
         return errors
+
+    def _hip_velocities(self, velocity: Array) -> Array:
+        """The velocity over the ground of the trunk above each foot, (..., feet, 2), in m/s.
+
+        Args:
+          velocity: (..., 3), of the base: ahead and left in m/s, yaw rate in rad/s.
+        """
+        ahead, left, yaw_rate = np.moveaxis(velocity[..., None, :], -1, 0)
+        feet = self._pose.feet
+        return np.stack([ahead - yaw_rate * feet[:, 1], left + yaw_rate * feet[:, 0]], axis=-1)
+
+    @cached_property
+    def _legs(self) -> Legs:
+        """The inverse kinematics of the legs around the home pose."""
+        qpos = np.array(self.model.key_qpos[self.home_keyframe()])
+        reach = REACH * self._pose.height
+        return Legs(self.model, qpos, self.setup.feet, reach[0], reach[1])
+
+    def reference_controls(self, states: Array, times: Array) -> Array:
+        """The trot of the gait clock, (P, n, nu): what the planner's deviations are added to.
+
+        Feet that stand move back under the trunk at the velocity goal, feet that swing return to where they
+        touch down next (`Gait.strides_at`). What the velocity lacks is added to the stride, and the feet are
+        put down further in the direction in which the robot is too fast (Raibert 1986).
+        """
+        view = self.observe(states)
+        goal, velocity = features.velocity_goal(view), features.heading_velocity(view, self.setup.base)
+        excess = self._hip_velocities(velocity - goal)[:, None]
+        clock = view.sensor(GAIT_CLOCK) + times
+        phases = self.gait.phases_at(clock)
+        stride = self._hip_velocities(goal)[:, None] - STRIDE_GAIN * excess
+        offsets = np.empty((*phases.shape, 3))
+        offsets[..., :2] = self.gait.strides_at(phases)[..., None] * stride + FOOTHOLD_GAIN * excess
+        offsets[..., 2] = self.gait.heights_at(phases)
+        # a robot that is to stand, and does, keeps its feet where they are
+        moves = self._walks(view)[:, 0] | (np.hypot(velocity[:, 0], velocity[:, 1]) > PUSHED_SPEED)
+        offsets *= moves[:, None, None, None]
+        offsets[..., 2] += self.setup.crouch
+        return self._legs.controls(offsets, self.neutral)
 
     def value_features(self, view: View) -> Array:
         """Base, velocity goal, joints, feet and gait, (..., 43)."""

@@ -66,6 +66,8 @@ class Task(ABC):
     # a frozen dataclass of `polo_ros.parameters.schema.parameter`: each field is a read-only ROS parameter
     # `setup.<field>`, such as the names of a robot's feet
     setup_type: ClassVar[type[Any]] = NoSetup
+    # whether there are `reference_controls`; `build` may set it on the instance
+    has_reference: bool = False
     # the clock that gait rewards follow; `build` may set it on the instance
     gait: Gait | None = None
     # the position sensor (3,) whose path is drawn for each rollout
@@ -171,6 +173,21 @@ class Task(ABC):
         if self.home not in names:
             raise PoloError(f"the model has no keyframe '{self.home}'{nearest(self.home, names)}")
         return names.index(self.home)
+
+    def reference_controls(self, states: Array, times: Array) -> Array:
+        """Controls that the planner searches around, such as those of a gait from the legs' kinematics.
+
+        Where `has_reference` is set, knots are deviations from these controls: a planner whose deviations are
+        zero follows them. They are computed once a sampling round and can depend on the states planned from.
+
+        Args:
+          states: (P, state_size).
+          times: (n,), in s from the states.
+
+        Returns:
+          (P, n, nu).
+        """
+        raise NotImplementedError(f"task {self.name} sets has_reference and lacks reference_controls")
 
     def achieved(self, view: View) -> Mask:
         """Whether each state fulfils the task, (...); by default never."""

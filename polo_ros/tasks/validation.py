@@ -68,4 +68,22 @@ def check_task(task: Task) -> None:
     for what, numbers in (("noise_scale", task.noise_scale), ("rate_limits", task.rate_limits)):
         if numbers is not None and not (numbers.shape == (count,) and (numbers > 0.0).all()):
             raise PoloError(f"{what} must be {count} numbers above zero, one for each actuator")
+    if task.has_reference:
+        check_reference(task)
     task.start_state(np.random.default_rng(0))
+
+
+def check_reference(task: Task) -> None:
+    """Call `reference_controls` with a state of the model.
+
+    Raises:
+      PoloError: it gives something other than controls for each time, or the task limits rates as well.
+    """
+    if task.rate_limits is not None:
+        raise PoloError(
+            "rate_limits hold for knots, which reference_controls are added to; use one of the two"
+        )
+    state = task.state_of(mujoco.MjData(task.model))
+    given, wanted = task.reference_controls(state[None], np.zeros(2)).shape, (1, 2, task.model.nu)
+    if given != wanted:
+        raise PoloError(f"reference_controls gives numbers of shape {given}, not {wanted}")
