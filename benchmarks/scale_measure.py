@@ -36,9 +36,9 @@ MANY = 256
 WARM_UP, LEAD = 3, 20
 # of the arrays that the memory's speed is measured with, in bytes: larger than a cache
 COPIED = 1 << 28
-# an `experience` message in CDR beside its numbers: 4 bytes of encapsulation; a sequence of two dimensions,
-# each with a label, a size and a stride; the data's offset, the sequence's length and padding
-ENVELOPE = 72
+# an `experience` message in CDR beside its numbers: 4 bytes of encapsulation; two dimensions, 4 bytes for
+# their number and 24 and 20 for their labels, sizes and strides; the data's offset and length
+ENVELOPE = 60
 
 
 @dataclass(frozen=True)
