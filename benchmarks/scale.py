@@ -7,6 +7,9 @@ the time of a label and of an update's gradient steps, sizes in bytes, and the s
 measured with the task's own K and with 256 rollouts, so that many threads have work. All numbers of threads
 take turns from the same states, and figures are medians with quartiles.
 
+`--draw-only` measures nothing; it prints the tables of docs/scale.md and draws the picture from --out.
+Tables and picture need pandas and matplotlib (extra `experiments`); without pandas only figures are written.
+
 Needs no ROS. Tasks whose model is not on the machine are left out with a message, and so are the gradient
 steps without torch.
 """
@@ -14,6 +17,7 @@ steps without torch.
 import argparse
 import csv
 import dataclasses
+import importlib.util
 import itertools
 import os
 import platform
@@ -24,6 +28,7 @@ from benchmarks.scale_measure import (
     Figure,
     byte_figures,
     gradient_figures,
+    intake_figures,
     label_figures,
     memory_figures,
     planner_figures,
@@ -36,7 +41,7 @@ OUT = Path("benchmarks/results/scale.csv")
 
 
 def main() -> None:
-    """Measure and write a row a figure."""
+    """Measure, write a row a figure, print tables and draw."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2], help="numbers of rollout threads")
     parser.add_argument("--tasks", nargs="+", default=list(TASKS))
@@ -45,8 +50,23 @@ def main() -> None:
         "--repeats", type=int, default=5, help="timed labellings, updates and copies, at least two"
     )
     parser.add_argument("--out", type=Path, default=OUT)
+    parser.add_argument("--draw-only", action="store_true", help="measure nothing, use the figures of --out")
     options = parser.parse_args()
-    options.out.parent.mkdir(parents=True, exist_ok=True)
+    if not options.draw_only:
+        options.out.parent.mkdir(parents=True, exist_ok=True)
+        measure(options)
+    if importlib.util.find_spec("pandas") is None:
+        print("tables and picture need pandas, which is not installed", file=sys.stderr)
+        return
+    from benchmarks.scale_projection import draw, tables
+
+    for lines in tables(options.out):
+        print(*lines, sep="\n", end="\n\n")
+    draw(options.out, options.out.with_suffix(".png"))
+
+
+def measure(options: argparse.Namespace) -> None:
+    """Measure, print and write all figures."""
     with options.out.open("w", newline="") as file:
         file.write(f"# python -m benchmarks.scale {' '.join(sys.argv[1:])}".rstrip() + "\n")
         file.write(f"# {processor()}, {os.cpu_count()} cores\n")
@@ -74,6 +94,7 @@ def main() -> None:
                 planner_figures(settings, options.threads, options.plans),
                 label_figures(settings, options.threads, options.repeats),
                 gradient_figures(settings, options.repeats),
+                intake_figures(settings, options.plans),
             ):
                 keep(figure)
 

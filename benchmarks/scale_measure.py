@@ -19,7 +19,7 @@ import numpy as np
 from polo_ros.agent.world import World
 from polo_ros.arrays import Array, Mask
 from polo_ros.learner.config import LearnerConfig
-from polo_ros.learner.experience import experience_width
+from polo_ros.learner.experience import experience_columns, experience_width
 from polo_ros.learner.origin import Origin
 from polo_ros.learner.targets import TargetSolver, target_settings
 from polo_ros.learner.weights import encode_value, load_value
@@ -197,6 +197,25 @@ def gradient_figures(settings: Settings, updates: int) -> Iterator[Figure]:
     trainer.fit_standardiser(features)
     taken = [seconds(lambda: trainer.update(features, targets, rng)) for _ in range(updates + 1)][1:]
     yield timed(settings.task.name, "gradient steps of an update", 1, 0, taken, "s")
+
+
+def intake_figures(settings: Settings, batches: int) -> Iterator[Figure]:
+    """Time for which a learner takes in a transition of an update's batch, from its numbers on.
+
+    That is to check it and to compute its value features. What ROS 2 takes for its message comes on top.
+    """
+    task, config = settings.task, settings.learner
+    count = config.update_period
+    states, controls = acted(settings, count, 1)
+    rows = np.column_stack([np.zeros((count, 2)), states, controls[:, 0], np.zeros(count)])
+
+    def take_in() -> None:
+        columns = experience_columns(rows.ravel(), task)
+        task.value_features(task.observe(columns["state"], columns["ctrl"]))
+
+    take_in()
+    taken = [1e6 * seconds(take_in) / count for _ in range(batches)]
+    yield timed(task.name, "transition taken in", 1, 0, taken, "us")
 
 
 def byte_figures(settings: Settings) -> Iterator[Figure]:
