@@ -6,7 +6,7 @@ from typing import Any
 
 import yaml
 
-from polo_ros.agent.provenance import differing_settings
+from polo_ros.agent.provenance import WITHOUT_EFFECT, differing_settings
 from polo_ros.errors import PoloError
 from polo_ros.files import write_atomically
 from polo_ros.parameters import markdown
@@ -174,7 +174,11 @@ def success_lines(evaluations: Sequence[Evaluation]) -> list[str]:
         rewards = [float(row["mean_reward"]) for row in each.rows]
         spread = f"{sum(rewards) / len(rewards):.3f} ({min(rewards):.3f} to {max(rewards):.3f})"
         seeds = [int(row["seed"]) for row in each.rows]
-        settings = ", ".join(f"{name} {value}" for name, value in each.settings.items() if shown(name))
+        settings = ", ".join(
+            f"{name.removeprefix('planner_node.')} {value}"
+            for name, value in each.settings.items()
+            if matters(name)
+        )
         rows.append(
             (
                 "with" if each.with_value else "without", f"{each.solved} of {len(each.rows)}",
@@ -189,6 +193,6 @@ def success_lines(evaluations: Sequence[Evaluation]) -> list[str]:
     ]
 
 
-def shown(setting: str) -> bool:
-    """Whether a setting matters to an evaluation: the learner's do not, and files are named above."""
-    return not setting.startswith("learner_node.") and not setting.endswith(("weights_file", "model_path"))
+def matters(setting: str) -> bool:
+    """Whether a setting changes an evaluation: the learner's do not, and the file is this one or none."""
+    return not setting.startswith("learner_node.") and not setting.endswith(("weights_file", *WITHOUT_EFFECT))

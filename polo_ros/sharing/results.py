@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from matplotlib.figure import Figure
 
 from polo_ros.agent.provenance import value_digest
@@ -68,11 +67,6 @@ class Evaluation:
     def solved(self) -> int:
         """The number of seeds that solved the task."""
         return sum(int(row["solved"]) for row in self.rows)
-
-    def mean_of(self, column: str) -> float:
-        """The mean of a column over the seeds that have it; nan where none has."""
-        known = [float(row[column]) for row in self.rows if row[column] not in ("", "nan")]
-        return float(np.mean(known)) if known else float("nan")
 
 
 def read_results(folder: Path, weights: CheckedWeights) -> Training | Evaluation:
