@@ -1,10 +1,12 @@
 """MPPI (Williams et al. 2016) over the knots of a control curve."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
 from polo_ros.arrays import Array, Mask
+from polo_ros.planner.backends import BatchBackend, RolloutBackend
 from polo_ros.planner.config import PlannerConfig
 from polo_ros.planner.models import ModelErrors, draw_errors, with_errors, worst_mean
 from polo_ros.planner.noise import sample_noise
@@ -65,7 +67,12 @@ class MPPI:
       config: see `PlannerConfig`.
       seed: of the sampling noise.
       threads: of the rollouts, 0 for one per core.
+
+    Attributes:
+      backend: the class of the engine that simulates, for subclasses that simulate with another one.
     """
+
+    backend: ClassVar[type[RolloutBackend]] = BatchBackend
 
     def __init__(
         self, task: Task, config: PlannerConfig, seed: int | np.random.SeedSequence, threads: int = 0
@@ -73,7 +80,7 @@ class MPPI:
         self.task = task
         self.rng = np.random.default_rng(seed)
         self._model = for_rollouts(task.model)
-        self.rollouts = Rollouts(self._model, threads, task.substeps)
+        self.rollouts = Rollouts(self._model, threads, task.substeps, self.backend)
         self._known, self._errors = ModelErrors(), [ModelErrors()]
         self._low = task.control_low
         self._high = task.control_high

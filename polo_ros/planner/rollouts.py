@@ -1,4 +1,4 @@
-"""Many simulations of one model from given states, through `mujoco.batch`."""
+"""Many simulations of one model from given states, by a `RolloutBackend`."""
 
 import copy
 from collections.abc import Sequence
@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import mujoco
 import numpy as np
-from mujoco.batch import Batch
 
 from polo_ros.arrays import Array, Mask
+from polo_ros.planner.backends import BatchBackend, RolloutBackend
 from polo_ros.tasks.model import silence_divergence_log
 from polo_ros.tasks.state import INTEGRATION_SPEC, state_entries
 
@@ -31,18 +31,25 @@ class Rollouts:
 
     All problems have the same model, unless `use_models` gives them several in turn.
 
-    `Batch.rollout` records the sensors of the state before each physics step, so one step more is simulated
-    than H control periods have: the last record then describes the terminal state s_H, touch sensors
-    included.
+    A backend records the sensors of the state before each physics step, so one step more is simulated than H
+    control periods have: the last record then describes the terminal state s_H, touch sensors included.
 
     Args:
       model: the internal model.
       threads: worker threads, 0 for one per core.
       substeps: physics steps per control period.
+      backend: the class of the engine that simulates.
     """
 
-    def __init__(self, model: mujoco.MjModel, threads: int = 0, substeps: int = 1) -> None:
+    def __init__(
+        self,
+        model: mujoco.MjModel,
+        threads: int = 0,
+        substeps: int = 1,
+        backend: type[RolloutBackend] = BatchBackend,
+    ) -> None:
         silence_divergence_log()
+        self._make_backend = backend
         self._model = model
         self._threads = threads
         self._substeps = substeps
@@ -51,13 +58,13 @@ class Rollouts:
         mujoco.mj_getState(model, mujoco.MjData(model), self._default, INTEGRATION_SPEC)
         self._models: Sequence[mujoco.MjModel] = ()
         self._rollouts = 0
-        self._batch: Batch | None = None
+        self._backend: RolloutBackend | None = None
         self._sensordata = np.empty((0, 0, 0))
 
     def use_models(self, models: Sequence[mujoco.MjModel]) -> None:
         """Simulate problem i on models[i mod n] from now on; on the own model alone where there are none."""
         self._models = models
-        self._batch = None
+        self._backend = None
 
     def run(self, states: Array, controls: Array) -> Recording:
         """Simulate every control sequence from its problem's state.
@@ -101,41 +108,35 @@ class Rollouts:
         After `run` these are one physics step past the horizon. Simulations that diverged are among them;
         `Recording.valid` tells which.
         """
-        assert self._batch is not None
-        states: Array = self._batch.state[:, self._entries]
+        assert self._backend is not None
+        states: Array = self._backend.state[:, self._entries]
         return states
 
     def _simulate(self, states: Array, controls: Array) -> Recording:
         """As `run`, with a control for every physics step."""
         problems, rollouts, steps, nu = controls.shape
-        batch = self._batch_for(problems, rollouts, steps)
-        batch.state[:] = self._default
-        batch.state[:, self._entries] = np.repeat(states, rollouts, axis=0)
-        batch.warning[:] = 0
-        batch.rollout(
-            steps,
-            controls.reshape(problems * rollouts, steps, nu),
-            record=("sensordata",),
-            out={"sensordata": self._sensordata},
-        )
-        # MuJoCo freezes a simulation whose warning counters rise: its later records are no states
-        valid = ~batch.warning[:, :, 1].any(axis=1)
+        backend = self._backend_for(problems, rollouts)
+        backend.state[:] = self._default
+        backend.state[:, self._entries] = np.repeat(states, rollouts, axis=0)
+        shape = (problems * rollouts, steps, self._model.nsensordata)
+        if self._sensordata.shape != shape:
+            self._sensordata = np.empty(shape)
+        flat = np.ascontiguousarray(controls.reshape(problems * rollouts, steps, nu))
+        valid = backend.simulate(flat, self._sensordata)
         sensordata = self._sensordata.reshape(problems, rollouts, steps, -1)
         return Recording(sensordata[:, :, :: self._substeps], valid.reshape(problems, rollouts))
 
-    def _batch_for(self, problems: int, rollouts: int, steps: int) -> Batch:
+    def _backend_for(self, problems: int, rollouts: int) -> RolloutBackend:
+        """The backend for so many simulations, made anew where their number or their models change."""
         simulations = problems * rollouts
-        regrouped = self._models and self._rollouts != rollouts
-        if self._batch is None or self._batch.nsim != simulations or regrouped:
-            self._batch = Batch(self._model, simulations, self._threads)
-            self._rollouts = rollouts
-            if self._models:
-                count = len(self._models)
-                self._batch.set_models([self._models[i // rollouts % count] for i in range(simulations)])
-        shape = (simulations, steps, self._model.nsensordata)
-        if self._sensordata.shape != shape:
-            self._sensordata = np.empty(shape)
-        return self._batch
+        backend = self._backend
+        regrouped = bool(self._models) and self._rollouts != rollouts
+        if backend is None or len(backend.state) != simulations or regrouped:
+            count = len(self._models)
+            models = [self._models[i // rollouts % count] for i in range(simulations)] if count else []
+            backend = self._make_backend(self._model, simulations, self._threads, models)
+            self._backend, self._rollouts = backend, rollouts
+        return backend
 
 
 def for_rollouts(model: mujoco.MjModel) -> mujoco.MjModel:

@@ -56,9 +56,10 @@ def documented(*words: str, pages: Sequence[Path] = tuple(PAGES)) -> list[list[s
 
 
 def needs_more(command: list[str]) -> bool:
-    """Whether a `polo` command needs a robot or a bag."""
+    """Whether a `polo` command needs a robot, a bag or the network."""
     apart = {"doctor", "record", "replay", "explain", "export"}
-    return command[1] in apart or "--from-bag" in command
+    network = command[1:3] in (["weights", "push"], ["weights", "pull"])
+    return command[1] in apart or "--from-bag" in command or network
 
 
 def runs_here(command: list[str]) -> bool:

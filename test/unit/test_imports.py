@@ -25,7 +25,18 @@ ARROWS: dict[str, set[str]] = {
     "agent": {"learner", "parameters", "planner", "tasks", "viewer"},
     "nodes": {"agent", "control", "learner", "parameters", "planner", "recordings", "tasks", "viewer"},
     "recordings": {"agent", "control", "learner", "parameters", "planner", "tasks", "viewer"},
-    "commands": {"agent", "control", "learner", "parameters", "planner", "recordings", "tasks", "viewer"},
+    "sharing": {"agent", "learner", "parameters", "planner", "tasks"},
+    "commands": {
+        "agent",
+        "control",
+        "learner",
+        "parameters",
+        "planner",
+        "recordings",
+        "sharing",
+        "tasks",
+        "viewer",
+    },
     "cli": {"commands"},
 }
 ROS = {"rclpy", "ament_index_python", "launch", "launch_ros", "rcl_interfaces", "builtin_interfaces"}
