@@ -12,6 +12,7 @@ from numpy.testing import assert_allclose
 from rosbags.typesys import Stores, get_typestore
 
 from polo_ros.agent.agent import Agent, Step
+from polo_ros.cli import main
 from polo_ros.control.joints import JointMapping
 from polo_ros.errors import PoloError
 from polo_ros.learner.experience import experience_schema
@@ -20,7 +21,6 @@ from polo_ros.parameters.settings import Settings, settings_for
 from polo_ros.planner import Planner
 from polo_ros.recordings.bag import BagWriter, schema_of
 from polo_ros.recordings.explanation import explain, explanation_text
-from polo_ros.recordings.export import export_csv
 from polo_ros.recordings.learning import train_from_recordings
 from polo_ros.recordings.recording import Recording, read_recording
 from polo_ros.recordings.replay import ReplayPage
@@ -185,13 +185,15 @@ def test_a_moment_near_the_end_has_no_known_future(settings: Settings, recording
         explain(settings, recording, 9.0)
 
 
-def test_a_table_holds_a_row_a_transition(recording: Recording, tmp_path: Path) -> None:
-    assert export_csv(recording, tmp_path / "run.csv") == STEPS
-    rows = list(csv.DictReader((tmp_path / "run.csv").open()))
-    assert_allclose([float(row["qpos[1]"]) for row in rows], recording.state[:, 1])
-    assert_allclose([float(row["reward"]) for row in rows], recording.reward)
-    parts = [sum(float(row[f"reward.{name}"]) for name in recording.task.weights) for row in rows]
-    assert_allclose(parts, recording.reward, atol=1e-9)
+@pytest.mark.parametrize(
+    ("form", "name"), [("csv", "run.csv"), ("lerobot", "run-lerobot"), ("rerun", "run.rrd")]
+)
+def test_the_command_exports_beside_the_bag_and_names_the_file(
+    bag: Path, form: str, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["export", str(bag), "--format", form]) == 0
+    assert capsys.readouterr().out.rstrip().endswith(f"{STEPS} transitions: {bag.with_name(name)}")
+    assert bag.with_name(name).exists()
 
 
 def test_a_replay_page_shows_and_explains_moments(settings: Settings, recording: Recording) -> None:
