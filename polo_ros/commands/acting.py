@@ -21,6 +21,7 @@ def add(commands: Commands) -> None:
         "--from-bag", type=Path, nargs="+", metavar="BAG", help="learn from what bags hold, without acting"
     )
     training.add_argument("--namespace", default="", help="of the robot in the bags, such as /robot1")
+    training.add_argument("--tensorboard", action="store_true", help="write events beside metrics.csv, too")
     training.set_defaults(run=run_train)
 
     evaluation = commands.add_parser(
@@ -61,11 +62,14 @@ def run_train(options: argparse.Namespace) -> int:
 
         bags = enumerate(options.from_bag)
         recordings = [read_recording(bag, settings.task, options.namespace, index) for index, bag in bags]
-        print(f"weights: {train_from_recordings(settings, recordings, options.seed, out)}")
+        weights = train_from_recordings(settings, recordings, options.seed, out, options.tensorboard)
+        print(f"weights: {weights}")
         return 0
     from polo_ros.agent.training import train
 
-    weights = train(settings, options.steps, options.episode, options.seed, out, options.resume)
+    weights = train(
+        settings, options.steps, options.episode, options.seed, out, options.resume, options.tensorboard
+    )
     print(f"weights: {weights}")
     return 0
 

@@ -143,9 +143,10 @@ def test_a_value_function_is_learned_from_bags(
 ) -> None:
     again = read_recording(bag, settings.task, bag=1)
     assert not set(again.episode) & set(recording.episode)
-    weights = train_from_recordings(settings, [recording, again], 0, tmp_path / "out")
+    weights = train_from_recordings(settings, [recording, again], 0, tmp_path / "out", tensorboard=True)
     rows = list(csv.reader((tmp_path / "out" / "metrics.csv").open()))[1:]
     assert [row[0] for row in rows] == ["transitions", *(str(n) for n in range(10, 2 * STEPS + 1, 10))]
+    assert list((tmp_path / "out").glob("events.out.tfevents.*"))
     value = ReceivedWeights(settings.task, settings.planner.discount).load(str(weights))
     features = settings.task.value_features(settings.task.observe(recording.state))
     assert np.isfinite(value.heads(features)).all()
