@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from polo_ros.commands.shared import Commands, parameter_options, settings_of
+from polo_ros.commands.shared import Commands, json_option, parameter_options, print_json, settings_of
 
 if TYPE_CHECKING:
     from polo_ros.parameters.settings import Settings
@@ -32,7 +32,9 @@ def add(commands: Commands) -> None:
     explaining.add_argument("--json", action="store_true", help="for machines")
     explaining.set_defaults(run=run_explain)
 
-    exporting = commands.add_parser("export", parents=[recorded], help="write a bag for other programs")
+    exporting = commands.add_parser(
+        "export", parents=[recorded, json_option()], help="write a bag for other programs"
+    )
     exporting.add_argument(
         "--format", choices=FORMATS, default="csv",
         help="a table, a LeRobot dataset or a file for the Rerun viewer (default: csv)",
@@ -69,17 +71,22 @@ def run_export(options: argparse.Namespace) -> int:
     from polo_ros.recordings.rerun_file import export_rerun
 
     _, recording = read_bag(options)
-    bag, form = options.bag, options.format
+    bag, form, transitions = options.bag, options.format, len(recording.time)
+    written: dict[str, object] = {"format": form, "transitions": transitions}
     if form == "lerobot":
         out = options.out or bag.with_name(f"{bag.stem}-lerobot")
-        written = f"{export_lerobot(recording, out)} episodes, {len(recording.time)} transitions"
+        written["episodes"] = export_lerobot(recording, out)
     elif form == "rerun":
         out = options.out or bag.with_suffix(".rrd")
-        written = f"{export_rerun(recording, out)} transitions"
+        export_rerun(recording, out)
     else:
         out = options.out or bag.with_suffix(".csv")
-        written = f"{export_csv(recording, out)} transitions"
-    print(f"{written}: {out}")
+        export_csv(recording, out)
+    if options.json:
+        print_json(written | {"file": out})
+    else:
+        episodes = f"{written['episodes']} episodes, " if "episodes" in written else ""
+        print(f"{episodes}{transitions} transitions: {out}")
     return 0
 
 

@@ -197,6 +197,15 @@ def test_the_command_exports_beside_the_bag_and_names_the_file(
     assert bag.with_name(name).exists()
 
 
+def test_an_export_says_as_json_what_it_wrote(
+    bag: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "set"
+    assert main(["export", str(bag), "--format", "lerobot", "--out", str(out), "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert said == {"format": "lerobot", "transitions": STEPS, "episodes": 1, "file": str(out)}
+
+
 def test_a_replay_page_shows_and_explains_moments(settings: Settings, recording: Recording) -> None:
     page = ReplayPage(settings, recording, 0)
     for seconds in (0.0, 0.4, 99.0):
