@@ -4,11 +4,13 @@ import os
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from typing import Any, NamedTuple
 
 import mujoco
 import numpy as np
 
 from polo_ros.agent.agent import Agent
+from polo_ros.agent.tables import table_lines
 from polo_ros.agent.task_states import SEED, TaskStates
 from polo_ros.agent.task_warnings import task_warnings
 from polo_ros.arrays import Array
@@ -23,31 +25,48 @@ from polo_ros.tasks.task import Task
 TIMED_PLANS, LONGEST_TIMING_S = 10, 3.0
 
 
+class Section(NamedTuple):
+    """A part of the report: a title, rows of text, and a name a column where the rows have any."""
+
+    title: str
+    rows: Iterable[tuple[str, ...]]
+    head: Sequence[str] = ()
+
+
+def check_sections(settings: Settings, states: TaskStates) -> Iterator[Section]:
+    """The report, part by part as it is found."""
+    task = settings.task
+    yield Section("Model", model_rows(task))
+    yield Section("Actuators", actuator_rows(settings), ACTUATOR_HEAD)
+    yield Section("Sensors", sensor_rows(states), ("sensor", "size", *states.views))
+    yield Section("Value features", feature_rows(states), ("value feature", "size", *states.views))
+    yield Section("Reward terms", reward_rows(states), REWARD_HEAD)
+    yield Section("Cost on this machine", cost_rows(settings))
+
+
 def check_lines(settings: Settings) -> Iterator[str]:
     """The report, line by line as it is found."""
-    task = settings.task
     states = TaskStates.of(settings)
-    yield from section("Model", model_rows(task))
-    yield from section("Actuators", actuator_rows(settings), ACTUATOR_HEAD)
-    heading = ("sensor", "size", *states.views)
-    yield from section("Sensors", sensor_rows(states), heading)
-    heading = ("value feature", "size", *states.views)
-    yield from section("Value features", feature_rows(states), heading)
-    yield from section("Reward terms", reward_rows(states), REWARD_HEAD)
-    yield from section("Cost on this machine", cost_rows(settings))
+    for section in check_sections(settings, states):
+        lines = table_lines(section.rows, section.head)
+        yield from ["", section.title, *(f"  {line}" for line in lines)] if lines else []
     found = task_warnings(settings, states)
     yield from ["", f"Warnings: {len(found) or 'none'}", *(f"- {sentence}" for sentence in found)]
 
 
-def section(title: str, rows: Iterable[Sequence[str]], head: Sequence[str] = ()) -> list[str]:
-    """The lines of an aligned table under a title; nothing where there are no rows."""
-    body = [list(row) for row in rows]
-    if not body:
-        return []
-    cells = [list(head), *body] if head else body
-    widths = [max(len(row[column]) for row in cells) for column in range(len(cells[0]))]
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in cells]
-    return ["", title, *(f"  {line.rstrip()}" for line in lines)]
+def check_content(settings: Settings) -> dict[str, Any]:
+    """The report for machines: the rows of each part by its title, and the warnings.
+
+    A row is an object by column; a part without names of columns is one object.
+    """
+    states = TaskStates.of(settings)
+    content: dict[str, Any] = {"task": settings.task.name}
+    for title, rows, head in check_sections(settings, states):
+        named = (
+            [dict(zip(head, row, strict=True)) for row in rows] if head else {row[0]: row[1] for row in rows}
+        )
+        content[title] = named
+    return content | {"warnings": list(task_warnings(settings, states))}
 
 
 def model_rows(task: Task) -> Iterator[tuple[str, str]]:

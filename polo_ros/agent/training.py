@@ -15,6 +15,7 @@ from polo_ros.agent.episode import Episode, check_counts, rounded, take_steps
 from polo_ros.agent.progress import progress_bar
 from polo_ros.agent.provenance import check_same_settings, description, resumable_settings
 from polo_ros.agent.scores import longest_run
+from polo_ros.agent.tensorboard import tensorboard_events
 from polo_ros.errors import PoloError
 from polo_ros.files import write_atomically
 from polo_ros.learner.checkpoint import Checkpoint
@@ -37,7 +38,15 @@ class Spent(NamedTuple):
     cpu: float
 
 
-def train(settings: Settings, steps: int, episode_steps: int, seed: int, out: Path, resume: bool) -> Path:
+def train(
+    settings: Settings,
+    steps: int,
+    episode_steps: int,
+    seed: int,
+    out: Path,
+    resume: bool,
+    tensorboard: bool = False,
+) -> Path:
     """Run Algorithm 1 of the paper.
 
     Writes metrics.csv with a row an episode, a film strip of the last episode, the weights and a
@@ -52,13 +61,14 @@ def train(settings: Settings, steps: int, episode_steps: int, seed: int, out: Pa
       seed: of start states, sampling noise, networks and minibatches.
       out: the folder.
       resume: go on from the folder's checkpoint.
+      tensorboard: write the rows as TensorBoard's events, too.
 
     Returns:
       The path of the weights.
 
     Raises:
-      PoloError: nothing to do, nothing to resume from, other settings than those of the run to resume, or a
-        full disk.
+      PoloError: nothing to do, nothing to resume from, other settings than those of the run to resume, a full
+        disk, or no tensorboard.
       ExplodedError: the values have exploded.
     """
     check_counts(steps=steps, episode=episode_steps)
@@ -82,7 +92,11 @@ def train(settings: Settings, steps: int, episode_steps: int, seed: int, out: Pa
     common = resumable_settings(settings, seed, episode_steps)
     began, cpu_began = time.monotonic() - spent.wall, time.process_time() - spent.cpu
     progress = progress_bar(steps, f"train {task.name}", "step", agent.steps)
-    with (out / "metrics.csv").open("a", newline="") as file, progress:
+    with (
+        (out / "metrics.csv").open("a", newline="") as file,
+        tensorboard_events(out, tensorboard, agent.steps) as write_events,
+        progress,
+    ):
         writer = csv.DictWriter(file, COLUMNS)
         while agent.steps < steps:
             episode = Episode(task, [])
@@ -93,6 +107,7 @@ def train(settings: Settings, steps: int, episode_steps: int, seed: int, out: Pa
             row = metrics_row(agent, learner, episode) | {"wall_time": wall}
             writer.writerow({name: rounded(cell) for name, cell in row.items()})
             file.flush()
+            write_events(agent.steps, row)
             progress.set_postfix(reward=f"{row['reward']:.3f}", hold=f"{row['longest_hold']:.2f}s")
             times = {"wall_time": f"{wall:.1f}", "cpu_time": f"{time.process_time() - cpu_began:.3f}"}
             learner.save(checkpoint, epoch, {**common, **agent.counters(), **times})

@@ -1,16 +1,32 @@
 """Tasks without ROS: `polo train`, `evaluate`, `check` and `new-task`."""
 
 import argparse
+import csv
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from polo_ros.commands.shared import Commands, settings_of, task_options
+from polo_ros.commands.shared import Commands, json_option, print_json, settings_of, task_options
+
+# what the tables at the end show of metrics.csv, of its last rows, and of evaluation.csv
+TRAINING_TABLE = (
+    "steps",
+    "transitions",
+    "episode",
+    "reward",
+    "longest_hold",
+    "updates",
+    "loss",
+    "target_mean",
+)
+LAST_ROWS = 5
+EVALUATION_TABLE = ("seed", "solved", "solved_at", "mean_reward", "last_reward", "plan_time_median")
 
 
 def add(commands: Commands) -> None:
     """Add the commands."""
     training = commands.add_parser(
-        "train", parents=[task_options()], help="run Algorithm 1 and keep the weights"
+        "train", parents=[task_options(), json_option()], help="run Algorithm 1 and keep the weights"
     )
     training.add_argument("--steps", type=int, default=12000, help="control periods (default: 12000)")
     training.add_argument("--episode", type=int, default=600, help="control periods between resets")
@@ -21,10 +37,11 @@ def add(commands: Commands) -> None:
         "--from-bag", type=Path, nargs="+", metavar="BAG", help="learn from what bags hold, without acting"
     )
     training.add_argument("--namespace", default="", help="of the robot in the bags, such as /robot1")
+    training.add_argument("--tensorboard", action="store_true", help="write events beside metrics.csv, too")
     training.set_defaults(run=run_train)
 
     evaluation = commands.add_parser(
-        "evaluate", parents=[task_options()], help="act without learning and measure"
+        "evaluate", parents=[task_options(), json_option()], help="act without learning and measure"
     )
     evaluation.add_argument("--weights", help="value function (default: the parameter file's)")
     evaluation.add_argument("--no-value", action="store_true", help="plan without a value function")
@@ -39,7 +56,7 @@ def add(commands: Commands) -> None:
 
     checking = commands.add_parser(
         "check",
-        parents=[task_options()],
+        parents=[task_options(), json_option()],
         help="print what a task reads, rewards and costs, and what is wrong with it",
     )
     checking.set_defaults(run=run_check)
@@ -61,12 +78,23 @@ def run_train(options: argparse.Namespace) -> int:
 
         bags = enumerate(options.from_bag)
         recordings = [read_recording(bag, settings.task, options.namespace, index) for index, bag in bags]
-        print(f"weights: {train_from_recordings(settings, recordings, options.seed, out)}")
-        return 0
-    from polo_ros.agent.training import train
+        weights = train_from_recordings(settings, recordings, options.seed, out, options.tensorboard)
+    else:
+        from polo_ros.agent.training import train
 
-    weights = train(settings, options.steps, options.episode, options.seed, out, options.resume)
-    print(f"weights: {weights}")
+        weights = train(
+            settings, options.steps, options.episode, options.seed, out, options.resume, options.tensorboard
+        )
+    metrics = out / "metrics.csv"
+    with metrics.open(newline="") as file:
+        next(file)  # the settings
+        rows = list(csv.DictReader(file))
+    if options.json:
+        numbers = {name: float(cell) if cell else None for name, cell in rows[-1].items()}
+        print_json({"task": settings.task.name, "last": numbers, "metrics": metrics, "weights": weights})
+    else:
+        print_lines(rows[-LAST_ROWS:], TRAINING_TABLE)
+        print(f"weights: {weights}")
     return 0
 
 
@@ -86,6 +114,12 @@ def run_evaluate(options: argparse.Namespace) -> int:
     rows = evaluate(settings, value, seeds, options.steps, out, options.animation)
     rewards = [float(row["mean_reward"]) for row in rows]
     solved = sum(row["solved"] for row in rows)
+    if options.json:
+        summary = {"task": settings.task.name, "solved": solved, "mean_reward": sum(rewards) / len(rewards)}
+        numbers = [{name: _number(cell) for name, cell in row.items()} for row in rows]
+        print_json(summary | {"seeds": numbers, "file": out / "evaluation.csv"})
+        return 0
+    print_lines(rows, EVALUATION_TABLE)
     print(
         f"{settings.task.name}: {solved} of {len(rows)} seeds solved, mean reward "
         f"{sum(rewards) / len(rewards):.3f} ({min(rewards):.3f} to {max(rewards):.3f}); {out}"
@@ -95,11 +129,29 @@ def run_evaluate(options: argparse.Namespace) -> int:
 
 def run_check(options: argparse.Namespace) -> int:
     """Print the report on a task."""
-    from polo_ros.agent.task_check import check_lines
+    from polo_ros.agent.task_check import check_content, check_lines
 
+    if options.json:
+        print_json(check_content(settings_of(options)))
+        return 0
     for line in check_lines(settings_of(options)):
         print(line, flush=True)
     return 0
+
+
+def print_lines(rows: Sequence[Mapping[str, object]], columns: Sequence[str]) -> None:
+    """Print columns of a result as a table; one that no row has is left out."""
+    from polo_ros.agent.tables import table_lines
+
+    names = [name for name in columns if name in rows[0]] if rows else []
+    cells = [["" if row[name] is None else str(row[name]) for name in names] for row in rows]
+    for line in table_lines(cells, names):
+        print(line)
+
+
+def _number(cell: object) -> object:
+    """The number that a cell of a CSV file stands for."""
+    return float(cell) if isinstance(cell, str) else cell
 
 
 def run_new_task(options: argparse.Namespace) -> int:

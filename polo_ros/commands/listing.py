@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from polo_ros.commands.shared import Commands
+from polo_ros.commands.shared import Commands, print_json
 
 
 def add(commands: Commands) -> None:
@@ -12,6 +12,7 @@ def add(commands: Commands) -> None:
     form = listing.add_mutually_exclusive_group()
     form.add_argument("--pictures", type=Path, metavar="FOLDER", help="write a picture of each task's start")
     form.add_argument("--markdown", action="store_true", help="print the page docs/tasks.md")
+    form.add_argument("--json", action="store_true", help="print one JSON object, for machines")
     listing.set_defaults(run=run_tasks)
 
     parameters = commands.add_parser("parameters", help="print every node's parameters as Markdown")
@@ -27,6 +28,9 @@ def run_tasks(options: argparse.Namespace) -> int:
         return 0
     from polo_ros.tasks import task_classes
 
+    if options.json:
+        print_json({"tasks": {name: cls.summary for name, cls in task_classes().items()}})
+        return 0
     pictures: dict[str, Path] = {}
     if options.pictures:
         from polo_ros.viewer.task_pictures import write_pictures

@@ -4,11 +4,13 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from polo_ros.commands.shared import Commands, parameter_options, settings_of
+from polo_ros.commands.shared import Commands, json_option, parameter_options, print_json, settings_of
 
 if TYPE_CHECKING:
     from polo_ros.parameters.settings import Settings
     from polo_ros.recordings.recording import Recording
+
+FORMATS = ("csv", "lerobot", "rerun")
 
 
 def add(commands: Commands) -> None:
@@ -30,9 +32,16 @@ def add(commands: Commands) -> None:
     explaining.add_argument("--json", action="store_true", help="for machines")
     explaining.set_defaults(run=run_explain)
 
-    exporting = commands.add_parser("export", parents=[recorded], help="write a bag as a table")
-    exporting.add_argument("--format", choices=["csv"], default="csv")
-    exporting.add_argument("--out", type=Path, help="the file (default: BAG.csv)")
+    exporting = commands.add_parser(
+        "export", parents=[recorded, json_option()], help="write a bag for other programs"
+    )
+    exporting.add_argument(
+        "--format", choices=FORMATS, default="csv",
+        help="a table, a LeRobot dataset or a file for the Rerun viewer (default: csv)",
+    )  # fmt: skip
+    exporting.add_argument(
+        "--out", type=Path, help="the file (default: BAG.csv, BAG.rrd); lerobot: the folder (BAG-lerobot)"
+    )
     exporting.set_defaults(run=run_export)
 
 
@@ -56,12 +65,28 @@ def run_explain(options: argparse.Namespace) -> int:
 
 
 def run_export(options: argparse.Namespace) -> int:
-    """Write a bag's transitions as a table."""
+    """Write a bag's transitions for another program, and say where."""
     from polo_ros.recordings.export import export_csv
+    from polo_ros.recordings.lerobot import export_lerobot
+    from polo_ros.recordings.rerun_file import export_rerun
 
     _, recording = read_bag(options)
-    out = options.out or options.bag.with_suffix(".csv")
-    print(f"{export_csv(recording, out)} transitions: {out}")
+    bag, form, transitions = options.bag, options.format, len(recording.time)
+    written: dict[str, object] = {"format": form, "transitions": transitions}
+    if form == "lerobot":
+        out = options.out or bag.with_name(f"{bag.stem}-lerobot")
+        written["episodes"] = export_lerobot(recording, out)
+    elif form == "rerun":
+        out = options.out or bag.with_suffix(".rrd")
+        export_rerun(recording, out)
+    else:
+        out = options.out or bag.with_suffix(".csv")
+        export_csv(recording, out)
+    if options.json:
+        print_json(written | {"file": out})
+    else:
+        episodes = f"{written['episodes']} episodes, " if "episodes" in written else ""
+        print(f"{episodes}{transitions} transitions: {out}")
     return 0
 
 

@@ -1,8 +1,11 @@
 """Options and settings that several commands share."""
 
 import argparse
+import json
+import math
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -31,6 +34,28 @@ def task_options() -> argparse.ArgumentParser:
     options = argparse.ArgumentParser(add_help=False, parents=[parameter_options()])
     options.add_argument("task", help="name of the task, as in `polo tasks`, or path of its Python file")
     return options
+
+
+def json_option() -> argparse.ArgumentParser:
+    """The option that asks for results as JSON; a parent of the parsers of commands."""
+    options = argparse.ArgumentParser(add_help=False)
+    options.add_argument("--json", action="store_true", help="print one JSON object, for machines")
+    return options
+
+
+def print_json(content: Mapping[str, object]) -> None:
+    """Print results for machines: paths as text, and null for what is no finite number."""
+    print(json.dumps(_plain(content), indent=2, allow_nan=False))
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, Mapping):
+        return {str(name): _plain(each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(each) for each in value]
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return str(value) if isinstance(value, Path) else value
 
 
 def settings_of(options: argparse.Namespace) -> "Settings":

@@ -6,9 +6,13 @@ from pathlib import Path
 
 import numpy as np
 
+from polo_ros.arrays import Array
 from polo_ros.files import write_atomically
 from polo_ros.learner.experience import experience_fields
 from polo_ros.recordings.recording import Recording
+from polo_ros.tasks.task import Task
+
+NOT_OF_THE_STATE = ("time", "episode", "ctrl", "reward")
 
 
 def export_csv(recording: Recording, path: Path) -> int:
@@ -24,18 +28,39 @@ def export_csv(recording: Recording, path: Path) -> int:
     Raises:
       PoloError: the file could not be written.
     """
-    task = recording.task
-    names = []
-    for name, size, _ in experience_fields(task)[:-1]:
-        names += [name] if size == 1 else [f"{name}[{index}]" for index in range(size)]
-    terms = task.reward_terms(task.observe(recording.state, recording.ctrl))
-    weighted = [weight * terms[name] for name, weight in task.weights.items()]
+    terms = weighted_terms(recording)
+    names = ["time", "episode", *state_names(recording.task), *ctrl_names(recording.task)]
     columns = [recording.time[:, None], recording.episode[:, None], recording.state, recording.ctrl]
-    columns += [column[:, None] for column in weighted] + [recording.reward[:, None]]
+    columns += [column[:, None] for column in terms.values()] + [recording.reward[:, None]]
     rows = np.concatenate(columns, axis=1)
     text = io.StringIO(newline="")
     writer = csv.writer(text)
-    writer.writerow([*names, *(f"reward.{name}" for name in task.weights), "reward"])
+    writer.writerow([*names, *(f"reward.{name}" for name in terms), "reward"])
     writer.writerows(rows.tolist())
     write_atomically(path, text.getvalue().encode())
     return len(rows)
+
+
+def state_names(task: Task) -> list[str]:
+    """The name of each entry of a flat state, such as qpos[2]."""
+    sizes = {name: size for name, size, _ in experience_fields(task) if name not in NOT_OF_THE_STATE}
+    return _entries(sizes)
+
+
+def ctrl_names(task: Task) -> list[str]:
+    """The name of each entry of the control, such as ctrl[0]."""
+    return _entries({"ctrl": int(task.model.nu)})
+
+
+def weighted_terms(recording: Recording) -> dict[str, Array]:
+    """Each reward term, weighted, (n,), by name."""
+    task = recording.task
+    terms = task.reward_terms(task.observe(recording.state, recording.ctrl))
+    return {name: np.asarray(weight * terms[name]) for name, weight in task.weights.items()}
+
+
+def _entries(sizes: dict[str, int]) -> list[str]:
+    names: list[str] = []
+    for name, size in sizes.items():
+        names += [name] if size == 1 else [f"{name}[{index}]" for index in range(size)]
+    return names

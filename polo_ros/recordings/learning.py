@@ -10,6 +10,7 @@ import torch
 from polo_ros.agent.episode import rounded
 from polo_ros.agent.progress import progress_bar
 from polo_ros.agent.provenance import description
+from polo_ros.agent.tensorboard import tensorboard_events
 from polo_ros.errors import PoloError
 from polo_ros.files import write_atomically
 from polo_ros.learner.learner import Learner
@@ -21,7 +22,9 @@ from polo_ros.recordings.recording import Recording
 COLUMNS = ("transitions", "updates", "loss", "target_mean", "target_std")
 
 
-def train_from_recordings(settings: Settings, recordings: Sequence[Recording], seed: int, out: Path) -> Path:
+def train_from_recordings(
+    settings: Settings, recordings: Sequence[Recording], seed: int, out: Path, tensorboard: bool = False
+) -> Path:
     """Rebuild the replay buffer and learn as if the transitions came now: an update every `update_period`.
 
     Writes metrics.csv with a row an update, the weights, and a checkpoint that the learner node can load.
@@ -31,12 +34,14 @@ def train_from_recordings(settings: Settings, recordings: Sequence[Recording], s
       recordings: in the order in which they are learned from.
       seed: of networks, labels and minibatches.
       out: the folder; it must not hold a checkpoint.
+      tensorboard: write the rows as TensorBoard's events, too.
 
     Returns:
       The path of the weights.
 
     Raises:
-      PoloError: the recordings are too short to learn from, the folder holds a checkpoint, or a full disk.
+      PoloError: the recordings are too short to learn from, the folder holds a checkpoint, a full disk, or no
+        tensorboard.
       ExplodedError: the values have exploded.
     """
     checkpoint, weights = out / "checkpoint.safetensors", out / "weights.safetensors"
@@ -52,6 +57,7 @@ def train_from_recordings(settings: Settings, recordings: Sequence[Recording], s
     out.mkdir(parents=True, exist_ok=True)
     with (
         (out / "metrics.csv").open("w", newline="") as file,
+        tensorboard_events(out, tensorboard) as write_events,
         progress_bar(total, f"train {settings.task.name} from bags", "step") as progress,
     ):
         file.write(f"# polo train {settings.task.name} --from-bag {description(settings, seed=seed)}\n")
@@ -63,6 +69,7 @@ def train_from_recordings(settings: Settings, recordings: Sequence[Recording], s
             update = learner.update()
             numbers = (start + period, update.sequence, update.loss, update.target_mean, update.target_std)
             writer.writerow(dict(zip(COLUMNS, map(rounded, numbers), strict=True)))
+            write_events(start + period, dict(zip(COLUMNS, numbers, strict=True)))
             progress.update(period)
     if not learner.trained:
         raise PoloError(

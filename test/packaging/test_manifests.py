@@ -84,9 +84,9 @@ def test_constraints_pin_one_allowed_version_of_every_requirement() -> None:
 @pytest.mark.parametrize(
     ("folders", "used"),
     [
-        (("polo_ros",), ("viewer", "record", "hub")),
+        (("polo_ros",), ("viewer", "record", "lerobot", "rerun", "tensorboard", "hub")),
         (("experiments",), ("experiments",)),
-        (("test",), ("experiments", "viewer", "record", "hub", "test")),
+        (("test",), ("experiments", "viewer", "record", "lerobot", "rerun", "tensorboard", "hub", "test")),
     ],
     ids=["package", "experiments", "tests"],
 )

@@ -91,7 +91,9 @@ def test_train_says_where_the_weights_are(tmp_path: Path, capsys: pytest.Capture
     out = tmp_path / "out"
     assert main([*TRAIN, "--steps", "16", "--out", str(out)]) == 0
     captured = capsys.readouterr()
-    assert captured.out == f"weights: {out}/weights.safetensors\n"
+    *table, last = captured.out.splitlines()
+    assert table[0].split()[:2] == ["steps", "episode"] and table[1].split()[:2] == ["16", "0"]
+    assert last == f"weights: {out}/weights.safetensors"
     assert "train cartpole_swingup" in captured.err and "16/16" in captured.err  # the progress bar
     assert (out / "weights.safetensors").is_file()
 
@@ -144,7 +146,10 @@ def test_evaluate_sums_up(trained: Path, tmp_path: Path, capsys: pytest.CaptureF
         out = tmp_path / name
         assert main([*EVALUATE, "--weights", weights, "--out", str(out), *options]) == 0
         said[name] = capsys.readouterr().out
-        assert said[name].startswith("cartpole_swingup: 0 of 2 seeds solved, mean reward ")
+        heading, first, second, last = said[name].splitlines()
+        assert heading.split()[:3] == ["seed", "solved", "solved_at"]
+        assert [first.split()[0], second.split()[0]] == ["0", "1"]
+        assert last.startswith("cartpole_swingup: 0 of 2 seeds solved, mean reward ")
         assert said[name].endswith(f"; {out}\n")
         assert len((out / "evaluation.csv").read_text().splitlines()) == 4
     rows = [(tmp_path / name / "evaluation.csv").read_text().splitlines()[2] for name in said]

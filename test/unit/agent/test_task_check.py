@@ -8,7 +8,7 @@ import mujoco
 import numpy as np
 import pytest
 
-from polo_ros.agent.task_check import section
+from polo_ros.agent.tables import table_lines
 from polo_ros.agent.task_states import TaskStates
 from polo_ros.agent.task_warnings import task_warnings
 from polo_ros.arrays import Array
@@ -143,15 +143,9 @@ def test_shares_add_up() -> None:
     assert np.sum(list(shares.values()), axis=0) == pytest.approx([1.0, 1.0])
 
 
-def test_a_section_is_aligned() -> None:
-    assert section("Title", [("a", "1"), ("long", "2")], ("name", "n")) == [
-        "",
-        "Title",
-        "  name  n",
-        "  a     1",
-        "  long  2",
-    ]
-    assert section("Title", []) == []
+def test_a_table_is_aligned() -> None:
+    assert table_lines([("a", "1"), ("long", "2")], ("name", "n")) == ["name  n", "a     1", "long  2"]
+    assert table_lines([], ("name", "n")) == []
 
 
 @pytest.mark.parametrize("name", MODELS)

@@ -12,6 +12,7 @@ from numpy.testing import assert_allclose
 from rosbags.typesys import Stores, get_typestore
 
 from polo_ros.agent.agent import Agent, Step
+from polo_ros.cli import main
 from polo_ros.control.joints import JointMapping
 from polo_ros.errors import PoloError
 from polo_ros.learner.experience import experience_schema
@@ -20,7 +21,6 @@ from polo_ros.parameters.settings import Settings, settings_for
 from polo_ros.planner import Planner
 from polo_ros.recordings.bag import BagWriter, schema_of
 from polo_ros.recordings.explanation import explain, explanation_text
-from polo_ros.recordings.export import export_csv
 from polo_ros.recordings.learning import train_from_recordings
 from polo_ros.recordings.recording import Recording, read_recording
 from polo_ros.recordings.replay import ReplayPage
@@ -143,9 +143,10 @@ def test_a_value_function_is_learned_from_bags(
 ) -> None:
     again = read_recording(bag, settings.task, bag=1)
     assert not set(again.episode) & set(recording.episode)
-    weights = train_from_recordings(settings, [recording, again], 0, tmp_path / "out")
+    weights = train_from_recordings(settings, [recording, again], 0, tmp_path / "out", tensorboard=True)
     rows = list(csv.reader((tmp_path / "out" / "metrics.csv").open()))[1:]
     assert [row[0] for row in rows] == ["transitions", *(str(n) for n in range(10, 2 * STEPS + 1, 10))]
+    assert list((tmp_path / "out").glob("events.out.tfevents.*"))
     value = ReceivedWeights(settings.task, settings.planner.discount).load(str(weights))
     features = settings.task.value_features(settings.task.observe(recording.state))
     assert np.isfinite(value.heads(features)).all()
@@ -185,13 +186,24 @@ def test_a_moment_near_the_end_has_no_known_future(settings: Settings, recording
         explain(settings, recording, 9.0)
 
 
-def test_a_table_holds_a_row_a_transition(recording: Recording, tmp_path: Path) -> None:
-    assert export_csv(recording, tmp_path / "run.csv") == STEPS
-    rows = list(csv.DictReader((tmp_path / "run.csv").open()))
-    assert_allclose([float(row["qpos[1]"]) for row in rows], recording.state[:, 1])
-    assert_allclose([float(row["reward"]) for row in rows], recording.reward)
-    parts = [sum(float(row[f"reward.{name}"]) for name in recording.task.weights) for row in rows]
-    assert_allclose(parts, recording.reward, atol=1e-9)
+@pytest.mark.parametrize(
+    ("form", "name"), [("csv", "run.csv"), ("lerobot", "run-lerobot"), ("rerun", "run.rrd")]
+)
+def test_the_command_exports_beside_the_bag_and_names_the_file(
+    bag: Path, form: str, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["export", str(bag), "--format", form]) == 0
+    assert capsys.readouterr().out.rstrip().endswith(f"{STEPS} transitions: {bag.with_name(name)}")
+    assert bag.with_name(name).exists()
+
+
+def test_an_export_says_as_json_what_it_wrote(
+    bag: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "set"
+    assert main(["export", str(bag), "--format", "lerobot", "--out", str(out), "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert said == {"format": "lerobot", "transitions": STEPS, "episodes": 1, "file": str(out)}
 
 
 def test_a_replay_page_shows_and_explains_moments(settings: Settings, recording: Recording) -> None:
