@@ -97,6 +97,7 @@ def test_sliders_buttons_and_refusals(graph: Graph, browser: Browser) -> None:
     graph.wait(lambda: stops and stops[-1].data, "the e-stop")
     graph.wait_says("planner_node", "e-stop")
     page.get_by_role("button", name="Release e-stop").click()
+    graph.wait_says("planner_node", "not enabled")  # a call that came before the release would be refused
     page.get_by_role("button", name="Enable", exact=True).click()
     graph.wait_says("planner_node", "planning")
 
