@@ -9,6 +9,9 @@ from workspace import SOURCE, outside_make
 
 MAKEFILE = str(SOURCE / "Makefile")
 
+# the extras of the developer's environment
+DEVELOPER = "viewer,record,lerobot,rerun,tensorboard,hub,experiments,test"
+
 
 def make(
     folder: Path, *arguments: str, stdin: str = "", **variables: str
@@ -83,14 +86,14 @@ def test_torch_can_come_from_an_index_of_cpu_wheels() -> None:
 def test_each_set_of_wheels_has_an_environment(arguments: tuple[str, ...], folder: str, extra: str) -> None:
     shown = would_install(*arguments)
     assert f"-m venv --clear  {folder}\n" in shown
-    assert f"-c {folder}/constraints.txt  -e '.[{extra},viewer,record,lerobot,rerun,tensorboard,hub,experiments,test]'" in shown
+    assert f"-c {folder}/constraints.txt  -e '.[{extra},{DEVELOPER}]'" in shown
 
 
 def test_a_sourced_ros_2_brings_its_own_packages_and_numpy() -> None:
     shown = would_install(ROS_DISTRO="jazzy")
     assert "-m venv --clear --system-site-packages .venv\n" in shown
     assert "sed '/^numpy==/d' constraints.txt" in shown
-    assert "-e '.[viewer,record,lerobot,rerun,tensorboard,hub,experiments,test]'" in shown
+    assert f"-e '.[{DEVELOPER}]'" in shown
 
 
 @pytest.mark.parametrize(
