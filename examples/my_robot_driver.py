@@ -12,8 +12,8 @@ from contextlib import suppress
 from math import cos, pi, sin
 
 import rclpy
-from rclpy.executors import ExternalShutdownException
 from rclpy.node import Node
+from rclpy.signals import SignalHandlerOptions
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Float64MultiArray
 
@@ -55,6 +55,7 @@ class Driver(Node):
 
 
 if __name__ == "__main__":
-    rclpy.init()
-    with suppress(KeyboardInterrupt, ExternalShutdownException):
+    # Ctrl-C raises KeyboardInterrupt; the handler of ROS 2 would shut it down under the running executor
+    rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
+    with suppress(KeyboardInterrupt):
         rclpy.spin(Driver())

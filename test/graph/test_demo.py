@@ -127,6 +127,7 @@ def test_an_unknown_task_is_one_sentence(graph: Graph) -> None:
 def test_with_the_page_it_goes_on_until_it_is_interrupted(graph: Graph) -> None:
     start(graph, "--no-value", "--port", str(free_port()))
     graph.wait(lambda: "episode 2: solved" in graph.log("demo"), "a second episode")
-    assert "watch the robot at http://127.0.0.1:" in graph.log("demo")
+    # the simulation does not wait for the page, which takes longer to start than an episode may take
+    graph.wait(lambda: "watch the robot at http://127.0.0.1:" in graph.log("demo"), "the page's address")
     assert graph.end("demo") == 0
     assert "Traceback" not in graph.log("demo")
