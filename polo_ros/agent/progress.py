@@ -7,6 +7,8 @@ from tqdm import tqdm
 
 # between two lines of progress in a file, in s
 LINE_PERIOD = 60.0
+# what usually takes less shows no bar, in s
+PATIENCE = 2.0
 
 
 class _Lines:
@@ -26,16 +28,19 @@ class _Lines:
         self._stream.flush()
 
 
-def progress_bar(total: int, description: str, unit: str, initial: int = 0) -> tqdm:
-    """A bar on standard error: drawn over itself in a terminal, a line a minute in a file.
+def progress_bar(total: int, description: str, unit: str, initial: int = 0, patience: float = 0.0) -> tqdm:
+    """A bar with the time left on standard error: drawn over itself in a terminal, a line a minute in a file.
 
     Args:
       total: how many units there are.
       description: stands before the bar.
       unit: what is counted.
       initial: how many are done already.
+      patience: the time in s before which nothing is shown; see `PATIENCE`.
     """
     options: dict[str, Any] = {"total": total, "initial": initial, "unit": unit, "desc": description}
+    if patience:
+        options |= {"delay": patience, "leave": False}
     if not sys.stderr.isatty():
         lines = _Lines(sys.stderr)
         options |= {"file": lines, "mininterval": LINE_PERIOD, "maxinterval": LINE_PERIOD, "ncols": 100}

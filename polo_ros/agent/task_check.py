@@ -10,6 +10,7 @@ import mujoco
 import numpy as np
 
 from polo_ros.agent.agent import Agent
+from polo_ros.agent.progress import PATIENCE, progress_bar
 from polo_ros.agent.tables import table_lines
 from polo_ros.agent.task_states import SEED, TaskStates
 from polo_ros.agent.task_warnings import task_warnings
@@ -196,8 +197,10 @@ def plan_time(settings: Settings) -> float:
     agent = Agent(settings.task, Planner(settings.task, settings.planner, SEED, threads), seed=SEED)
     agent.step()  # allocates memory
     times: list[float] = []
-    while len(times) < TIMED_PLANS and sum(times) < LONGEST_TIMING_S:
-        times.append(agent.step().report.compute_time)
+    with progress_bar(TIMED_PLANS, "time plans", "plan", patience=PATIENCE) as bar:
+        while len(times) < TIMED_PLANS and sum(times) < LONGEST_TIMING_S:
+            times.append(agent.step().report.compute_time)
+            bar.update()
     return float(np.median(times))
 
 

@@ -122,8 +122,11 @@ def run_evaluate(options: argparse.Namespace) -> int:
     print_lines(rows, EVALUATION_TABLE)
     print(
         f"{settings.task.name}: {solved} of {len(rows)} seeds solved, mean reward "
-        f"{sum(rewards) / len(rewards):.3f} ({min(rewards):.3f} to {max(rewards):.3f}); {out}"
+        f"{sum(rewards) / len(rewards):.3f} ({min(rewards):.3f} to {max(rewards):.3f})"
     )
+    if options.animation:
+        print(f"animation: {options.animation}")
+    print(f"results: {out / 'evaluation.csv'}")
     return 0
 
 

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import mujoco
@@ -19,17 +19,17 @@ from polo_ros.control.joints import JointMapping
 from polo_ros.control.prediction import Predictor
 from polo_ros.control.state import GOAL, VELOCITY_GOAL, StateAssembler
 from polo_ros.errors import PoloError
-from polo_ros.learner.received_weights import ReceivedWeights
 from polo_ros.nodes.messages import unpack_bytes, unpack_plan, unpack_reward_terms, unpack_traces
 from polo_ros.nodes.polled import PolledTopic, Unexecuted
 from polo_ros.nodes.qos import LATCHED
 from polo_ros.nodes.state_receiver import StateReceiver
 from polo_ros.nodes.telemetry import NUMBERS
-from polo_ros.planner.value import ValueEnsemble, optimistic
+from polo_ros.nodes.viewer_values import ViewerValues
 from polo_ros.tasks.goals import VELOCITY
 from polo_ros.tasks.task import Task
+from polo_ros.viewer.fields import Value
 from polo_ros.viewer.page import TABS, Page
-from polo_ros.viewer.plots import SAMPLE_PERIOD_S, History
+from polo_ros.viewer.plots import SAMPLE_PERIOD_S
 
 GHOST_PERIOD_S = 0.2
 MARKERS_PERIOD_S = 0.1
@@ -39,8 +39,6 @@ REPORTED = {"learner_node": ("loss",), "planner_node": ("latency",)}
 MILLISECONDS = 1e3
 # control periods that a plan's end is simulated for at most
 LONGEST_GHOST = 300
-# values of the map along each side
-MAP_RESOLUTION = 48
 
 
 class ViewerInputs:
@@ -52,7 +50,7 @@ class ViewerInputs:
       page: shows what arrives.
       on_fault: called with the sentence about a bad message.
       on_event: takes messages of /parameter_events.
-      optimism: gives κ of the planner, with which the map of the values is drawn.
+      parameters: gives the planner's parameters by name, for the map of its values.
       on_shown: called ten times a second with the state that is shown, and its stamp in ns.
     """
 
@@ -63,15 +61,13 @@ class ViewerInputs:
         page: Page,
         on_fault: Callable[[str], None],
         on_event: Callable[[ParameterEvent], None],
-        optimism: Callable[[], float],
+        parameters: Callable[[], Mapping[str, Value]],
         on_shown: Callable[[mujoco.MjData, int], None],
     ) -> None:
         self._node, self._task, self._page, self._on_fault = node, task, page, on_fault
         self._joints = JointMapping(task.model)
         self._predictor = Predictor(task)
-        self._values = ReceivedWeights(task)
-        self._values_came = -math.inf
-        self._optimism = optimism
+        self._values = ViewerValues(task, parameters, page.show_values, on_fault)
         self._on_shown = on_shown
         self.states = StateAssembler(task, self._joints, lockstep=False)
         receiver = StateReceiver(self._joints, self.states, lambda _: None, on_fault)
@@ -172,27 +168,12 @@ class ViewerInputs:
                 history.put(f"reward.{name}", value)
         now = self._node.get_clock().now().nanoseconds / NANOSECONDS
         history.put("plan_age", MILLISECONDS * max(now - self._plan_start, 0.0))
-        self._take_weights(history)
+        weights = self._weight_bytes.take()
+        if weights is not None:
+            self._values.receive(unpack_bytes(weights))
+        self._values.draw()
+        history.put("weights_age", self._values.age())
         history.sample()
-
-    def _take_weights(self, history: History) -> None:
-        """Newer weights restart their age, and change the map of the values where the task has one."""
-        message = self._weight_bytes.take()
-        if message is not None:
-            try:
-                value = self._values.receive(unpack_bytes(message))
-            except PoloError as error:
-                self._on_fault(str(error))
-                return
-            self._values_came = time.monotonic()
-            self._draw_values(value)
-        history.put("weights_age", time.monotonic() - self._values_came)
-
-    def _draw_values(self, value: ValueEnsemble) -> None:
-        states = self._task.map_states(MAP_RESOLUTION)
-        if states is not None:
-            features = self._task.value_features(self._task.observe(states))
-            self._page.show_values(optimistic(value.heads(features), self._optimism()))
 
     def _on_diagnostics(self, message: DiagnosticArray) -> None:
         prefix = self._node.get_namespace().strip("/")

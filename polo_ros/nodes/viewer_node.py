@@ -154,8 +154,9 @@ class ViewerNode(PoloNode):
         if watched and self._inputs is None:
             for remote in self._remotes.values():
                 remote.refresh()
+            planner = self._remotes["planner_node"]
             self._inputs = ViewerInputs(
-                self, self.task, self._page, self._on_fault, self._on_parameter_event, self._optimism,
+                self, self.task, self._page, self._on_fault, self._on_parameter_event, lambda: planner.values,
                 self._publish_geometry,
             )  # fmt: skip
             self._drawing = self.every(1.0 / self.config(ViewerNodeConfig).rate, self._draw)
@@ -208,10 +209,6 @@ class ViewerNode(PoloNode):
         """The robot for RViz, while it is subscribed to."""
         if self._geometry.get_subscription_count():
             self._geometry.publish(pack_geometry(self.task.model, data, stamp))
-
-    def _optimism(self) -> float:
-        value = self._remotes["planner_node"].values.get("optimism")
-        return value if isinstance(value, float) else 0.0
 
     def _on_fault(self, fault: str) -> None:
         self.fault = fault

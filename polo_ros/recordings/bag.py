@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from polo_ros.agent.progress import PATIENCE, progress_bar
 from polo_ros.errors import PoloError
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def open_bag(path: Path) -> AnyReader:
 
 
 def messages(path: Path, topics: Sequence[str], namespace: str = "") -> Iterator[tuple[str, int, Any]]:
-    """The messages of some topics in the order of their recording.
+    """The messages of some topics in the order of their recording; progress is shown where it takes long.
 
     Args:
       path: of the bag.
@@ -53,8 +54,11 @@ def messages(path: Path, topics: Sequence[str], namespace: str = "") -> Iterator
     names = {topic if topic.startswith("/") else f"{space}/{topic}": topic for topic in topics}
     with open_bag(path) as reader:
         wanted = [c for c in reader.connections if c.topic in names]
-        for connection, stamp, raw in reader.messages(wanted) if wanted else ():
-            yield names[connection.topic], stamp, reader.deserialize(raw, connection.msgtype)
+        count = sum(connection.msgcount for connection in wanted)
+        with progress_bar(count, f"read {path.name}", "message", patience=PATIENCE) as bar:
+            for connection, stamp, raw in reader.messages(wanted) if wanted else ():
+                yield names[connection.topic], stamp, reader.deserialize(raw, connection.msgtype)
+                bar.update()
 
 
 def schema_of(path: Path, namespace: str = "") -> dict[str, Any]:

@@ -6,12 +6,15 @@ from pathlib import Path
 
 import numpy as np
 
+from polo_ros.agent.progress import PATIENCE, progress_bar
 from polo_ros.arrays import Array
 from polo_ros.files import write_atomically
 from polo_ros.learner.experience import experience_fields
 from polo_ros.recordings.recording import Recording
 from polo_ros.tasks.task import Task
 
+# that are written between two looks at the progress
+BLOCK_ROWS = 1000
 NOT_OF_THE_STATE = ("time", "episode", "ctrl", "reward")
 
 
@@ -36,7 +39,11 @@ def export_csv(recording: Recording, path: Path) -> int:
     text = io.StringIO(newline="")
     writer = csv.writer(text)
     writer.writerow([*names, *(f"reward.{name}" for name in terms), "reward"])
-    writer.writerows(rows.tolist())
+    with progress_bar(len(rows), f"write {path.name}", "row", patience=PATIENCE) as bar:
+        for start in range(0, len(rows), BLOCK_ROWS):
+            block = rows[start : start + BLOCK_ROWS].tolist()
+            writer.writerows(block)
+            bar.update(len(block))
     write_atomically(path, text.getvalue().encode())
     return len(rows)
 

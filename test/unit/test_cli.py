@@ -146,11 +146,11 @@ def test_evaluate_sums_up(trained: Path, tmp_path: Path, capsys: pytest.CaptureF
         out = tmp_path / name
         assert main([*EVALUATE, "--weights", weights, "--out", str(out), *options]) == 0
         said[name] = capsys.readouterr().out
-        heading, first, second, last = said[name].splitlines()
+        heading, first, second, summary, last = said[name].splitlines()
         assert heading.split()[:3] == ["seed", "solved", "solved_at"]
         assert [first.split()[0], second.split()[0]] == ["0", "1"]
-        assert last.startswith("cartpole_swingup: 0 of 2 seeds solved, mean reward ")
-        assert said[name].endswith(f"; {out}\n")
+        assert summary.startswith("cartpole_swingup: 0 of 2 seeds solved, mean reward ")
+        assert last == f"results: {out / 'evaluation.csv'}"
         assert len((out / "evaluation.csv").read_text().splitlines()) == 4
     rows = [(tmp_path / name / "evaluation.csv").read_text().splitlines()[2] for name in said]
     assert rows[0].split(",")[:8] != rows[1].split(",")[:8]  # the weights were used

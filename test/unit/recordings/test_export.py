@@ -47,6 +47,16 @@ def test_a_table_holds_a_row_a_transition(recording: Recording, tmp_path: Path) 
     assert_allclose(parts, recording.reward, atol=1e-9)
 
 
+def test_writing_a_table_shows_how_far_it_is(
+    recording: Recording, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: list[int] = []
+    monkeypatch.setattr("polo_ros.recordings.export.BLOCK_ROWS", 8)
+    monkeypatch.setattr("tqdm.tqdm.update", lambda _, count=1: done.append(count))
+    export_csv(recording, tmp_path / "run.csv")
+    assert done == [8, 8, 4]
+
+
 def test_a_lerobot_dataset_holds_the_transitions(recording: Recording, tmp_path: Path) -> None:
     out, task = tmp_path / "dataset", recording.task
     assert export_lerobot(recording, out) == 3  # two episodes, the second one split where one is missing

@@ -122,6 +122,15 @@ def test_a_recording_is_the_run(recording: Recording, steps: list[Step]) -> None
     assert [each.text for each in recording.sayings] == ["safe action: e-stop pressed"]
 
 
+def test_reading_a_bag_shows_how_far_it_is(
+    bag: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    totals: list[int] = []
+    monkeypatch.setattr("tqdm.tqdm.update", lambda bar, count=1: totals.append(bar.total))
+    read_recording(bag, settings.task)
+    assert len(totals) == totals[0] > STEPS  # one look for each message
+
+
 def test_a_bag_of_another_task_or_model_or_none_is_refused(bag: Path, tmp_path: Path) -> None:
     assert schema_of(bag)["task"] == "cartpole_swingup"
     other = settings_for("pointmass_box").task
