@@ -11,6 +11,8 @@ import csv
 import os
 import shutil
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,15 +28,37 @@ IDLE_S = 10.0
 NOW = "(performance.timeOrigin + performance.now())"
 
 
-def until_drawn(browser: Browser, url: str, began: float) -> Iterator[tuple[str, float]]:
-    """How long after a moment the page is served and drawn, in s."""
-    page = browser.new_page(viewport=SIZE)
+def empty_page(browser: Browser) -> float:
+    """How long the browser takes to draw a page of viser with nothing on it, in s."""
+    program = (
+        f"import time, viser; viser.ViserServer('127.0.0.1', {PORT + 1}, verbose=False); time.sleep(600)"
+    )
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.DEVNULL) as server:
+        page = browser.new_page(viewport=SIZE)
+        go(page, f"http://127.0.0.1:{PORT + 1}/")
+        began = time.monotonic()
+        page.reload()
+        page.wait_for_selector("canvas[data-engine]")
+        took = time.monotonic() - began
+        page.close()
+        server.terminate()
+    return took
+
+
+def go(page: Page, url: str) -> None:
+    """Open an address as soon as it is served."""
     while True:
         try:
             page.goto(url)
-            break
+            return
         except Error:
             time.sleep(0.05)
+
+
+def until_drawn(browser: Browser, url: str, began: float) -> Iterator[tuple[str, float]]:
+    """How long after a moment the page is served and drawn, in s."""
+    page = browser.new_page(viewport=SIZE)
+    go(page, url)
     yield "start of the node to the page served, s", time.monotonic() - began
     page.wait_for_selector("canvas[data-engine]")
     page.get_by_text("E-STOP").first.wait_for()
@@ -98,6 +122,7 @@ def main() -> None:
         try:
             probe.wait(lambda: probe.plan_times, "plan")
             probe.spin(SETTLE_S)
+            note("an empty page of viser, asked for to drawn, s", empty_page(browser))
             began = time.monotonic()
             viewer = start("viewer_node", options.task, f"port:={PORT}", "use_sim_time:=true")
             nodes.append(viewer)
