@@ -28,7 +28,7 @@ def rank_plot(summary: Mapping[str, Mapping[str, tuple[float, float, int]]], pat
     """
     from matplotlib.figure import Figure  # takes most of a second to load
 
-    figure = Figure(figsize=(9, 4.5), dpi=150, layout="constrained")
+    figure = Figure(figsize=(9, 5.5), dpi=150, layout="constrained")
     axes = figure.subplots()
     lines = list(next(iter(summary.values())))
     places = np.arange(len(summary))
@@ -40,14 +40,18 @@ def rank_plot(summary: Mapping[str, Mapping[str, tuple[float, float, int]]], pat
             fmt=MARKERS[index % len(MARKERS)], color=COLOURS[index % len(COLOURS)], ms=8, lw=1.5, capsize=3,
             label=name,
         )  # fmt: skip
+    least = min(
+        mean - (half if half < 2.0 else 0.0) for phase in summary.values() for mean, half, _ in phase.values()
+    )
+    lowest = -1.05 if least < -0.45 else -0.5
     counts = [next(iter(phase.values()))[2] for phase in summary.values()]
     axes.set_xticks(places, [f"{name}\n{count} groups" for name, count in zip(summary, counts, strict=True)])
     axes.axhline(0.0, color="#595959", lw=0.8)
-    axes.set(ylabel="rank correlation (Spearman)", ylim=(-1.05, 1.05), title=title)
+    axes.set(ylabel="rank correlation (Spearman)", ylim=(lowest, 1.05), title=title)
     axes.grid(alpha=0.3, axis="y")
     figure.legend(
         loc="outside lower center",
-        ncols=3,
+        ncols=1,
         frameon=False,
         title="mean over groups of siblings, 95 % interval",
     )
