@@ -14,9 +14,9 @@ from tqdm import tqdm
 
 from experiments import experiment
 from experiments.experiment import Experiment, Row
-from experiments.parallel import run_jobs, worker_processes
-from experiments.results_file import ResultsFile
 from polo_ros.files import write_atomically
+from polo_ros.sweeps.jobs import LostJobsError, run_jobs, worker_processes
+from polo_ros.sweeps.results_file import ResultsFile
 
 # columns of every row: the time that its job took, in s
 TIMES = ("wall_time", "cpu_time")
@@ -37,7 +37,7 @@ def reproduce(name: str, quick: bool, out: Path, workers: int = 0) -> list[str]:
       The lines of the report.
 
     Raises:
-      PoloError: an unknown name, a CSV file of other columns or settings, or a worker that died.
+      PoloError: an unknown name, a CSV file of other columns or settings, or jobs whose worker died twice.
     """
     chosen = experiment(name)
     with worker_processes(workers):
@@ -73,12 +73,20 @@ def complete(chosen: Experiment, quick: bool, file: Path) -> pd.DataFrame:
         total=len(jobs), initial=len(jobs) - len(missing), unit="job", desc=chosen.name,
         mininterval=BAR_PERIODS[not sys.stderr.isatty()], smoothing=0,  # the mean rate
     )  # fmt: skip
+    lost: list[Row] = []
     with bar:
         for stage in stages(chosen, missing):
-            with closing(run_jobs(run, stage)) as found:
-                for rows in found:
-                    results.add(rows, jobs)
-                    bar.update()
+            untrained = {chosen.training(job) for job in lost}
+            ready = [job for job in stage if chosen.training(job) not in untrained - {""}]
+            try:
+                with closing(run_jobs(run, ready)) as found:
+                    for rows in found:
+                        results.add(rows, jobs)
+                        bar.update()
+            except LostJobsError as error:
+                lost += error.jobs
+    if lost:
+        raise LostJobsError(lost)
     return results.frame(jobs)
 
 

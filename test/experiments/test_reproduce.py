@@ -16,10 +16,10 @@ from products import Dying, LastFirst, Products, Refusing, Sharing, wait_for
 
 from experiments import experiment, experiments
 from experiments.__main__ import main
-from experiments.parallel import run_jobs, worker_processes
 from experiments.reproduce import TIMES, complete, cost, header, reproduce, stages
-from experiments.results_file import ResultsFile
 from polo_ros.errors import PoloError
+from polo_ros.sweeps.jobs import run_jobs, worker_processes
+from polo_ros.sweeps.results_file import ResultsFile
 
 COLUMNS = ("number", "factor", "part", "product", *TIMES)
 HEADER = '# polo reproduce products; {"parts": 2}'

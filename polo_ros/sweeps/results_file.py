@@ -1,16 +1,18 @@
-"""The CSV file of an experiment: complete after each job, and refused where it belongs to another one."""
+"""The CSV file of many jobs: complete after each job, and refused where it belongs to another one."""
 
 import csv
 import io
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
-from experiments.experiment import Row
 from polo_ros.errors import PoloError
 from polo_ros.files import write_atomically
 
+Row = dict[str, Any]
+"""A line of a results file by column; the values are numbers and strings."""
 Key = tuple[str, ...]
 
 
