@@ -94,7 +94,7 @@ class ResultsFile:
             reader = csv.DictReader(stream)  # pandas would not tell a missing field from an empty one
             columns, rows = list(reader.fieldnames or ()), list(reader)
         if columns != self._columns:
-            raise PoloError(f"{self.file} has other columns than this version writes; give another --out")
+            raise PoloError(f"{self.file} has other columns than this run writes; give another --out")
         if header != self._header:
             raise PoloError(f"{self.file} was begun with other settings ({header}); give another --out")
         if any(None in row or None in row.values() for row in rows):

@@ -138,8 +138,8 @@ def test_finished_jobs_and_no_processes_outlive_an_interruption(tmp_path: Path, 
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (f"{HEADER}\nnumber,colour\n", "other columns than this version writes"),
-        ("", "other columns than this version writes"),
+        (f"{HEADER}\nnumber,colour\n", "other columns than this run writes"),
+        ("", "other columns than this run writes"),
         (
             f'# polo reproduce products; {{"parts": 3}}\n{",".join(COLUMNS)}\n',
             r'begun with other settings \(# polo reproduce products; {"parts": 3}\); give another --out',
