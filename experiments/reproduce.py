@@ -24,23 +24,26 @@ TIMES = ("wall_time", "cpu_time")
 BAR_PERIODS = (0.1, 60.0)
 
 
-def reproduce(name: str, quick: bool, out: Path, workers: int = 0) -> list[str]:
+def reproduce(
+    name: str, quick: bool, out: Path, workers: int = 0, backend: str = "loky", address: str = ""
+) -> list[str]:
     """Run the jobs that the CSV file lacks, then draw and report all of it.
 
     Args:
       name: of the experiment.
       quick: a size of seconds.
       out: folder for NAME.csv, pictures and NAME.md.
-      workers: processes, each on one thread; 0 for one per core.
+      workers, backend, address: as for `worker_processes`.
 
     Returns:
       The lines of the report.
 
     Raises:
-      PoloError: an unknown name, a CSV file of other columns or settings, or jobs whose worker died twice.
+      PoloError: an unknown name or back end, a CSV file of other columns or settings, or jobs whose worker
+        died twice.
     """
     chosen = experiment(name)
-    with worker_processes(workers):
+    with worker_processes(workers, backend, address):
         frame = complete(chosen, quick, out / f"{name}.csv")
     chosen.draw(frame, out)
     lines = [*chosen.report(frame), "", cost(frame, chosen)]

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from polo_ros.commands.shared import Commands, json_option, print_json, task_options
+from polo_ros.commands.shared import Commands, add_worker_options, json_option, print_json, task_options
 
 if TYPE_CHECKING:
     from polo_ros.sweeps.sweep import SweepPlan
@@ -32,11 +32,7 @@ def add(commands: Commands) -> None:
     sweeping.add_argument("--minimize", action="store_true", help="less of the objective is better")
     sweeping.add_argument("--out", type=Path, help="folder for results (default: runs/TASK-sweep)")
     sweeping.add_argument("--parquet", action="store_true", help="write sweep.parquet beside sweep.csv, too")
-    sweeping.add_argument("--workers", type=int, default=0, help="processes (default: one per core)")
-    sweeping.add_argument(
-        "--backend", default="loky", help="what runs them: loky (this machine), ray or dask (default: loky)"
-    )
-    sweeping.add_argument("--address", default="", help="of a running Ray cluster or Dask scheduler")
+    add_worker_options(sweeping)
     sweeping.set_defaults(run=run_sweep)
 
 

@@ -8,7 +8,7 @@ from contextvars import ContextVar
 from typing import Any, TypeVar
 
 from polo_ros.errors import PoloError
-from polo_ros.sweeps.pool import LostWorkerError, Pool, make_pool
+from polo_ros.sweeps.pool import LostWorkerError, Pool, make_pool, on_one_thread
 
 Job = TypeVar("Job")
 Result = TypeVar("Result")
@@ -70,7 +70,8 @@ def run_jobs(run: Callable[[Job], Result], jobs: Sequence[Job]) -> Generator[Res
     """
     pool = _pool.get()
     if pool is None:
-        yield from _run_here(run, jobs)
+        for job in jobs:
+            yield on_one_thread(run, job)
         return
     lost: list[Job] = []
     failed: list[Job] = []
@@ -78,14 +79,6 @@ def run_jobs(run: Callable[[Job], Result], jobs: Sequence[Job]) -> Generator[Res
     yield from _run_in(pool, run, lost, 1, failed)
     if failed:
         raise LostJobsError(failed)
-
-
-def _run_here(run: Callable[[Job], Result], jobs: Iterable[Job]) -> Generator[Result]:
-    for job in jobs:
-        import torch  # takes a second, and other processes may not need it
-
-        torch.set_num_threads(1)
-        yield run(job)
 
 
 def _run_in(

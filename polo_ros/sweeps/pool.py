@@ -63,14 +63,36 @@ def make_pool(backend: str, workers: int, address: str) -> Pool | None:
     """
     if workers < 0:
         raise PoloError(f"workers must be at least 1, or 0 for one per core, not {workers}")
-    count = workers or len(os.sched_getaffinity(0))
+    if backend not in BACKENDS:
+        raise PoloError(f"there is no back end '{backend}'; known are {', '.join(BACKENDS)}")
+    cores = len(os.sched_getaffinity(0))
     if backend == "loky":
         if address:
             raise PoloError("--address is for a Ray cluster or a Dask scheduler: add --backend ray or dask")
+        if (workers or cores) == 1:
+            return None
         from polo_ros.sweeps.loky_pool import LokyPool
 
-        return LokyPool(count) if count > 1 else None
-    raise PoloError(f"there is no back end '{backend}'; known are {', '.join(BACKENDS)}")
+        return LokyPool(workers or cores)
+    if not address:
+        workers = workers or cores
+    if backend == "ray":
+        require("ray", "--backend ray", "ray")
+        from polo_ros.sweeps.ray_pool import RayPool
+
+        return RayPool(workers, address)
+    require("distributed", "--backend dask", "dask")
+    from polo_ros.sweeps.dask_pool import DaskPool
+
+    return DaskPool(workers, address)
+
+
+def on_one_thread(run: Callable[[Any], Any], job: Any) -> Any:
+    """The result of a job, with one thread for torch."""
+    import torch  # takes a second, and other processes may not need it
+
+    torch.set_num_threads(1)
+    return run(job)
 
 
 def require(package: str, what: str, extra: str) -> None:
