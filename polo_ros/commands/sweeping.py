@@ -5,12 +5,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from polo_ros.commands.shared import Commands, add_worker_options, json_option, print_json, task_options
+from polo_ros.errors import PoloError
 
 if TYPE_CHECKING:
     from polo_ros.sweeps.sweep import SweepPlan
 
 # combinations in the table at the end
 TABLE_ROWS = 10
+# of a search
+TRIALS = 50
 
 
 def add(commands: Commands) -> None:
@@ -30,6 +33,11 @@ def add(commands: Commands) -> None:
         "--objective", default="mean_reward", help="column that decides (default: mean_reward)"
     )
     sweeping.add_argument("--minimize", action="store_true", help="less of the objective is better")
+    sweeping.add_argument(
+        "--sampler", choices=("grid", "optuna"), default="grid",
+        help="try every combination, or search with optuna (default: grid)",
+    )  # fmt: skip
+    sweeping.add_argument("--trials", type=int, help="combinations that optuna tries (default: 50)")
     sweeping.add_argument("--out", type=Path, help="folder for results (default: runs/TASK-sweep)")
     sweeping.add_argument("--parquet", action="store_true", help="write sweep.parquet beside sweep.csv, too")
     add_worker_options(sweeping)
@@ -44,6 +52,10 @@ def run_sweep(options: argparse.Namespace) -> int:
         require(package, "polo sweep", "sweep")
     if options.parquet:
         require("pyarrow", "--parquet", "sweep")
+    if options.sampler == "optuna":
+        require("optuna", "--sampler optuna", "optuna")
+    elif options.trials is not None:
+        raise PoloError("--trials is for a search: add --sampler optuna")
     from polo_ros.agent.tables import table_lines
     from polo_ros.sweeps.jobs import worker_processes
     from polo_ros.sweeps.outcomes import head
@@ -51,8 +63,14 @@ def run_sweep(options: argparse.Namespace) -> int:
 
     plan = plan_of(options)
     plan.check()
-    with worker_processes(options.workers, options.backend, options.address):
-        outcomes = sweep(plan)
+    with worker_processes(options.workers, options.backend, options.address) as workers:
+        if options.sampler == "optuna":
+            from polo_ros.sweeps.search import search
+
+            trials = TRIALS if options.trials is None else options.trials
+            outcomes = search(plan, trials, workers)
+        else:
+            outcomes = sweep(plan)
     files = [write_parquet(plan.out)] if options.parquet else []
     if options.json:
         print_json(

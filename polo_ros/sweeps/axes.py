@@ -40,6 +40,13 @@ class Axis:
     is_range: bool
 
     @property
+    def words(self) -> str:
+        """The axis as -p takes it."""
+        if self.is_range:
+            return f"{self.name}:={text(self.values[0])}..{text(self.values[-1])}"
+        return f"{self.name}:={','.join(map(text, self.values))}"
+
+    @property
     def numeric(self) -> bool:
         """Whether the values are numbers."""
         return all(isinstance(value, int | float) and not isinstance(value, bool) for value in self.values)

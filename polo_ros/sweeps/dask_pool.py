@@ -2,12 +2,13 @@
 
 import contextlib
 import logging
+import signal
 from collections.abc import Callable
 from concurrent.futures import CancelledError, Future
 from typing import Any
 
 import dask
-from distributed import Client, LocalCluster
+from distributed import Client, LocalCluster, Worker, WorkerPlugin
 from distributed.scheduler import KilledWorker
 
 from polo_ros.errors import PoloError
@@ -42,6 +43,8 @@ class DaskPool(Pool):
             self._client = Client(self._cluster or address, timeout=PATIENCE)
         except (OSError, ValueError):
             raise PoloError(f"there is no Dask scheduler at {address}; name it as tcp://host:8786") from None
+        if self._cluster:
+            self._client.register_plugin(_LeaveInterrupts())
         threads = sum(self._client.nthreads().values())
         if not threads:
             self._client.close()
@@ -76,3 +79,10 @@ class DaskPool(Pool):
             self._client.close()
         if self._cluster:
             self._cluster.close()
+
+
+class _LeaveInterrupts(WorkerPlugin):
+    """Leaves Ctrl-C in a terminal to the parent process, which ends the workers without their tracebacks."""
+
+    def setup(self, worker: Worker) -> None:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)

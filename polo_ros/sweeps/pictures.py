@@ -16,6 +16,7 @@ from polo_ros.sweeps.results_file import text
 
 # of Okabe and Ito's palette, which colour-blind readers can tell apart
 GREY, BLUE, VERMILION = "#595959", "#0072B2", "#D55E00"
+DOT = "a combination, mean of its seeds"
 COLUMNS = 3
 # in inches
 PANEL_WIDTH, PANEL_HEIGHT, MARGIN = 4.0, 3.2, 0.8
@@ -49,7 +50,7 @@ def draw_sweep(
     for panel in panels[count:]:
         panel.remove()
     figure.suptitle(title)
-    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False)
+    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=4, frameon=False)
     content = io.BytesIO()
     figure.savefig(content, format="png")
     write_atomically(path, content.getvalue())
@@ -66,7 +67,13 @@ def _draw_axis(
     """The mean of each combination over one parameter, and the mean of all that share a value."""
     places = [_place(axis, each.values[axis.name]) for each in outcomes]
     scores = [each.mean for each in outcomes]
-    panel.plot(places, scores, "o", ms=4, color=GREY, alpha=0.5, label="a combination, mean of its seeds")
+    whole = sum(each.complete for each in outcomes)  # those come first
+    panel.plot(places[:whole], scores[:whole], "o", ms=4, color=GREY, alpha=0.6, label=DOT)
+    if whole < len(outcomes):
+        panel.plot(
+            places[whole:], scores[whole:], "o", ms=4, color=GREY, alpha=0.6, fillstyle="none",
+            label="ended early",
+        )  # fmt: skip
     if with_line:
         known = sorted(set(places))
         means = [

@@ -130,12 +130,12 @@ class Runs:
         self.setup = setup
         self.results = ResultsFile(file, header, [*names, SEED], RESULTS)
 
-    def complete(self, jobs: Sequence[Row], bar: tqdm, order: Sequence[Row] = ()) -> None:
+    def complete(self, jobs: Sequence[Row], bar: tqdm | None = None, order: Sequence[Row] = ()) -> None:
         """Run the jobs that have no row.
 
         Args:
           jobs: what is wanted.
-          bar: is advanced by one a run.
+          bar: is advanced by one a run, if there is one.
           order: of the rows in the file.
 
         Raises:
@@ -144,7 +144,8 @@ class Runs:
         with closing(run_jobs(partial(run_episode, self.setup), self.results.missing(jobs))) as found:
             for row in found:
                 self.results.add([row], order)
-                bar.update()
+                if bar is not None:
+                    bar.update()
 
     def rows(self, jobs: Iterable[Row]) -> list[dict[str, str]]:
         """The rows of some jobs, as text; jobs without a row are left out."""

@@ -1,12 +1,13 @@
 """`polo sweep`: every combination of some parameters, each on the same seeds."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from polo_ros.agent.episode import check_counts
 from polo_ros.agent.progress import progress_bar
 from polo_ros.errors import PoloError
+from polo_ros.parameters.schema import Value
 from polo_ros.sweeps.axes import Axis, combinations
 from polo_ros.sweeps.jobs import LostJobsError
 from polo_ros.sweeps.outcomes import Objective, Outcome, outcome, ranked, write_best, write_page
@@ -50,7 +51,7 @@ class SweepPlan:
             raise PoloError(f"seeds must be at least 0, not {self.seeds.start}")
         self.objective.check()
 
-    def jobs(self, values: Row) -> list[Row]:
+    def jobs(self, values: Mapping[str, Value]) -> list[Row]:
         """The runs of a combination."""
         return [{**values, SEED: seed} for seed in self.seeds]
 
@@ -86,7 +87,9 @@ def sweep(plan: SweepPlan) -> list[Outcome]:
     return outcomes
 
 
-def write_results(plan: SweepPlan, runs: Runs, tried: Sequence[Row], header: str) -> list[Outcome]:
+def write_results(
+    plan: SweepPlan, runs: Runs, tried: Sequence[Mapping[str, Value]], header: str
+) -> list[Outcome]:
     """Write page, picture and best parameters.
 
     Args:

@@ -170,6 +170,9 @@ def test_a_folder_of_other_settings_is_refused(tmp_path: Path, capsys: pytest.Ca
         ),
         ("joblib", [], "polo sweep needs the package joblib"),
         ("pyarrow", ["--parquet"], "--parquet needs the package pyarrow"),
+        ("ray", ["--backend", "ray"], "--backend ray needs the package ray"),
+        ("distributed", ["--backend", "dask"], "--backend dask needs the package distributed"),
+        ("optuna", ["--sampler", "optuna"], "not installed: pip install 'polo_ros[optuna]'"),
     ],
 )
 def test_what_is_not_installed_is_named_with_its_extra(
@@ -181,3 +184,11 @@ def test_what_is_not_installed_is_named_with_its_extra(
 ) -> None:
     monkeypatch.setitem(sys.modules, package, None)
     assert message in refusal(["sweep", TASK, "-p", "horizon:=4,8", *arguments], capsys)
+
+
+@pytest.mark.parametrize("backend", ["ray", "dask"])
+def test_equal_seeds_give_equal_rows_on_every_back_end(backend: str, tmp_path: Path) -> None:
+    pytest.importorskip({"dask": "distributed"}.get(backend, backend), reason=f"the extra {backend}")
+    arguments = ["-p", "horizon:=4,8", "--seeds", "2"]
+    other = ["--backend", backend, "--workers", "2"]
+    assert swept(tmp_path / backend, *arguments, *other) == swept(tmp_path / "loky", *arguments)
