@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import optuna
 from optuna.trial import Trial, TrialState
-from sqlalchemy import URL
 from tqdm import tqdm
 
 from polo_ros.agent.episode import check_counts
@@ -136,11 +135,11 @@ class _Asked:
 def _open_study(plan: SweepPlan) -> optuna.Study:
     """The study in the folder, or a new one; trials that were interrupted come first."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    storage = optuna.storages.RDBStorage(
-        URL.create("sqlite", database=str((plan.out / DATABASE).absolute())).render_as_string()
-    )
+    file = (plan.out / DATABASE).absolute()
+    if "?" in str(file):  # the address of a database has its options behind one
+        raise PoloError(f"a search cannot be stored in {plan.out}; give an --out without a question mark")
     study = optuna.create_study(
-        storage=storage,
+        storage=f"sqlite:///{file}",
         study_name="sweep",
         direction="minimize" if plan.objective.minimize else "maximize",
         pruner=optuna.pruners.MedianPruner(),
