@@ -47,7 +47,8 @@ def search(plan: SweepPlan, trials: int, at_once: int) -> list[Outcome]:
     setup = plan.setup.prepared([{axis.name: value} for axis in files for value in axis.values] or [{}])
     names = [axis.name for axis in plan.axes]
     words = " ".join(axis.words for axis in plan.axes)
-    header = setup.header(f"{setup.task} --sampler optuna for the {plan.objective.words}: {words};", names)
+    sought = f"{plan.objective.words} of seeds {plan.seeds.start} to {plan.seeds.stop - 1}"
+    header = setup.header(f"{setup.task} --sampler optuna for the {sought}: {words};", names)
     runs = Runs(setup, plan.out / CSV, header, names)
     runs.results.write()
     study = _open_study(plan)

@@ -3,6 +3,7 @@
 import csv
 import json
 import sys
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from polo_ros.cli import main
 from polo_ros.parameters.settings import settings_for
 from polo_ros.parameters.yaml_files import ParameterFile
 from polo_ros.sweeps import runs
+from polo_ros.sweeps.jobs import LostJobsError
 from polo_ros.sweeps.runs import EpisodeSetup, run_episode
 
 TASK = "cartpole_swingup"
@@ -120,6 +122,51 @@ def test_json_has_every_combination(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert found["best"]["parameters"] == {"horizon": 4} and found["best"]["half_interval"] is None
     assert [each["parameters"]["horizon"] for each in found["combinations"]] == [4, 8]
     assert Path(found["folder"]) == tmp_path
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["-p", "horizon:=4,6,8"],
+        ["-p", "horizon:=4..8", "-p", "noise_sigma:=0.1..0.9", "--sampler", "optuna", "--trials", "3"],
+    ],
+    ids=["grid", "optuna"],
+)
+def test_a_lost_run_leaves_the_results_of_the_others_and_runs_again(
+    arguments: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr("polo_ros.sweeps.pictures.draw_sweep", lambda *_: None)
+    if "optuna" in arguments:
+        pytest.importorskip("optuna", reason="the extra optuna is not installed")
+    count = 0
+
+    def lose_the_third(
+        run: Callable[[dict[str, Any]], dict[str, Any]], jobs: list[dict[str, Any]]
+    ) -> Iterator[dict[str, Any]]:
+        nonlocal count
+        lost = []
+        for job in jobs:
+            count += 1
+            if count == 3:
+                lost.append(job)
+            else:
+                yield run(job)
+        if lost:
+            raise LostJobsError(lost)
+
+    command = [*SMALL, *arguments, "--out", str(tmp_path)]
+    with monkeypatch.context() as patch:
+        patch.setattr(runs, "run_jobs", lose_the_third)
+        said = refusal(command, capsys)
+    assert "a worker process died in both tries of horizon=" in said and "run the command again" in said
+    assert (tmp_path / "best.yaml").is_file() and (tmp_path / "sweep.md").is_file()
+    before = (tmp_path / "sweep.csv").read_text().splitlines()
+    assert main(command) == 0
+    after = (tmp_path / "sweep.csv").read_text().splitlines()
+    assert set(before) < set(after) and count > 3
 
 
 @pytest.mark.parametrize(
