@@ -36,6 +36,7 @@ SMALL = {
     "train": ["--steps", "20", "--episode", "10"],
     "evaluate": ["--seeds", "1", "--steps", "5"],
     "sweep": ["--seeds", "1", "--steps", "5", "--workers", "1"],
+    "rank": ["--seeds", "1", "--steps", "5", "--states", "1", "--siblings", "3", "--labels", "2"],
     "check": ["-p", "horizon:=4", "-p", "rollouts:=6", "-p", "threads:=1"],
 }
 # where `make` has installed this Python: .venv, or .venv-kilted
