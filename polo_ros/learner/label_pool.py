@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from polo_ros.arrays import Array
 from polo_ros.learner.checkpoint import Checkpoint
 from polo_ros.learner.config import LearnerConfig
+from polo_ros.learner.ports import Log
 from polo_ros.learner.targets import PlanLabels, TargetSolver, target_settings
 from polo_ros.planner.value import ValueEnsemble
 from polo_ros.seeding import Stream, seed_of
@@ -109,3 +110,18 @@ class InProcessPool:
 
     def close(self) -> None:
         """See `LabelPool.close`: there are no workers."""
+
+
+def make_pool(task: Task, config: LearnerConfig, seed: int, threads: int, log: Log) -> LabelPool:
+    """The pool that a configuration asks for.
+
+    Args:
+      task, config, seed: see `Learner`.
+      threads: of rollouts in this process.
+      log: takes sentences about workers that come and go.
+    """
+    if config.labels == "in_process":
+        return InProcessPool(task, config, seed, threads)
+    from polo_ros.learner.remote_labels import ray_pool
+
+    return ray_pool(task, config, seed, threads, log)

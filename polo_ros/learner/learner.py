@@ -14,9 +14,10 @@ from polo_ros.learner.checkpoint import Checkpoint, check_range, encode_checkpoi
 from polo_ros.learner.checkpoint_file import write_rotating
 from polo_ros.learner.config import LearnerConfig
 from polo_ros.learner.ensemble import EnsembleTrainer
-from polo_ros.learner.label_pool import Between, InProcessPool, LabelPool
+from polo_ros.learner.label_pool import Between, make_pool
 from polo_ros.learner.labelling import Labeller
 from polo_ros.learner.origin import Origin
+from polo_ros.learner.ports import ON_STDERR, Log
 from polo_ros.learner.targets import Labels, bootstrap
 from polo_ros.learner.weights import FEATURE_LIMIT, check_values, value_from_tensors, value_tensors
 from polo_ros.planner.value import ValueEnsemble
@@ -52,7 +53,8 @@ class Learner:
       task: gives the model, rewards and value features.
       config: see `LearnerConfig`.
       seed: of all random numbers here.
-      threads: of the rollouts behind targets.
+      threads: of the rollouts behind targets, where labels are made in this process.
+      log: takes sentences about workers that make labels elsewhere.
 
     Attributes:
       sequence: the number of updates.
@@ -61,13 +63,15 @@ class Learner:
       ensemble: the networks.
     """
 
-    def __init__(self, task: Task, config: LearnerConfig, seed: int = 0, threads: int = 0) -> None:
+    def __init__(
+        self, task: Task, config: LearnerConfig, seed: int = 0, threads: int = 0, log: Log = ON_STDERR
+    ) -> None:
         self.task = task
         self.config = config
         self.sequence = 0
         self.trained = False
         self._seed = seed
-        self._pool: LabelPool = InProcessPool(task, config, seed, threads)
+        self._pool = make_pool(task, config, seed, threads, log)
         self._rng, self._labeller = self._make_labeller()
         self.buffer = self._make_buffer()
         self.labels = self._make_labels(self._labeller)
