@@ -8,6 +8,8 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from background_learners import Make, rows, started, wait_for
+from background_learners import learn as learn_in_background
 from label_links import SilentLink, WorkingLink
 from learners import CONFIG, assert_same, contents, experience
 
@@ -210,3 +212,19 @@ def test_unusable_count_of_batches_is_refused(setup: Setup, tmp_path: Path) -> N
     with pytest.raises(PoloError, match="label_batches"):
         learner.restore(checkpoint)
     assert contents(learner, tmp_path / "after")[1] == tensors[1]
+
+
+def test_background_learner_passes_sentences_on_and_ends_its_workers(
+    setup: Setup, make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    setup.learner(WorkingLink)  # the link of every learner from now on
+    learner, published = make(labels="ray", warmup_labels=1)
+    started(learner)
+    learner.accept(True)
+    learner.add(rows())
+    wait_for(lambda: learner.progress()[1]["weights_sequence"] == 1)
+    setup.links[0].messages.append(Workers(2, "a worker on there was lost"))
+    learn_in_background(learner, published)
+    assert learner.said == ["a worker on there was lost"]  # type: ignore[attr-defined]
+    learner.close()
+    assert setup.links[0].closed
