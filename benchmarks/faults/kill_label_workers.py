@@ -26,7 +26,14 @@ from polo_ros.tasks import make_task
 
 TASK = "humanoid_getup"
 # an update of 16 labels takes seconds, so that most kills find a batch begun
-SETTINGS = ("labels:=ray", "labels_workers:=2", "warmup_labels:=16", "rollouts:=6", "horizon:=16")
+SETTINGS = (
+    "labels:=ray",
+    "labels_workers:=2",
+    "labels_batch:=4",
+    "warmup_labels:=16",
+    "rollouts:=6",
+    "horizon:=16",
+)
 STEPS, EPISODE = 320, 160
 # of metrics.csv: they differ between equal trainings
 TIMES = ("plan_time", "wall_time")

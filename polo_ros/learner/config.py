@@ -120,6 +120,13 @@ class LearnerConfig:
     labels_workers: int = parameter(
         0, "Workers on Ray; 0 for as many as its CPUs allow.", low=0, high=4096, dynamic=False
     )
+    labels_batch: int = parameter(
+        8,
+        "States that a worker on Ray labels at a time; fewer keep more workers busy.",
+        low=1,
+        high=256,
+        dynamic=False,
+    )
     labels_threads: int = parameter(
         1, "Threads, and CPUs, of each worker on Ray.", low=1, high=256, dynamic=False
     )

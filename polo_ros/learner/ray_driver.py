@@ -76,7 +76,7 @@ class Driver:
         cpus = start.workers * threads or None
         common: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
         if start.address:
-            ray.init(address=start.address, **common)
+            connect(start.address, **common)
         else:
             ray.init(
                 address="local",
@@ -238,6 +238,20 @@ class Driver:
         batches = [*self._waiting, *(batch for worker in self._workers for batch in worker.held.values())]
         needed = {batch.update for batch in batches} | {max(self._weights, default=0)}
         self._weights = {update: stored for update, stored in self._weights.items() if update in needed}
+
+
+def connect(address: str, **options: Any) -> None:
+    """Connect to a running cluster.
+
+    Raises:
+      ConnectionError: there is none, or it refuses.
+    """
+    try:
+        ray.init(address=address, **options)
+    except ConnectionError as error:
+        # Ray does not say that it was refused for want of a token
+        hint = "" if "RAY_AUTH_MODE" in os.environ else "; if it has a token, set RAY_AUTH_MODE=token"
+        raise ConnectionError(f"{first_sentence(error)}{hint}") from None
 
 
 def first_sentence(error: BaseException) -> str:

@@ -33,8 +33,6 @@ from polo_ros.seeding import Stream, seed_of
 from polo_ros.tasks.recipe import TaskRecipe
 from polo_ros.tasks.task import Task
 
-# States of a batch. It does not depend on the number of workers, so that labels do not either.
-BATCH_STATES = 4
 # between two calls of `between` while labels are waited for, in s
 POLL_S = 0.05
 # before the connection is tried again after it was lost, in s; twice as long at each further try
@@ -93,6 +91,8 @@ class RemotePool:
     ) -> None:
         self.workers = 0
         self._task = task
+        # the same with any number of workers, so that labels are, too
+        self._batch_states = config.labels_batch
         # not used here, but kept in checkpoints for a learner that labels in its own process
         self._rng = np.random.default_rng(seed_of(seed, Stream.LABELS))
         self._solver = BatchSolver(task, config, seed, threads)
@@ -113,8 +113,8 @@ class RemotePool:
         self._updates += 1
         weights = Weights(self._updates, value, dict(self._task.weights))
         batches = {}
-        for start in range(0, len(request.states), BATCH_STATES):
-            some = slice(start, start + BATCH_STATES)
+        for start in range(0, len(request.states), self._batch_states):
+            some = slice(start, start + self._batch_states)
             number = self._numbered
             batches[number] = Batch(number, weights.update, request.states[some], request.executed[some])
             self._numbered += 1
@@ -129,6 +129,7 @@ class RemotePool:
 
     def _answer(self, count: int, between: Between | None) -> list[Labelled]:
         """The answers to the oldest requests; none is taken from the open ones before all are complete."""
+        self._receive(0.0)  # workers that are there by now
         for job in islice(self._open, count):
             while job.missing():
                 if between is not None:
@@ -138,19 +139,14 @@ class RemotePool:
 
     def _advance(self, job: _Open, between: Between | None) -> None:
         """Wait for a message, or label a batch in this process where nobody else will."""
-        here = next((number for number in job.missing() if number in job.refused), None)
-        if here is None and self.workers:
-            self._receive(POLL_S)
-            return
-        self._receive(0.0)
-        missing = job.missing()
-        if here is None:
-            here = missing[0] if missing and not self.workers else None
-        if here is None or here not in missing:
+        refused = [number for number in job.missing() if number in job.refused]
+        here = refused or ([] if self.workers else job.missing())
+        self._receive(0.0 if here else POLL_S)
+        if not here or here[0] not in job.missing():
             return
         if self._link is not None:
-            self._link.send(Cancelled(here))
-        job.finished[here] = self._solver.solve(job.batches[here], job.weights, between)
+            self._link.send(Cancelled(here[0]))
+        job.finished[here[0]] = self._solver.solve(job.batches[here[0]], job.weights, between)
 
     # ---- the link
 

@@ -2,6 +2,7 @@
 
 import ast
 import dataclasses
+import re
 import time
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from label_links import SilentLink
 from learners import CONFIG, assert_same, experience
 
 from polo_ros.errors import PoloError
-from polo_ros.learner import remote_labels
+from polo_ros.learner import label_link, remote_labels
 from polo_ros.learner.label_link import Ended, RayLink, Start
 from polo_ros.learner.label_worker import LabelWorker, WorkerSettings
 from polo_ros.learner.learner import Learner
@@ -24,23 +25,37 @@ from polo_ros.tasks.recipe import TaskRecipe
 pytest.importorskip("ray")
 
 ROOT = Path(__file__).resolve().parents[3]
-REMOTE = dataclasses.replace(CONFIG, labels="ray", labels_workers=2, target_states=16, label_capacity=60)
-# a task whose first evaluation after a file appears kills the process in the middle of a batch
-DEADLY = """
+REMOTE = dataclasses.replace(
+    CONFIG, labels="ray", labels_workers=2, labels_batch=4, target_states=16, label_capacity=60
+)
+# a worker that labels one batch for longer counts as hung, in s
+OVERDUE_S = 1.0
+# a task that fails in the middle of a batch, once, in the way that the name of a file beside it says
+FAULTY = """
 import os, signal
 from pathlib import Path
 from polo_ros.tasks.cartpole_swingup import CartpoleSwingup
 
-class Deadly(CartpoleSwingup):
-    name = "deadly"
+class Faulty(CartpoleSwingup):
+    name = "faulty"
 
     def reward_terms(self, view):
-        try:
-            Path(__file__).with_name("kill").unlink()
-        except FileNotFoundError:
-            return super().reward_terms(view)
-        os.kill(os.getpid(), signal.SIGKILL)
+        for fault in ("SIGKILL", "SIGSTOP", "error"):
+            try:
+                Path(__file__).with_name(fault).unlink()
+            except FileNotFoundError:
+                continue
+            if fault == "error":
+                raise RuntimeError("a bug")
+            os.kill(os.getpid(), signal.Signals[fault])
+        return super().reward_terms(view)
 """
+# what the learner says of each
+SENTENCES = {
+    "SIGKILL": r"a worker on \S+ was lost \(The actor died.*; batches labelled again: \d",
+    "SIGSTOP": r"a worker on \S+ was lost \(it has labelled one batch for 1 s\); batches labelled again",
+    "error": r"batch \d+ of labels failed on a worker \(a bug\); it is labelled in this process",
+}
 
 
 def wait_for_message(link: RayLink) -> object:
@@ -51,39 +66,43 @@ def wait_for_message(link: RayLink) -> object:
     return message
 
 
-def test_batches_of_a_killed_worker_are_labelled_again(
+def test_batches_are_labelled_once_whatever_becomes_of_workers(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "deadly.py").write_text(DEADLY)
-    task, said = make_task(str(tmp_path / "deadly.py")), list[str]()
-    remote = Learner(task, REMOTE, 0, 1, Log(said.append, said.append))
-    remote.add(*experience(task, 40))
+    (tmp_path / "faulty.py").write_text(FAULTY)
+    task, said = make_task(str(tmp_path / "faulty.py")), list[str]()
+    driver = f"import polo_ros.learner.ray_driver as driver; driver.OVERDUE_S = {OVERDUE_S}; driver.main()"
+    monkeypatch.setattr(label_link, "DRIVER", driver)
+    remote, pool = make_learner(task, said)
     remote.update()
-    pool = remote._pool
-    assert isinstance(pool, RemotePool)
     until = time.monotonic() + DEADLINE
     while pool.workers < 2:
         pool._receive(0.1)
         assert time.monotonic() < until
     remote.settle()
-    (tmp_path / "kill").touch()
-    for _ in range(3):
+    for fault, sentence in SENTENCES.items():
+        (tmp_path / fault).touch()
         remote.update()
-    remote.settle()
+        remote.settle()
+        assert not (tmp_path / fault).exists()
+        assert any(re.search(sentence, each) for each in said), said
     remote.close()
-    assert not (tmp_path / "kill").exists()
-    assert [sentence for sentence in said if "lost" in sentence and "labelled again" in sentence], said
     assert (remote.sequence, remote.labels.added) == (4, 64)
     # as without any worker
     monkeypatch.setattr(remote_labels, "RayLink", lambda start: SilentLink(start, workers=0))
-    alone = Learner(task, REMOTE, 0, 1, Log(said.append, said.append))
-    alone.add(*experience(task, 40))
-    alone.update()
-    alone.settle()
-    for _ in range(3):
+    alone, _ = make_learner(task, said)
+    for _ in range(4):
         alone.update()
-    alone.settle()
+        alone.settle()
     assert_same(remote, alone, tmp_path)
+
+
+def make_learner(task: Task, said: list[str]) -> tuple[Learner, RemotePool]:
+    """A learner with experience, and its pool; sentences go to `said`."""
+    learner = Learner(task, REMOTE, 0, 1, Log(said.append, said.append))
+    learner.add(*experience(task, 40))
+    assert isinstance(learner._pool, RemotePool)
+    return learner, learner._pool
 
 
 def test_unusable_address_is_said(task: Task) -> None:

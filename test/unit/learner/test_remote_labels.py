@@ -21,7 +21,9 @@ from polo_ros.learner.ports import Log
 from polo_ros.tasks import Task
 
 # 10 states are three batches
-REMOTE = dataclasses.replace(CONFIG, labels="ray", target_states=10, label_capacity=60, target_iterations=2)
+REMOTE = dataclasses.replace(
+    CONFIG, labels="ray", labels_batch=4, target_states=10, label_capacity=60, target_iterations=2
+)
 
 
 class Setup:
