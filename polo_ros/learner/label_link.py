@@ -124,7 +124,7 @@ class RayLink:
         self._connection = Connection(os.dup(self._socket.fileno()))
         self._orders: queue.SimpleQueue[Order | Start | None] = queue.SimpleQueue()
         self._messages: queue.SimpleQueue[Message] = queue.SimpleQueue()
-        self._heard_at = time.monotonic()
+        self._heard, self._heard_at = False, time.monotonic()
         self._threads = [threading.Thread(target=run, daemon=True) for run in (self._write, self._read)]
         for thread in self._threads:
             thread.start()
@@ -152,7 +152,7 @@ class RayLink:
         try:
             while True:
                 self._messages.put(self._connection.recv())
-                self._heard_at = time.monotonic()
+                self._heard, self._heard_at = True, time.monotonic()
         except (EOFError, OSError):
             self._messages.put(Ended(f"the connection to {self._place} was lost"))
 
@@ -165,7 +165,8 @@ class RayLink:
         self._connection.close()
         self._socket.close()
         try:
-            self._process.wait(END_S)
+            # one that has not spoken yet is starting Ray, and does not listen
+            self._process.wait(END_S if self._heard else 0.0)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
