@@ -35,6 +35,7 @@ OWN_ROBOT = SOURCE / "docs" / "tutorials" / "own_robot.md"
 SMALL = {
     "train": ["--steps", "20", "--episode", "10"],
     "evaluate": ["--seeds", "1", "--steps", "5"],
+    "rank": ["--seeds", "1", "--steps", "5", "--states", "1", "--siblings", "3", "--labels", "2"],
     "check": ["-p", "horizon:=4", "-p", "rollouts:=6", "-p", "threads:=1"],
 }
 # where `make` has installed this Python: .venv, or .venv-kilted
