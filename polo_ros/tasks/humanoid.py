@@ -144,7 +144,7 @@ class Humanoid(Task, ABC):
             MOTION.name: np.minimum(speed, MOST_MOTION),
         }
 
-    def imbalance(self, view: View) -> Array:
+    def capture_distance(self, view: View) -> Array:
         """Squared horizontal distance of the torso's capture point from the middle of the feet, in m², (...).
 
         At most 1, and times the square of height / 1.1 m below that height, so that rising is not punished.

@@ -38,7 +38,7 @@ class HumanoidGetup(Humanoid):
             "sparse": (height > TARGET_HEIGHT).astype(float),
             "control": self.control_cost(view),
             **self.posture_terms(view),
-            BALANCE.name: self.imbalance(view),
+            BALANCE.name: self.capture_distance(view),
         }
 
     def start(self, data: mujoco.MjData, rng: np.random.Generator) -> None:

@@ -25,6 +25,7 @@ ARROWS: dict[str, set[str]] = {
     "agent": {"learner", "parameters", "planner", "tasks", "viewer"},
     "nodes": {"agent", "control", "learner", "parameters", "planner", "recordings", "tasks", "viewer"},
     "recordings": {"agent", "control", "learner", "parameters", "planner", "tasks", "viewer"},
+    "sweeps": {"agent", "learner", "parameters", "planner", "tasks"},
     "sharing": {"agent", "learner", "parameters", "planner", "tasks"},
     "commands": {
         "agent",
@@ -34,6 +35,7 @@ ARROWS: dict[str, set[str]] = {
         "planner",
         "recordings",
         "sharing",
+        "sweeps",
         "tasks",
         "viewer",
     },
