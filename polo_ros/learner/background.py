@@ -14,7 +14,7 @@ from polo_ros.arrays import Array
 from polo_ros.errors import ExplodedError, PoloError
 from polo_ros.learner.incoming import IncomingExperience
 from polo_ros.learner.origin import Origin, new_epoch
-from polo_ros.learner.ports import BackgroundOutputs, BackgroundSettings
+from polo_ros.learner.ports import BackgroundOutputs, BackgroundSettings, Log
 from polo_ros.learner.store import Answer, LearnerStore
 from polo_ros.learner.weights import encode_value
 from polo_ros.tasks.task import Task
@@ -172,6 +172,8 @@ class BackgroundLearner:
             if self.failure is not None:
                 self._store.unsound = "failed"  # in the middle of an update, whose result may be in parts
             self._store.save(self._learner, self._epoch)
+        if self._learner is not None:
+            self._learner.close()
 
     # ---- the learning thread
 
@@ -198,7 +200,8 @@ class BackgroundLearner:
         from polo_ros.learner.learner import Learner
 
         torch.set_num_threads(1)  # the networks are tiny, and the planner needs the cores
-        learner = Learner(self._task, self._applied.learner, seed=self._seed, threads=self._threads)
+        log = Log(self._outputs.info, self._outputs.warn)
+        learner = Learner(self._task, self._applied.learner, self._seed, self._threads, log)
         self._store.resume(learner, self._settings.reward_weights)
         self._publish(learner)
         return learner
