@@ -8,7 +8,8 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from polo_ros.nodes.start import ENDINGS, unblock
+from polo_ros.nodes.start import unblock
+from polo_ros.signals import ENDINGS
 
 # how long a node has to end by itself, in s of wall time
 STOP_TIMEOUT_S = 10.0

@@ -13,8 +13,9 @@ from rclpy.signals import SignalHandlerOptions
 
 from polo_ros.errors import PoloError
 from polo_ros.nodes.node import PoloNode, Stopped
-from polo_ros.nodes.start import ENDINGS, unblock
+from polo_ros.nodes.start import unblock
 from polo_ros.parameters.ros_arguments import parameter_layers
+from polo_ros.signals import ENDINGS
 
 
 class Interruption:

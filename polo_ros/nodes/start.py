@@ -14,7 +14,8 @@ import threading
 from collections.abc import Callable
 from typing import NoReturn
 
-ENDINGS = (signal.SIGINT, signal.SIGTERM)
+from polo_ros.signals import ENDINGS, collect_endings
+
 POLL_S = 0.05
 
 
@@ -70,9 +71,7 @@ def catch_endings(early: EarlyEnd | None = None) -> list[int]:
     Args:
       early: has waited for them until now.
     """
-    came: list[int] = []
-    for ending in ENDINGS:
-        signal.signal(ending, lambda number, _: came.append(number))
+    came = collect_endings()
     if early is not None:
         early.close()
     unblock()

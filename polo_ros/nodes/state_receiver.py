@@ -1,6 +1,6 @@
 """Receiving the topics of a robot's state."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from functools import partial
 from typing import Any, Protocol
 
@@ -25,6 +25,7 @@ from polo_ros.nodes.messages import (
     unpack_velocity_goal,
 )
 from polo_ros.nodes.messages.limits import MOST_JOINTS, check_size
+from polo_ros.tasks.goals import VELOCITY
 
 
 class StateParts(Protocol):
@@ -96,19 +97,27 @@ class StateReceiver:
         self._received = False
 
     def state_topics(self) -> Iterator[tuple[type[Any], str, Callable[[Any], None]]]:
-        """Message type, topic and callback of everything but the goal; odometry may come serialised."""
+        """Message type, topic and callback of everything but goals; odometry may come serialised."""
         yield JointState, JOINTS, partial(self._receive, JOINTS, self._add_joints)
         for topic in self._parts.odometry_topics():
             yield Odometry, topic, partial(self._receive, topic, partial(self._add_odometry, topic))
         if self._mounting is not None:
             yield Imu, IMU, partial(self._receive, IMU, partial(self._add_imu, self._mounting))
 
-    def on_goal(self, message: PoseStamped) -> None:
-        """The callback of the goal's topic."""
+    def goal_topics(self, kinds: Collection[str]) -> Iterator[tuple[type[Any], str, Callable[[Any], None]]]:
+        """Message type, topic and callback of the goals that are a part of the state.
+
+        Args:
+          kinds: of goals that the task has; the topic of poses is always there.
+        """
+        yield PoseStamped, GOAL, self._on_goal
+        if VELOCITY in kinds:
+            yield TwistStamped, VELOCITY_GOAL, self._on_velocity_goal
+
+    def _on_goal(self, message: PoseStamped) -> None:
         self._receive(GOAL, lambda goal: self._parts.add_goal(*unpack_goal(goal)), message)
 
-    def on_velocity_goal(self, message: TwistStamped) -> None:
-        """The callback of the simulator's velocity goal."""
+    def _on_velocity_goal(self, message: TwistStamped) -> None:
         add = self._parts.add_velocity_goal
         self._receive(VELOCITY_GOAL, lambda goal: add(*unpack_velocity_goal(goal)), message)
 

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
-from geometry_msgs.msg import PoseStamped, TwistStamped
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.qos import QoSProfile
 from rclpy.signals import SignalHandlerOptions
@@ -22,13 +21,12 @@ from polo_ros.arrays import Array
 from polo_ros.control import NANOSECONDS
 from polo_ros.control.joints import JointMapping
 from polo_ros.control.simulated_robot import RESET_GAP_S
-from polo_ros.control.state import GOAL, VELOCITY_GOAL, StateAssembler
+from polo_ros.control.state import StateAssembler
 from polo_ros.errors import PoloError
 from polo_ros.nodes.executor import spin_for
 from polo_ros.nodes.lightweight_node import LightweightNode
 from polo_ros.nodes.qos import EVERY_STATE
 from polo_ros.nodes.state_receiver import StateReceiver
-from polo_ros.tasks.goals import VELOCITY
 from polo_ros.tasks.task import Task
 
 NUMBERS = ("reward", "value", "plan_time")
@@ -72,11 +70,8 @@ class StatusMonitor:
         receiver = StateReceiver(
             self._joints, self._states, lambda _: self._judge(), partial(print, file=sys.stderr)
         )
-        for kind, topic, callback in receiver.state_topics():
+        for kind, topic, callback in (*receiver.state_topics(), *receiver.goal_topics(task.goals.kinds)):
             self.subscribe(kind, topic, callback, EVERY_STATE)
-        self.subscribe(PoseStamped, GOAL, receiver.on_goal, EVERY_STATE)
-        if VELOCITY in task.goals.kinds:
-            self.subscribe(TwistStamped, VELOCITY_GOAL, receiver.on_velocity_goal, EVERY_STATE)
         for name in numbers:
             self.subscribe(Float64, f"planner_node/{name}", partial(self._on_number, name), 10)
         self.subscribe(DiagnosticArray, "/diagnostics", self._on_diagnostics, 10)
