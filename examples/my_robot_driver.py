@@ -1,15 +1,13 @@
-"""A robot driver of your own in place of the simulator node: a cart-pole, controlled in real time.
+"""A robot driver of your own, here of a cart-pole, in place of the simulator node. In three terminals:
 
-Three terminals, with ROS 2 sourced or this repository's .venv active:
     python examples/my_robot_driver.py
     python -m polo_ros.nodes.planner_node --ros-args \
         --params-file config/cartpole_swingup.yaml -p planner_node:lockstep:=false
     ros2 service call /planner_node/enable std_srvs/srv/SetBool "{data: true}"
-The planner sends no command until it is enabled. docs/interface.md lists all topics, units and rates.
 """
 
 from contextlib import suppress
-from math import cos, pi, sin
+from math import copysign, cos, pi, sin
 
 import rclpy
 from rclpy.node import Node
@@ -18,6 +16,7 @@ from sensor_msgs.msg import JointState
 from std_msgs.msg import Float64MultiArray
 
 PERIOD = 0.02  # s, the task's control period
+RAIL = 1.8  # m from the middle to each end of the rail
 TIMEOUT = 5  # periods without a command after which the force is zero
 
 
@@ -38,7 +37,7 @@ class Driver(Node):
     def on_timer(self):
         self.age += 1
         self.actuate(self.force if self.age <= TIMEOUT else 0.0)
-        state = JointState(name=["slider", "hinge"])  # the joints' names in the MJCF file, in any order
+        state = JointState(name=["slider", "hinge"])  # as in the MJCF file, in any order
         state.header.stamp = self.get_clock().now().to_msg()  # when it was measured
         state.position, state.velocity = self.measure()
         self.publisher.publish(state)
@@ -49,13 +48,13 @@ class Driver(Node):
     def actuate(self, force):  # a real robot drives its motors; this is a 1 kg cart, a pole of 0.1 kg and 1 m
         push = force / 1.1 + self.w**2 * sin(self.angle) / 22
         turn = (9.81 * sin(self.angle) - push * cos(self.angle)) / (2 / 3 - cos(self.angle) ** 2 / 22)
-        self.v += PERIOD * (push - turn * cos(self.angle) / 22)
-        self.w += PERIOD * turn
+        self.v, self.w = self.v + PERIOD * (push - turn * cos(self.angle) / 22), self.w + PERIOD * turn
         self.x, self.angle = self.x + PERIOD * self.v, self.angle + PERIOD * self.w
+        if abs(self.x) > RAIL:  # the end of the rail
+            self.x, self.v = copysign(RAIL, self.x), 0.0
 
 
 if __name__ == "__main__":
-    # Ctrl-C raises KeyboardInterrupt; the handler of ROS 2 would shut it down under the running executor
-    rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
+    rclpy.init(signal_handler_options=SignalHandlerOptions.NO)  # Ctrl-C ends the executor between two events
     with suppress(KeyboardInterrupt):
         rclpy.spin(Driver())

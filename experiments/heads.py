@@ -11,12 +11,12 @@ import pandas as pd
 from experiments import style
 from experiments.configurations import CONFIGURATIONS, QUICK_STEPS
 from experiments.experiment import Experiment, Row
-from experiments.statistics import half_interval
 from experiments.style import draw_means, new_figure
 from experiments.training_cache import run_episode
 from polo_ros.agent.scores import longest_run
 from polo_ros.files import share_path, write_atomically
 from polo_ros.parameters.markdown import table
+from polo_ros.sweeps.statistics import half_interval
 
 CONFIGURATION = "getup_fifth_torque"
 SCALES = (0.5, 1.0, 1.5, 2.0)

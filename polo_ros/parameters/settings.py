@@ -54,7 +54,7 @@ class Settings:
 
 def settings_for(
     task_name: str,
-    path: Path | None = None,
+    path: Path | ParameterFile | None = None,
     overrides: Mapping[str, Any] | None = None,
     layers: Sequence[ParameterFile] = (),
 ) -> Settings:
@@ -62,7 +62,8 @@ def settings_for(
 
     Args:
       task_name: as in `polo tasks`, or the path of a task's file.
-      path: of a ROS 2 parameter file; None for the task's own, and the defaults where it has none.
+      path: of a ROS 2 parameter file, or its content; None for the task's own, and the defaults where it
+        has none.
       overrides: parameters in place of all others, for each node that has a parameter of that name.
       layers: replace what the file says; the last one has the last word.
 
@@ -71,7 +72,7 @@ def settings_for(
     """
     cls = task_class(task_name)
     path = path or config_path(task_name)
-    files = [ParameterFile.read(path)] if path else []
+    files = [path if isinstance(path, ParameterFile) else ParameterFile.read(path)] if path else []
     check_names("-p", overrides or {}, cls)
     everything = [*files, *layers, overrides_layer(overrides or {})]
     names = {node: name_without_ros(everything, node) for node in NODES}

@@ -181,6 +181,17 @@ class Planner:
         order = np.argsort(-returns)
         return positions[order], returns[order]
 
+    def terminal_states(self) -> Array:
+        """The states that the last plan's rollouts ended in, (n, state_size).
+
+        They are one physics step past the horizon. Diverged rollouts are left out.
+        """
+        assert self._solution is not None
+        reached = self._mppi.rollouts.final_states()
+        # with several models, the nominal one's come first of each problem
+        states: Array = reached[: self._solution.valid.shape[1]][self._solution.valid[0]]
+        return states
+
     def last_controls(self) -> Array:
         """The controls of the last plan's rollouts, (K, H + 1, nu)."""
         assert self._solution is not None

@@ -26,6 +26,7 @@ ARROWS: dict[str, set[str]] = {
     "agent": {"learner", "parameters", "planner", "tasks", "viewer"},
     "nodes": {"agent", "control", "learner", "parameters", "planner", "recordings", "tasks", "viewer"},
     "recordings": {"agent", "control", "learner", "parameters", "planner", "tasks", "viewer"},
+    "sweeps": {"agent", "learner", "parameters", "planner", "tasks"},
     "sharing": {"agent", "learner", "parameters", "planner", "tasks"},
     "commands": {
         "agent",
@@ -35,6 +36,7 @@ ARROWS: dict[str, set[str]] = {
         "planner",
         "recordings",
         "sharing",
+        "sweeps",
         "tasks",
         "viewer",
     },
