@@ -46,7 +46,7 @@ def differing_settings(settings: Settings) -> dict[str, Any]:
     return found
 
 
-def description(settings: Settings, without: Collection[str] = (), **facts: object) -> str:
+def description(settings: Settings, without: Collection[str] = (), /, **facts: object) -> str:
     """One line for the head of a result file: facts, version, digests and differing settings.
 
     Args:
