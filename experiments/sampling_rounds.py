@@ -1,4 +1,4 @@
-"""Two ways to spend the sampling rounds of a plan that did not pay: annealed noise, and stopping early."""
+"""Two variants of the sampling rounds that brought no gain: annealed noise, and early stopping."""
 
 from dataclasses import replace
 from typing import ClassVar

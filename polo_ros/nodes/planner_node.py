@@ -151,7 +151,7 @@ class PlannerNode(PoloNode):
         status = self._controller.status()
         status = replace(status, values=status.values | self._weights.values())
         if self.fault and status.level is not Level.ERROR:
-            # why a state is missing or old is more than that it is
+            # the reason why a state is missing or old is added to the fact
             text = self.fault if status.level is Level.OK else f"{status.text}; {self.fault}"
             return replace(status, level=Level.WARN, text=text)
         return status

@@ -62,8 +62,8 @@ class StateReceiver:
       on_part: called with what `parts` answered.
       on_fault: called with the sentence about a bad message.
       twist_frame: of odometry, "child" or "world".
-      say: called once with a sentence about what a driver does in its own way, and what is made of it: joints
-        that are not the robot's, velocities that are left out.
+      say: called once with a sentence about each deviation of a driver that is accepted: joints that are not
+        the robot's, velocities that are left out.
       mounting: of the imu; None where none is used.
       differentiate: whether velocities that are left out are found from positions, or refused.
 
@@ -145,7 +145,8 @@ class StateReceiver:
         try:
             positions, velocities = unpack_joint_state(self._joints, message)
         except PoloError:
-            # where the robot's joints come, too, a message of others alone is a gripper's
+            # a message without the robot's joints is of another device, such as a gripper, if theirs come as
+            # well
             if not self._received or not set(message.name).isdisjoint(self._joints.joint_names):
                 raise
             self._name_further(message)
@@ -161,7 +162,7 @@ class StateReceiver:
         if not missing.any():
             return
         names = ", ".join(np.array(self._joints.joint_names)[missing])
-        if (missing & self._measured).any():  # a fault of the sensor rather than a driver's way
+        if (missing & self._measured).any():  # the sensor has failed: this driver does publish velocities
             raise PoloError(f"{JOINTS} has no velocity of {names}, which it had before")
         if not self._differentiate:
             raise PoloError(

@@ -121,7 +121,7 @@ class StatusMonitor:
                 self._viewer_url = {pair.key: pair.value for pair in status.values}.get("url", "")
 
     def status(self) -> str:
-        """One line on where things stand."""
+        """One line of status."""
         numbers, measure = self._numbers, self._task.measure
         return (
             f"episode {self._planner.get('episode', '-')}  sim {self.sim_time:6.2f} s  "
@@ -171,7 +171,7 @@ class StatusMonitor:
         return f"{self.sim_time:.2f} s of simulated time, held for {self.held:.2f} s"
 
     def draw(self, path: Path, seed: int) -> str:
-        """Write a film strip of what happened; "rendered", or why it shows curves."""
+        """Write a film strip of the run; "rendered", or why it shows curves."""
         from polo_ros.viewer.film_strip import film_strip  # imports half a second of libraries
 
         times, states = map(np.array, zip(*self.frames, strict=True))
