@@ -1,8 +1,8 @@
 """Independent streams of random numbers from one seed.
 
-Generators that are seeded with the same number draw the same numbers: without streams of their own, the
-planner's noise would repeat the start state, and the learner's labels the planner's noise. The seed's own
-stream, `numpy.random.default_rng(seed)`, is that of start states and goals.
+Generators with the same seed draw the same numbers: without separate streams, the planner's noise would
+repeat the numbers of the start state, and the learner's labels those of the planner's noise. Start states and
+goals use the seed directly, `numpy.random.default_rng(seed)`.
 """
 
 from enum import IntEnum
@@ -11,7 +11,7 @@ from numpy.random import SeedSequence
 
 
 class Stream(IntEnum):
-    """Who draws; the order must stay, since results depend on it."""
+    """What the numbers are for. The order must not change: results depend on it."""
 
     PLANNER = 0
     LEARNER = 1

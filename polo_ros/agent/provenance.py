@@ -1,4 +1,4 @@
-"""What made a result: the settings that differ from the defaults, and the digests of model and values."""
+"""How a result was made: settings that differ from the defaults, and digests of model and value function."""
 
 import hashlib
 import json

@@ -227,7 +227,7 @@ class BackgroundLearner:
     def _load(self, learner: "Learner") -> Answer:
         answer = self._store.load(learner, self._settings.reward_weights)
         if answer[0]:
-            self._epoch = new_epoch()  # its sequence is older: planners would refuse it within an epoch
+            self._epoch = new_epoch()  # within one epoch, planners would refuse its lower sequence
             self.fault = ""
             self._publish(learner)
         return answer
@@ -239,7 +239,7 @@ class BackgroundLearner:
     def _work(self, learner: "Learner") -> None:
         """One update with all experience that has arrived."""
         with self._condition:
-            if not self._due():  # paused in between: nobody who was told so sees a further update
+            if not self._due():  # paused meanwhile: no update may follow the answer to the request
                 return
             columns, settings = self._incoming.take(), self._settings
         learner.add(*columns)

@@ -1,4 +1,4 @@
-"""What a learner in the background is connected to: its settings and where its results go."""
+"""The interface of a learner in the background: its settings and where its results go."""
 
 import sys
 from collections.abc import Callable, Mapping

@@ -111,7 +111,7 @@ class Task(ABC):
             )
             for i in range(self.model.nsensor)
         }
-        with self._fitting(what):  # it may lack sensors or keyframes: find out now
+        with self._fitting(what):  # missing sensors or keyframes are an error now, not in the first plan
             check_task(self)
 
     def _folder(self) -> Path:
@@ -120,7 +120,7 @@ class Task(ABC):
 
     @contextmanager
     def _fitting(self, what: str) -> Iterator[None]:
-        """Names the model and the task in errors about the one not fitting the other."""
+        """Adds the names of model and task to errors about a model that does not fit the task."""
         try:
             yield
         except (PoloError, KeyError) as error:  # MuJoCo raises KeyError for an unknown name
