@@ -38,7 +38,7 @@ def humanoid(scale: float, folder: Path) -> Path:
 
 
 class Heads(Experiment):
-    """Figure 4(b): does a value function learned on one humanoid help to plan for others?"""
+    """Figure 4(b): plans with one humanoid's value function for humanoids with heads of other sizes."""
 
     name = "heads"
     summary = "Figure 4(b): the nominal value function on humanoids with other head sizes"

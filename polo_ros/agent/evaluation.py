@@ -136,7 +136,7 @@ def evaluation_row(seed: int, episode: Episode, discount: float, with_value: boo
 
 
 def episode_row(episode: Episode) -> dict[str, Any]:
-    """What an episode came to, by column of `EPISODE_COLUMNS`; equal seeds give equal rows."""
+    """The results of an episode, by column of `EPISODE_COLUMNS`; equal seeds give equal rows."""
     solved_at = episode.solved_at
     return {
         "solved": int(solved_at is not None),

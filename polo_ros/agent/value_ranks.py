@@ -1,8 +1,8 @@
 """`polo rank`: how well value functions order the states that the planner has to choose between.
 
-What counts in a plan is not the error of V but the order in which V puts the terminal states of rival
-rollouts (siblings). The judge is the mean of several independent labels (eq. (7)) of each sibling. Labels are
-noisy: how well they agree among themselves bounds what any value function can reach.
+A plan depends on how V orders the terminal states of rival rollouts (siblings), not on the size of V's error.
+The reference order is that of the mean of several independent labels (eq. (7)) of each sibling. Labels are
+noisy: how well they agree with each other limits what any value function can reach.
 """
 
 import csv
@@ -29,7 +29,7 @@ from polo_ros.parameters.settings import Settings
 from polo_ros.planner.value import ValueEnsemble
 from polo_ros.seeding import Stream, seed_of
 
-# what a value function has to beat
+# the baseline that a value function is compared with
 REWARD = "the state's own reward"
 COLUMNS = ("seed", "time", "phase", "measure", "siblings", "spread", "noise", "agreement")
 

@@ -158,6 +158,6 @@ def report(
         )
     )  # fmt: skip
     print(f"{options.task}, seed {seed}: {outcome}; {monitor.summary()}, {wall:.0f} s of wall time")
-    if monitor.frames and outcome != INTERRUPTED:  # whoever interrupts does not want to wait for a picture
+    if monitor.frames and outcome != INTERRUPTED:  # drawing takes seconds
         picture = options.out / "demo.png"
         print(f"picture ({monitor.draw(picture, seed)}): {picture}")

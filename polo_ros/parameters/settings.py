@@ -65,7 +65,7 @@ def settings_for(
       path: of a ROS 2 parameter file, or its content; None for the task's own, and the defaults where it
         has none.
       overrides: parameters in place of all others, for each node that has a parameter of that name.
-      layers: replace what the file says; the last one has the last word.
+      layers: replace what the file says; later ones replace earlier ones.
 
     Raises:
       PoloError: an unknown task, a file of another task, an unknown or a bad parameter.
@@ -87,7 +87,7 @@ def settings_for(
         check_layers(everything, name, node, task_name)
     values = {}
     for node in AGENT_NODES:
-        # what is for every node is not for those that have no such parameter
+        # a parameter for every node is left out for nodes that do not have it
         known = {row.name for row in node_table(node, cls)}
         mine = given_values(everything, names[node])
         values[node] = {name: value for name, value in mine.items() if name in known}

@@ -31,8 +31,7 @@ class PlanReport:
       view: of the state planned from, under the first control of the plan.
       best_return: of the best rollout, values included.
       effective_sample_size: the number of rollouts that the plan averages.
-      valid_rollouts: the number that did not diverge; with 0 nothing was found, and `plan` is the warm
-        start; see `usable`.
+      valid_rollouts: the number that did not diverge; with 0, `plan` is the warm start; see `usable`.
       compute_time: wall time of the plan, in s.
       iterations: the number of sampling rounds.
       simulator_steps: physics steps of all rollouts of all iterations.
