@@ -1,4 +1,4 @@
-"""A simulated robot whose sensors come at their own rates and late, and the errors of predictions from them."""
+"""A simulated robot whose sensors come at their own rates and late, and the errors of predictions of it."""
 
 from collections.abc import Callable
 from copy import copy
