@@ -43,9 +43,10 @@ class Labeller:
         self._config = config
         self._rng = rng
         self._solver = TargetSolver(task, target_settings(config), seed_of(seed, Stream.LABELS), threads)
-        # terminal states of rollouts from visited states, and for each the number of the transition (counted
-        # from the first one ever) at which the planner itself had come as far from the same state
+        # terminal states of rollouts from visited states, and for each the stream and the number in it of the
+        # transition at which the planner itself had come as far from the same state
         self._terminal_states = np.empty((0, task.state_size))
+        self._terminal_streams = np.empty(0)
         self._terminal_transitions = np.empty(0, dtype=np.int64)
 
     @property
@@ -83,7 +84,7 @@ class Labeller:
         rewards, terminal = self._executed(buffer, visited)
         rewards = np.concatenate([rewards, np.full(from_terminal, -np.inf)])
         terminal = np.concatenate([terminal, np.zeros((from_terminal, task.feature_count))])
-        self._keep_terminal_states(solved.terminal_states, solved.valid, buffer.oldest + visited)
+        self._keep_terminal_states(solved.terminal_states, solved.valid, buffer, visited)
         labelled = solved.valid.any(axis=1)
         return Labels(
             solved.features[labelled],
@@ -116,7 +117,7 @@ class Labeller:
         if not self._config.target_warm_start:
             return np.tile(self._task.neutral, (len(visited) + len(chosen), steps, 1))
         # a terminal state is similar to the one that the planner itself came to after as many steps
-        beside = np.maximum(self._terminal_transitions[chosen] - buffer.oldest, 0)
+        beside = buffer.find(self._terminal_streams[chosen], self._terminal_transitions[chosen])
         return buffer.executed_controls(np.concatenate([visited, beside]), steps)
 
     def _executed(self, buffer: ReplayBuffer, visited: NDArray[np.int64]) -> tuple[Array, Array]:
@@ -132,25 +133,31 @@ class Labeller:
         discounts = self._config.discount ** np.arange(steps)
         known = buffer.unbroken(visited, steps)
         earned = np.where(known, buffer.executed_rewards(visited, steps) @ discounts, -np.inf)
-        later = np.minimum(visited + steps, len(buffer) - 1)
-        return earned, buffer.rows("features", later)
+        return earned, buffer.rows("features", buffer.later(visited, steps))
 
-    def _keep_terminal_states(self, states: Array, valid: Mask, starts: NDArray[np.int64]) -> None:
+    def _keep_terminal_states(
+        self, states: Array, valid: Mask, buffer: ReplayBuffer, visited: NDArray[np.int64]
+    ) -> None:
         """Keep the valid terminal states of plans from visited states for the next labels.
 
         Args:
           states: (P, K, state_size), those of visited states first.
           valid: (P, K).
-          starts: the numbers of the visited transitions, (visited,).
+          buffer: of the visited states.
+          visited: their positions.
         """
-        valid = valid[: len(starts)]
-        self._terminal_states = states[: len(starts)][valid]
-        self._terminal_transitions = np.repeat(starts + self._config.target_horizon + 1, valid.sum(axis=1))
+        valid = valid[: len(visited)]
+        self._terminal_states = states[: len(visited)][valid]
+        count = valid.sum(axis=1)
+        self._terminal_streams = np.repeat(buffer.rows("stream", visited), count)
+        after = buffer.rows("number", visited).astype(np.int64) + self._config.target_horizon + 1
+        self._terminal_transitions = np.repeat(after, count)
 
     def dump(self) -> dict[str, Array]:
         """The terminal states, for `restore`."""
         return {
             "terminal_states": self._terminal_states,
+            "terminal_streams": self._terminal_streams,
             "terminal_transitions": self._terminal_transitions.astype(float),
         }
 
@@ -170,6 +177,12 @@ class Labeller:
         tensors = {**checkpoint.tensors, **tensors}
         states = check_array(tensors, "terminal_states", (None, self._task.state_size), checkpoint.what)
         numbers = check_array(tensors, "terminal_transitions", (len(states),), checkpoint.what)
+        # those of earlier versions are of one robot
+        streams = check_array(
+            {"terminal_streams": np.zeros(len(states)), **tensors},
+            "terminal_streams", (len(states),), checkpoint.what,
+        )  # fmt: skip
         self._solver.mppi.rng.bit_generator.state = checkpoint.generator("solver_rng")
         self._terminal_states = states
+        self._terminal_streams = streams
         self._terminal_transitions = whole_numbers(numbers, "terminal_transitions", checkpoint.what)
