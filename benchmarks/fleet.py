@@ -28,6 +28,7 @@ from polo_ros.learner.learner import Learner
 from polo_ros.nodes.fleet import robots as members
 from polo_ros.nodes.learn import HORIZONS, SOLVED_REWARD
 from polo_ros.parameters.settings import Settings, settings_for
+from polo_ros.parameters.yaml_files import parse_overrides
 from polo_ros.planner import Planner
 
 TASK = "cartpole_swingup"
@@ -125,8 +126,12 @@ def main() -> None:
     parser.add_argument(
         "--limit", type=int, default=4000, help="control periods each until a run is given up"
     )
+    parser.add_argument(
+        "-p", dest="single", action="append", default=[], metavar="NAME:=VALUE", help="a parameter"
+    )
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results/fleet.csv"))
     options = parser.parse_args()
+    parameters = {"horizon": HORIZONS[TASK], **parse_overrides(options.single)}
     torch.set_num_threads(1)
     options.out.parent.mkdir(parents=True, exist_ok=True)
     with options.out.open("w", newline="") as file:
@@ -135,7 +140,7 @@ def main() -> None:
         writer.writerow(COLUMNS)
         for seed in range(options.first_seed, options.first_seed + options.seeds):
             for robots in options.robots:
-                settings = settings_for(TASK, config_path(TASK), {"horizon": HORIZONS[TASK]})
+                settings = settings_for(TASK, config_path(TASK), parameters)
                 by_time = options.updates == "time"
                 for steps, updates, halves in trials(settings, robots, seed, by_time, options.limit):
                     rewards = " ".join(f"{half:.3f}" for half in halves)
