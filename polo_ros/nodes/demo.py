@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from polo_ros.errors import PoloError
-from polo_ros.nodes.fleet import Robot, robots
+from polo_ros.nodes.fleet import Robot, namespace_of, robots
 from polo_ros.nodes.locality import stay_local
 from polo_ros.nodes.processes import INTERRUPTED, Processes
 
@@ -72,8 +72,6 @@ def main(arguments: list[str] | None = None, early: EarlyEnd | None = None) -> i
       early: handles signals until there are nodes to stop.
     """
     options = parser().parse_args(arguments)
-    if options.robots < 1:
-        parser().error(f"--robots must be at least 1, not {options.robots}")
     if not options.open:
         stay_local()
     try:
@@ -96,7 +94,7 @@ def run(options: argparse.Namespace, early: EarlyEnd | None) -> int:
     single = {"task": options.task, **given, **parse_overrides(options.single)}
     overrides = ParameterFile.parse_overrides(options.overrides) if options.overrides else None
     settings = settings_for(options.task, file, single, [overrides] if overrides else [])
-    namespace = options.namespace and f"/{options.namespace.strip('/')}"
+    namespace = namespace_of(options.namespace)
     processes = Processes(options.out, namespace)
     files = [file] if file else []
     if overrides:

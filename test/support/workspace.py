@@ -10,7 +10,7 @@ from pathlib import Path
 SOURCE = Path(__file__).resolve().parents[2]
 LAUNCH_ARGUMENTS = {
     "task", "use_sim", "use_sim_time", "lockstep", "namespace", "params_file", "model_path", "weights_file",
-    "overrides", "seed", "learn", "viewer", "rviz", "record", "autostart", "localhost",
+    "overrides", "seed", "robots", "learn", "viewer", "rviz", "record", "autostart", "localhost",
     "log_level",
 }  # fmt: skip
 
