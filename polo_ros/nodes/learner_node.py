@@ -19,13 +19,12 @@ from polo_ros.learner.config import LearnerConfig
 from polo_ros.learner.ports import BackgroundOutputs, BackgroundSettings
 from polo_ros.learner.store import Answer
 from polo_ros.nodes.experience_receiver import ExperienceReceiver
+from polo_ros.nodes.fleet import WEIGHTS
 from polo_ros.nodes.messages import pack_bytes
 from polo_ros.nodes.node import PoloNode
 from polo_ros.nodes.qos import LATCHED
 from polo_ros.nodes.sole_source import SoleSource
 from polo_ros.parameters.node_tables import LearnerNodeConfig
-
-WEIGHTS = "value_function/weights"
 
 
 class LearnerNode(PoloNode):
