@@ -140,8 +140,10 @@ def start_nodes(
             port = {} if options.port is None else {"port": options.port + robot.index}
             processes.start("viewer_node", files, {**own, **port}, robot.name)
     if not (options.no_learn or options.no_value):
-        topics = [robot.experience for robot in fleet]
-        processes.start("learner_node", files, {**single, "experience_topics": topics})
+        shared = {"experience_topics": [robot.experience for robot in fleet]}
+        # several robots have a clock each, and the learner needs none
+        clock = {"use_sim_time": False} if len(fleet) > 1 else {}
+        processes.start("learner_node", files, {**single, **shared, **clock})
 
 
 def outcome_of(
