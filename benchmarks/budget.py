@@ -21,9 +21,6 @@ from matplotlib.ticker import FuncFormatter
 
 from benchmarks.emulated_time import run
 from benchmarks.overrides import add_override_option, override_values
-from experiments.experiment import Row
-from experiments.parallel import run_jobs, worker_processes
-from experiments.results_file import ResultsFile
 from experiments.style import (
     BLUE,
     GREY,
@@ -41,6 +38,8 @@ from polo_ros.errors import PoloError
 from polo_ros.files import share_path
 from polo_ros.learner.weights import load_value
 from polo_ros.parameters.settings import settings_for
+from polo_ros.sweeps.jobs import run_jobs, worker_processes
+from polo_ros.sweeps.results_file import ResultsFile, Row
 from polo_ros.tasks import make_task
 
 RATES = (10_000, 15_000, 20_000, 30_000, 60_000)

@@ -156,10 +156,10 @@ def nodes(context: LaunchContext) -> list[Node | RegisterEventHandler]:
             output="screen",
             # s: time for the learner to save, and for the planner to finish its plan
             sigterm_timeout="20",
-            on_exit=None if name == "viewer_node" else ended(full_name, last_words),
+            on_exit=None if name == "viewer_node" else ended(full_name, end_of_log),
             condition=condition,
         )
-        listener = OnProcessIO(target_action=process, on_stderr=note_last_words(full_name, last_words))
+        listener = OnProcessIO(target_action=process, on_stderr=note_end_of_log(full_name, end_of_log))
         return [process, RegisterEventHandler(listener, condition=condition)]
 
     params_file = value("params_file") or config_path(value("task"))
@@ -168,7 +168,7 @@ def nodes(context: LaunchContext) -> list[Node | RegisterEventHandler]:
     layers = [ParameterFile.read(Path(file)) for file in (*params_files, *overrides)]
     if value("seed"):
         layers.insert(len(params_files), overrides_layer({"seed": int(value("seed"))}))
-    last_words: dict[str, str] = {}
+    end_of_log: dict[str, str] = {}
     common = {**given("task"), **given("use_sim_time", bool), **given("seed", int), **given("model_path")}
     lockstep = given("lockstep", bool) or ({} if value("use_sim") == "true" else {"lockstep": False})
     weights = given("weights_file")
@@ -206,25 +206,25 @@ def overrides_file(text: str) -> str:
     return str(overrides.write(Path(tempfile.mkdtemp(prefix="polo_ros_")) / "overrides.yaml"))
 
 
-def note_last_words(name: str, last_words: dict[str, str]) -> Callable[[ProcessIO], None]:
+def note_end_of_log(name: str, end_of_log: dict[str, str]) -> Callable[[ProcessIO], None]:
     """A handler that keeps the sentence with which a node refuses its input."""
 
     def note(event: ProcessIO) -> None:
         fatal = [line for line in event.text.decode(errors="replace").splitlines() if "[FATAL]" in line]
         if fatal:
-            last_words[name] = fatal[-1].rpartition("[polo_ros]: ")[2]
+            end_of_log[name] = fatal[-1].rpartition("[polo_ros]: ")[2]
 
     return note
 
 
-def ended(name: str, last_words: dict[str, str]) -> Callable[[ProcessExited, LaunchContext], list[EmitEvent]]:
+def ended(name: str, end_of_log: dict[str, str]) -> Callable[[ProcessExited, LaunchContext], list[EmitEvent]]:
     """A handler that ends the launch with a node; with an error where the node failed."""
 
     def end(event: ProcessExited, context: LaunchContext) -> list[EmitEvent]:
         if context.is_shutdown:
             return []
         if event.returncode:
-            reason = last_words.get(name, f"exit code {event.returncode}")
+            reason = end_of_log.get(name, f"exit code {event.returncode}")
             # an exception is what makes `ros2 launch` end with a code other than 0
             raise RuntimeError(f"{name} has ended, so everything stops: {reason}")
         return [EmitEvent(event=Shutdown(reason=f"{name} has ended"))]

@@ -70,7 +70,7 @@ def _warn_of(other: Path, used: Path) -> None:
 
 
 def config_path(task: str) -> Path | None:
-    """The parameter file of a task; None where there is none: said in the log of a task that exists.
+    """The parameter file of a task; None where there is none, which is logged if the task exists.
 
     The file of a task of this package is config/<task>.yaml, or that of its family: config/pointmass.yaml is
     that of pointmass_box and pointmass_maze. Any other task has it beside its Python file, with the same name
@@ -92,8 +92,8 @@ def config_path(task: str) -> Path | None:
     for path in beside:
         if path.is_file():
             return path
-    if beside:  # otherwise there is no such task, which is said where it is loaded
-        _say_defaults(task, beside[0])
+    if beside:  # otherwise there is no such task, which is an error where it is loaded
+        _log_defaults(task, beside[0])
     return None
 
 
@@ -108,8 +108,8 @@ def _entry_point_file(task: str) -> Path | None:
 
 
 @functools.cache
-def _say_defaults(task: str, path: Path) -> None:
-    """Say, once for each task, that all parameters have their defaults."""
+def _log_defaults(task: str, path: Path) -> None:
+    """Log, once for each task, that all parameters have their defaults."""
     logging.getLogger(PACKAGE).warning(
         "task %s has no parameter file: all parameters have their defaults; %s would replace them", task, path
     )

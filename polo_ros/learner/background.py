@@ -14,7 +14,7 @@ from polo_ros.arrays import Array
 from polo_ros.errors import ExplodedError, PoloError
 from polo_ros.learner.incoming import IncomingExperience
 from polo_ros.learner.origin import Origin, new_epoch
-from polo_ros.learner.ports import BackgroundOutputs, BackgroundSettings
+from polo_ros.learner.ports import BackgroundOutputs, BackgroundSettings, Log
 from polo_ros.learner.store import Answer, LearnerStore
 from polo_ros.learner.weights import encode_value
 from polo_ros.tasks.task import Task
@@ -174,6 +174,8 @@ class BackgroundLearner:
             if self.failure is not None:
                 self._store.unsound = "failed"  # in the middle of an update, whose result may be in parts
             self._store.save(self._learner, self._epoch)
+        if self._learner is not None:
+            self._learner.close()
 
     # ---- the learning thread
 
@@ -200,7 +202,8 @@ class BackgroundLearner:
         from polo_ros.learner.learner import Learner
 
         torch.set_num_threads(1)  # the networks are tiny, and the planner needs the cores
-        learner = Learner(self._task, self._applied.learner, seed=self._seed, threads=self._threads)
+        log = Log(self._outputs.info, self._outputs.warn)
+        learner = Learner(self._task, self._applied.learner, self._seed, self._threads, log)
         self._store.resume(learner, self._settings.reward_weights)
         self._first_stream = learner.buffer.next_stream
         self._publish(learner)
@@ -227,7 +230,7 @@ class BackgroundLearner:
     def _load(self, learner: "Learner") -> Answer:
         answer = self._store.load(learner, self._settings.reward_weights)
         if answer[0]:
-            self._epoch = new_epoch()  # its sequence is older: planners would refuse it within an epoch
+            self._epoch = new_epoch()  # within one epoch, planners would refuse its lower sequence
             self.fault = ""
             self._first_stream = learner.buffer.next_stream
             self._publish(learner)
@@ -240,7 +243,7 @@ class BackgroundLearner:
     def _work(self, learner: "Learner") -> None:
         """One update with all experience that has arrived."""
         with self._condition:
-            if not self._due():  # paused in between: nobody who was told so sees a further update
+            if not self._due():  # paused meanwhile: no update may follow the answer to the request
                 return
             (columns, streams), settings = self._incoming.take(), self._settings
         states, ctrl, rewards, episodes = columns

@@ -1,7 +1,7 @@
 """The learner: everything of Algorithm 1 but acting."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,9 +20,11 @@ from polo_ros.learner.checkpoint import (
 from polo_ros.learner.checkpoint_file import write_rotating
 from polo_ros.learner.config import LearnerConfig
 from polo_ros.learner.ensemble import EnsembleTrainer
+from polo_ros.learner.label_pool import Between, make_pool
 from polo_ros.learner.labelling import Labeller
 from polo_ros.learner.origin import Origin
-from polo_ros.learner.targets import bootstrap
+from polo_ros.learner.ports import ON_STDERR, Log
+from polo_ros.learner.targets import Labels, bootstrap
 from polo_ros.learner.weights import FEATURE_LIMIT, check_values, value_from_tensors, value_tensors
 from polo_ros.planner.value import ValueEnsemble
 from polo_ros.seeding import Stream, seed_of
@@ -57,7 +59,8 @@ class Learner:
       task: gives the model, rewards and value features.
       config: see `LearnerConfig`.
       seed: of all random numbers here.
-      threads: of the rollouts behind targets.
+      threads: of the rollouts behind targets, where labels are made in this process.
+      log: takes sentences about workers that make labels elsewhere.
 
     Attributes:
       sequence: the number of updates.
@@ -66,13 +69,15 @@ class Learner:
       ensemble: the networks.
     """
 
-    def __init__(self, task: Task, config: LearnerConfig, seed: int = 0, threads: int = 0) -> None:
+    def __init__(
+        self, task: Task, config: LearnerConfig, seed: int = 0, threads: int = 0, log: Log = ON_STDERR
+    ) -> None:
         self.task = task
         self.config = config
         self.sequence = 0
         self.trained = False
         self._seed = seed
-        self._threads = threads
+        self._pool = make_pool(task, config, seed, threads, log)
         self._rng, self._labeller = self._make_labeller()
         self.buffer = self._make_buffer()
         self.labels = self._make_labels(self._labeller)
@@ -81,7 +86,7 @@ class Learner:
     def _make_labeller(self) -> tuple[np.random.Generator, Labeller]:
         """A new generator and the labeller that draws from it, too."""
         rng = np.random.default_rng(seed_of(self._seed, Stream.LEARNER))
-        return rng, Labeller(self.task, self.config, rng, self._seed, self._threads)
+        return rng, Labeller(self.task, self.config, rng, self._pool)
 
     def _make_buffer(self) -> ReplayBuffer:
         task = self.task
@@ -142,11 +147,11 @@ class Learner:
         """The ensemble for the planner: a copy, which further updates do not change."""
         return self.ensemble.value()
 
-    def update(self, between: Callable[[], None] | None = None) -> UpdateReport:
+    def update(self, between: Between | None = None) -> UpdateReport:
         """Label states from the buffer and take the gradient steps.
 
         Args:
-          between: called before each sampling round of the labels, the part that takes seconds; where it
+          between: called every now and then while labels are made, the part that takes seconds; where it
             raises, the learner is as before the update but for its random numbers.
 
         Raises:
@@ -168,9 +173,17 @@ class Learner:
         self._check_result()
         return UpdateReport(self.sequence, loss, float(targets.mean()), float(targets.std()))
 
-    def _label(self, value: ValueEnsemble, between: Callable[[], None] | None) -> None:
-        """Label states and store the labels."""
-        labels = self._labeller.label(self.buffer, value, between)
+    def _label(self, value: ValueEnsemble, between: Between | None) -> None:
+        """Label states and store the labels that are finished."""
+        for labels in self._labeller.label(self.buffer, value, between):
+            self._store(labels)
+
+    def settle(self) -> None:
+        """Wait for the labels that are still being made elsewhere, and store them."""
+        for labels in self._labeller.settle():
+            self._store(labels)
+
+    def _store(self, labels: Labels) -> None:
         self.labels.append(
             {
                 "features": bounded(labels.features),
@@ -178,6 +191,10 @@ class Learner:
                 "terminal_features": bounded(labels.terminal_features),
             }
         )
+
+    def close(self) -> None:
+        """End the workers that make labels elsewhere."""
+        self._pool.close()
 
     def _standardise(self) -> None:
         """Fit the standardisation of the features to the first labelled and terminal states."""
@@ -234,7 +251,7 @@ class Learner:
             "standardised": "yes" if self.trained else "no",
             "target_horizon": str(self.config.target_horizon),
             "rng": json.dumps(self._rng.bit_generator.state),
-            **self._labeller.dump_rng(),
+            **self._pool.dump(),
             "buffer_added": str(self.buffer.added),
             "labels_added": str(self.labels.added),
             **(extra or {}),
@@ -306,6 +323,7 @@ class Learner:
             check_range(rows[name], name, -FEATURE_LIMIT, FEATURE_LIMIT, checkpoint.what)
         check_range(rows["rewards"], "rewards", INVALID_REWARD, -INVALID_REWARD, checkpoint.what)
         labels.restore(rows, self._added(checkpoint, "labels", rows))
+        self._pool.restore(checkpoint)
         self._rng, self._labeller, self.buffer, self.labels = rng, labeller, buffer, labels
 
     def _stored_transitions(self, checkpoint: Checkpoint) -> dict[str, Array]:

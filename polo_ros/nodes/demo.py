@@ -179,5 +179,5 @@ def report(
         )
     )  # fmt: skip
     print(f"{options.task}, seed {seed}: {outcome}; {monitor.summary()}, {wall:.0f} s of wall time")
-    if outcome != INTERRUPTED:  # whoever interrupts does not want to wait for a picture
+    if outcome != INTERRUPTED:  # drawing takes seconds
         monitor.draw(options.out, [robot.seed(seed) for robot in fleet])

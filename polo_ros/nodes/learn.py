@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from polo_ros.nodes.episode_monitor import EpisodeMonitor
 
 ALONE, LEARNING = "planner alone", "with the learner"
-# the horizon of each task from which a value function has to show the way, in steps
+# the horizon of each task that is too short to succeed without a value function, in steps
 HORIZONS = {"cartpole_swingup": 8, "humanoid_getup": 16}
 # an episode counts as solved where its second half earns this on average
 SOLVED_REWARD = 0.9

@@ -14,7 +14,8 @@ import threading
 from collections.abc import Callable
 from typing import NoReturn
 
-ENDINGS = (signal.SIGINT, signal.SIGTERM)
+from polo_ros.signals import ENDINGS, collect_endings
+
 POLL_S = 0.05
 
 
@@ -51,7 +52,7 @@ class EarlyEnd:
 
 
 def kill_children() -> None:
-    """End what imports have started and still wait for: it would find nobody to answer, and say so."""
+    """Kill the child processes that imports have started and wait for: orphaned, they would print errors."""
     with contextlib.suppress(OSError):  # Linux alone lists them
         for thread in os.listdir("/proc/self/task"):
             with open(f"/proc/self/task/{thread}/children") as children:
@@ -60,7 +61,7 @@ def kill_children() -> None:
 
 
 def unblock() -> None:
-    """Let signals come to the handlers, those that came meanwhile as well."""
+    """Deliver signals to the handlers, including those that came while they were blocked."""
     signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDINGS)
 
 
@@ -70,9 +71,7 @@ def catch_endings(early: EarlyEnd | None = None) -> list[int]:
     Args:
       early: has waited for them until now.
     """
-    came: list[int] = []
-    for ending in ENDINGS:
-        signal.signal(ending, lambda number, _: came.append(number))
+    came = collect_endings()
     if early is not None:
         early.close()
     unblock()
@@ -86,7 +85,7 @@ def start(module: str, node: str) -> NoReturn:
     make = getattr(importlib.import_module(module), node)
     early.close()
     code = run_node(make)
-    # without Python's own end, which waits for PyTorch and for threads that have nothing to save
+    # skips Python's shutdown, which waits for PyTorch and for threads that have nothing to save
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code)

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
-from geometry_msgs.msg import PoseStamped, TwistStamped
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.qos import QoSProfile
 from rclpy.signals import SignalHandlerOptions
@@ -21,13 +20,12 @@ from polo_ros.arrays import Array
 from polo_ros.control import NANOSECONDS
 from polo_ros.control.joints import JointMapping
 from polo_ros.control.simulated_robot import RESET_GAP_S
-from polo_ros.control.state import GOAL, VELOCITY_GOAL, StateAssembler
+from polo_ros.control.state import StateAssembler
 from polo_ros.errors import PoloError
 from polo_ros.nodes.executor import spin_for
 from polo_ros.nodes.lightweight_node import LightweightNode
 from polo_ros.nodes.qos import EVERY_STATE
 from polo_ros.nodes.state_receiver import StateReceiver
-from polo_ros.tasks.goals import VELOCITY
 from polo_ros.tasks.task import Task
 
 NUMBERS = ("reward", "value", "plan_time")
@@ -73,11 +71,8 @@ class StatusMonitor:
         receiver = StateReceiver(
             self._joints, self._states, lambda _: self._judge(), partial(print, file=sys.stderr)
         )
-        for kind, topic, callback in receiver.state_topics():
+        for kind, topic, callback in (*receiver.state_topics(), *receiver.goal_topics(task.goals.kinds)):
             self.subscribe(kind, topic, callback, EVERY_STATE)
-        self.subscribe(PoseStamped, GOAL, receiver.on_goal, EVERY_STATE)
-        if VELOCITY in task.goals.kinds:
-            self.subscribe(TwistStamped, VELOCITY_GOAL, receiver.on_velocity_goal, EVERY_STATE)
         for name in numbers:
             self.subscribe(Float64, f"planner_node/{name}", partial(self._on_number, name), 10)
         self.subscribe(DiagnosticArray, "/diagnostics", self._on_diagnostics, 10)
@@ -127,7 +122,7 @@ class StatusMonitor:
                 self._viewer_url = {pair.key: pair.value for pair in status.values}.get("url", "")
 
     def status(self) -> str:
-        """One line on where things stand."""
+        """One line of status."""
         numbers, measure = self._numbers, self._task.measure
         return (
             f"episode {self._planner.get('episode', '-')}  sim {self.sim_time:6.2f} s  "
@@ -163,7 +158,7 @@ class StatusMonitor:
         return f"{self.sim_time:.2f} s of simulated time, held for {self.held:.2f} s"
 
     def draw(self, path: Path, seed: int) -> str:
-        """Write a film strip of what happened; "rendered", or why it shows curves."""
+        """Write a film strip of the run; "rendered", or why it shows curves."""
         from polo_ros.viewer.film_strip import film_strip  # imports half a second of libraries
 
         times, states = map(np.array, zip(*self.frames, strict=True))

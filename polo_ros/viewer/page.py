@@ -1,5 +1,6 @@
-"""The page: the robot, what the nodes say, buttons, parameters and plots."""
+"""The page: the robot, the nodes' statuses, buttons, parameters and plots."""
 
+from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 import numpy as np
@@ -28,7 +29,7 @@ class Requests(Protocol):
     """What a user of the page can ask for; any method may be called from any thread and returns at once."""
 
     def press(self, button: str) -> None:
-        """Do what a button says: a label of `BUTTONS`, or `E_STOP`."""
+        """Act on a button: a label of `BUTTONS`, or `E_STOP`."""
 
     def set_parameter(self, node: str, name: str, value: Value) -> None:
         """Change a node's parameter."""
@@ -67,7 +68,7 @@ class Page:
     Args:
       port: the first that is tried.
       task: whose model is shown.
-      subtitle: what is said of the run beside the task's name, such as its seed.
+      subtitle: shown beside the task's name, such as the seed.
       start: the flat state (state_size,) that is drawn first.
       requests: what the page asks for.
 
@@ -118,7 +119,7 @@ class Page:
         return len(self._server.get_clients())
 
     def answer(self, text: str) -> None:
-        """Show what came of a request."""
+        """Show the answer to a request."""
         self._answer.content = text
 
     def refuse(self, node: str, name: str, value: Value, reason: str) -> None:
@@ -133,12 +134,16 @@ class Page:
             self._map.show(values)
 
     def draw_lights(self) -> None:
-        """Show what the nodes say, and the buttons of the nodes that run."""
+        """Show the nodes' statuses, and the buttons of the nodes that run."""
         self.lights.draw()
         for node, buttons in self._buttons.items():
             alive = self.lights.alive(node)
             if buttons.visible != alive:
                 buttons.visible = alive
+
+    def picture(self) -> AbstractContextManager[None]:
+        """Everything that is drawn within goes to the browsers at once, and wakes the server once."""
+        return self._server.atomic()
 
     def close(self) -> None:
         """Stop serving."""
@@ -157,7 +162,8 @@ class Page:
         async def press(_: object) -> None:  # viser calls it at once, without handing it to another thread
             requests.press(E_STOP)
 
-        stop.on_click(press)
+        stop.on_hold(press)  # already when the mouse button goes down
+        stop.on_click(press)  # with the keyboard
         key.on_trigger(press)
         return lights
 

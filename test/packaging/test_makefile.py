@@ -10,7 +10,7 @@ from workspace import SOURCE, outside_make
 MAKEFILE = str(SOURCE / "Makefile")
 
 # the extras of the developer's environment
-DEVELOPER = "viewer,record,lerobot,rerun,tensorboard,hub,experiments,test"
+DEVELOPER = "viewer,record,lerobot,rerun,tensorboard,hub,sweep,ray,dask,optuna,test"
 
 
 def make(

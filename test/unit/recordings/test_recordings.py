@@ -119,7 +119,7 @@ def test_a_recording_is_the_run(recording: Recording, steps: list[Step]) -> None
     assert_allclose([plan.start for plan in recording.plans], [step.time for step in steps], atol=1e-9)
     assert_allclose(recording.plans[3].knots, steps[3].report.plan.knots)
     assert_allclose(recording.plans[3].spacing, steps[3].report.plan.spacing)
-    assert [each.text for each in recording.sayings] == ["safe action: e-stop pressed"]
+    assert [each.text for each in recording.statuses] == ["safe action: e-stop pressed"]
 
 
 def test_a_robot_of_a_fleet_has_the_fleets_weights_where_it_has_none_of_its_own(tmp_path: Path) -> None:
