@@ -120,6 +120,7 @@ def request_for(settings: Settings) -> LabelRequest:
     return LabelRequest(
         states=states,
         executed=executed,
+        streams=np.zeros(count),
         visited=np.arange(count),
         earned=np.full(count, -np.inf),
         reached=np.zeros((count, settings.task.feature_count)),

@@ -27,13 +27,15 @@ class LabelRequest:
     Attributes:
       states: (P, state_size), the V visited ones first.
       executed: (P, N, nu), the controls that the plans start from.
-      visited: (V,), the numbers of the visited transitions, counted from the first one ever.
+      streams: (V,), whose transitions those are (`ReplayBuffer`).
+      visited: (V,), the numbers of the visited transitions in their streams.
       earned: (P,), the discounted rewards that acting earned over N steps; -inf where that is not known.
       reached: (P, features), of the states where acting led to.
     """
 
     states: Array
     executed: Array
+    streams: Array
     visited: NDArray[np.int64]
     earned: Array
     reached: Array

@@ -40,9 +40,10 @@ class Labeller:
         self._config = config
         self._rng = rng
         self._pool = pool
-        # terminal states of rollouts from visited states, and for each the number of the transition (counted
-        # from the first one ever) at which the planner itself had come as far from the same state
+        # terminal states of rollouts from visited states, and for each the stream and the number in it of the
+        # transition at which the planner itself had come as far from the same state
         self._terminal_states = np.empty((0, task.state_size))
+        self._terminal_streams = np.empty(0)
         self._terminal_transitions = np.empty(0, dtype=np.int64)
 
     @property
@@ -88,7 +89,8 @@ class Labeller:
         return LabelRequest(
             states=np.concatenate([buffer.rows("state", visited), held[chosen]]),
             executed=self._initial_controls(buffer, visited, chosen),
-            visited=buffer.oldest + visited,
+            streams=buffer.rows("stream", visited),
+            visited=buffer.rows("number", visited).astype(np.int64),
             earned=np.concatenate([earned, np.full(from_terminal, -np.inf)]),
             reached=np.concatenate([reached, np.zeros((from_terminal, task.feature_count))]),
         )
@@ -97,7 +99,7 @@ class Labeller:
         """Add to each label what acting earned, and keep the terminal states."""
         finished = []
         for request, solved in answers:
-            self._keep_terminal_states(solved.terminal_states, solved.valid, request.visited)
+            self._keep_terminal_states(solved.terminal_states, solved.valid, request)
             labelled = solved.valid.any(axis=1)
             rewards = np.column_stack([request.earned, solved.rewards])
             terminal = np.concatenate([request.reached[:, None], solved.terminal_features], axis=1)
@@ -129,7 +131,7 @@ class Labeller:
         if not self._config.target_warm_start:
             return np.tile(self._task.neutral, (len(visited) + len(chosen), steps, 1))
         # a terminal state is similar to the one that the planner itself came to after as many steps
-        beside = np.maximum(self._terminal_transitions[chosen] - buffer.oldest, 0)
+        beside = buffer.find(self._terminal_streams[chosen], self._terminal_transitions[chosen])
         return buffer.executed_controls(np.concatenate([visited, beside]), steps)
 
     def _executed(self, buffer: ReplayBuffer, visited: NDArray[np.int64]) -> tuple[Array, Array]:
@@ -145,25 +147,27 @@ class Labeller:
         discounts = self._config.discount ** np.arange(steps)
         known = buffer.unbroken(visited, steps)
         earned = np.where(known, buffer.executed_rewards(visited, steps) @ discounts, -np.inf)
-        later = np.minimum(visited + steps, len(buffer) - 1)
-        return earned, buffer.rows("features", later)
+        return earned, buffer.rows("features", buffer.later(visited, steps))
 
-    def _keep_terminal_states(self, states: Array, valid: Mask, starts: NDArray[np.int64]) -> None:
+    def _keep_terminal_states(self, states: Array, valid: Mask, request: LabelRequest) -> None:
         """Keep the valid terminal states of plans from visited states for the next labels.
 
         Args:
           states: (P, K, state_size), those of visited states first.
           valid: (P, K).
-          starts: the numbers of the visited transitions, (visited,).
+          request: of the plans.
         """
-        valid = valid[: len(starts)]
-        self._terminal_states = states[: len(starts)][valid]
-        self._terminal_transitions = np.repeat(starts + self._config.target_horizon + 1, valid.sum(axis=1))
+        valid = valid[: len(request.visited)]
+        self._terminal_states = states[: len(request.visited)][valid]
+        count = valid.sum(axis=1)
+        self._terminal_streams = np.repeat(request.streams, count)
+        self._terminal_transitions = np.repeat(request.visited + self._config.target_horizon + 1, count)
 
     def dump(self) -> dict[str, Array]:
         """The terminal states, for `restore`."""
         return {
             "terminal_states": self._terminal_states,
+            "terminal_streams": self._terminal_streams,
             "terminal_transitions": self._terminal_transitions.astype(float),
         }
 
@@ -179,5 +183,11 @@ class Labeller:
         tensors = {**checkpoint.tensors, **tensors}
         states = check_array(tensors, "terminal_states", (None, self._task.state_size), checkpoint.what)
         numbers = check_array(tensors, "terminal_transitions", (len(states),), checkpoint.what)
+        # those of earlier versions are of one robot
+        streams = check_array(
+            {"terminal_streams": np.zeros(len(states)), **tensors},
+            "terminal_streams", (len(states),), checkpoint.what,
+        )  # fmt: skip
         self._terminal_states = states
+        self._terminal_streams = streams
         self._terminal_transitions = whole_numbers(numbers, "terminal_transitions", checkpoint.what)

@@ -10,7 +10,13 @@ import numpy as np
 from polo_ros.arrays import Array
 from polo_ros.errors import ExplodedError, PoloError
 from polo_ros.learner.buffer import ReplayBuffer, RingBuffer
-from polo_ros.learner.checkpoint import Checkpoint, check_range, encode_checkpoint, read_checkpoint
+from polo_ros.learner.checkpoint import (
+    Checkpoint,
+    check_range,
+    encode_checkpoint,
+    read_checkpoint,
+    whole_numbers,
+)
 from polo_ros.learner.checkpoint_file import write_rotating
 from polo_ros.learner.config import LearnerConfig
 from polo_ros.learner.ensemble import EnsembleTrainer
@@ -104,7 +110,13 @@ class Learner:
         self.ensemble.configure(config)
 
     def add(
-        self, states: Array, ctrl: Array, rewards: Array, episodes: Array, features: Array | None = None
+        self,
+        states: Array,
+        ctrl: Array,
+        rewards: Array,
+        episodes: Array,
+        features: Array | None = None,
+        streams: Array | None = None,
     ) -> None:
         """Add transitions to the replay buffer.
 
@@ -114,12 +126,18 @@ class Learner:
           rewards: (n,), earned there.
           episodes: (n,), the number of the episode of each.
           features: (n, features), of the states where they are known; computed otherwise.
+          streams: (n,), which robot's each is (`ReplayBuffer`); None where all are of stream 0.
         """
         if features is None:
             features = self._features(states, ctrl)
-        self.buffer.append(
-            {"state": states, "features": features, "ctrl": ctrl, "reward": rewards, "episode": episodes}
-        )
+        if streams is None:
+            streams = np.zeros(len(rewards))
+        self.buffer.add(
+            {
+                "state": states, "features": features, "ctrl": ctrl, "reward": rewards,
+                "episode": episodes, "stream": streams,
+            }
+        )  # fmt: skip
 
     def _features(self, states: Array, ctrl: Array) -> Array:
         """The value features of states under given controls, in one batched computation."""
@@ -309,13 +327,23 @@ class Learner:
         self._rng, self._labeller, self.buffer, self.labels = rng, labeller, buffer, labels
 
     def _stored_transitions(self, checkpoint: Checkpoint) -> dict[str, Array]:
-        """The columns of a checkpoint's replay buffer; earlier versions did not store the features."""
-        shapes = dict(self.buffer.shapes)
-        if "buffer.features" in checkpoint.tensors:
-            return checkpoint.columns("buffer", shapes)
-        del shapes["features"]
-        rows = checkpoint.columns("buffer", shapes)
-        return rows | {"features": self._features(rows["state"], rows["ctrl"])}
+        """The columns of a checkpoint's replay buffer.
+
+        Earlier versions stored no features, and transitions of one robot alone, which had no numbers.
+        """
+        shapes = self.buffer.shapes
+        lacking = {"features", "stream", "number"} - {
+            name.removeprefix("buffer.") for name in checkpoint.tensors
+        }
+        rows = checkpoint.columns("buffer", {name: shapes[name] for name in shapes.keys() - lacking})
+        added = self._added(checkpoint, "buffer", rows)
+        held = len(rows["reward"])
+        known = {"stream": np.zeros(held), "number": np.arange(added - held, added, dtype=float), **rows}
+        for name in ("stream", "number"):
+            whole_numbers(known[name], name, checkpoint.what)
+        if "features" in lacking:
+            known["features"] = self._features(known["state"], known["ctrl"])
+        return known
 
     @staticmethod
     def _added(checkpoint: Checkpoint, store: str, rows: Mapping[str, Array]) -> int:

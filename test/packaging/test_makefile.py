@@ -43,6 +43,7 @@ def would_install(*arguments: str, **variables: str) -> str:
         ((), ""),
         (("VIEW=1", "SEED=4"), "--viewer --seed 4"),
         (("PORT=8090",), "--port 8090"),
+        (("ROBOTS=3", "TASK=cartpole_swingup"), "--robots 3 --task cartpole_swingup"),
         (("ARGS=--no-learn",), "--no-learn"),
     ],
 )
