@@ -190,6 +190,13 @@ def draw(file: Path) -> None:
     figure.savefig(file.with_suffix(".png"))
 
 
+def in_words(overrides: str) -> str:
+    """Overrides such as `noise_sigma=0.7 reward.balance=-1.0` for people to read."""
+    return ", ".join(
+        word.replace("_", " ").replace("reward.", "reward ").replace("=", " ") for word in overrides.split()
+    )
+
+
 def line_styles(frame: pd.DataFrame) -> dict[object, Style]:
     """How each setting is drawn; what all settings share is not named."""
     styles: dict[object, Style] = {}
@@ -201,7 +208,7 @@ def line_styles(frame: pd.DataFrame) -> dict[object, Style]:
         if weight and with_value["weights_file"].nunique() > 1:
             label += f", {weights_file}"
         if frame["overrides"].nunique() > 1:
-            label += f", {overrides}"
+            label += f", {in_words(overrides)}"
         index = sum(bool(other[0]) == bool(weight) for other in styles)  # type: ignore[index]
         colours = WITH if weight else WITHOUT
         colour = colours[index % len(colours)]
