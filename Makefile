@@ -2,7 +2,7 @@
 # make learn   a cart-pole learns to swing up in a minute: reward with and without the learner     (SEED=3, TASK=...)
 # make shell   a shell in which `polo` is a command
 # make check   format, lint, types and the tests that start no process: a minute
-# make test    everything: make check, the nodes, the experiments, the packaging     (ARGS="test/graph -k name")
+# make test    everything: make check, the nodes, the experiments, the packaging     (ARGS="test/graph -k name", WORKERS=2)
 # make docs    the documentation's site, in build/docs
 # make clean   removes what these commands made
 #

@@ -67,9 +67,7 @@ class RecordedRun:
         }
 
 
-def record(
-    folder: Path, steps: int, seeds: tuple[int, ...], config: Path = CARTPOLE
-) -> list[RecordedRun]:
+def record(folder: Path, steps: int, seeds: tuple[int, ...], config: Path = CARTPOLE) -> list[RecordedRun]:
     """Runs from several seeds, side by side, each of so many control periods at least."""
     runs = [RecordedRun(folder / str(index), seed, config) for index, seed in enumerate(seeds)]
     graphs = [run.graph for run in runs]
