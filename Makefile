@@ -1,4 +1,5 @@
-# make demo    a humanoid stands up, over ROS 2 nodes     (SEED=3 starts elsewhere; VIEW=1 shows it in a browser, PORT=8090)
+# make demo    a humanoid stands up, over ROS 2 nodes     (SEED=3 starts elsewhere; VIEW=1 shows it in a browser, PORT=8090;
+#              ROBOTS=3 TASK=cartpole_swingup: three cart-poles teach one learner)
 # make learn   a cart-pole learns to swing up in a minute: reward with and without the learner     (SEED=3, TASK=...)
 # make shell   a shell in which `polo` is a command
 # make check   format, lint, types and the tests that start no process: a minute
@@ -54,7 +55,7 @@ help:
 install: $(INSTALLED)-develop
 
 demo: $(INSTALLED)$(if $(WATCHED),-viewer)
-	@$(BIN)/python -m polo_ros.nodes.demo $(if $(VIEW),--viewer) $(if $(SEED),--seed $(SEED)) $(if $(PORT),--port $(PORT)) $(ARGS)
+	@$(BIN)/python -m polo_ros.nodes.demo $(if $(VIEW),--viewer) $(if $(SEED),--seed $(SEED)) $(if $(PORT),--port $(PORT)) $(if $(ROBOTS),--robots $(ROBOTS)) $(if $(TASK),--task $(TASK)) $(ARGS)
 
 learn: $(INSTALLED)
 	@$(BIN)/python -m polo_ros.nodes.learn $(if $(TASK),--task $(TASK)) $(if $(SEED),--seed $(SEED)) $(ARGS)
@@ -102,7 +103,7 @@ $(INSTALLED): $(CREATED) $(REQUIREMENTS)
 
 $(INSTALLED)-develop: $(INSTALLED) $(MODELS)
 	@echo "Installing the developer's tools into $(VENV)"
-	@$(INSTALL) '.$(call extras,$(WHEEL) viewer record lerobot rerun tensorboard hub sweep dask optuna test)'
+	@$(INSTALL) '.$(call extras,$(WHEEL) viewer record lerobot rerun tensorboard hub sweep ray dask optuna test)'
 	@$(PIP) install --no-deps -r $(MODELS)
 	@touch $@ $(INSTALLED)-viewer
 

@@ -21,3 +21,11 @@ class Stream(IntEnum):
 def seed_of(seed: int, stream: Stream) -> SeedSequence:
     """What the generator of a stream is seeded with, from the seed of a run."""
     return SeedSequence(seed).spawn(len(Stream))[stream]
+
+
+def batch_seed(seed: int, number: int) -> SeedSequence:
+    """What the noise of a numbered batch of labels is seeded with: the same for whoever makes the batch.
+
+    Batches have streams of their own within `Stream.LABELS`.
+    """
+    return SeedSequence(seed, spawn_key=(Stream.LABELS, number))

@@ -16,7 +16,9 @@ from polo_ros.planner.value import ValueEnsemble
 
 # results do not depend on these: rollouts are the same at any number of threads, and the digest of the model
 # covers its path
-WITHOUT_EFFECT = ("threads", "model_path")
+WITHOUT_EFFECT = ("threads", "model_path", "labels_workers", "labels_threads")
+# these say where something is, and are not stated: files of results are passed on to others
+UNSTATED = ("task", "labels_address")
 
 
 def differing_settings(settings: Settings) -> dict[str, Any]:
@@ -32,7 +34,7 @@ def differing_settings(settings: Settings) -> dict[str, Any]:
         for config in configs:
             defaults = {row.name: row.default for row in table(type(config))}
             for name, value in values_of(config).items():
-                if value != defaults[name] and name != "task":
+                if value != defaults[name] and name not in UNSTATED:
                     found[f"{node}.{name}"] = list(value) if isinstance(value, tuple) else value
     setup = settings.task.setup
     defaults = {row.name: row.default for row in table(type(setup))}

@@ -73,7 +73,8 @@ class PlannerNode(PoloNode):
         self._commands = self.create_publisher(kind, topic, RELIABLE)
         self._experience = self.create_publisher(Float64MultiArray, "experience", 100)
         self._schema = self.create_publisher(String, "experience/schema", LATCHED)
-        self._schema.publish(String(data=experience_schema(self.task, self._joints.joint_names)))
+        self._schema_sent = ""
+        self._publish_schema()
         self._telemetry = Telemetry(self, self._joints, self._planner)
         self._controller = self._make_controller(settings)
         while self._sole.discover():
@@ -140,6 +141,7 @@ class PlannerNode(PoloNode):
     def on_parameters_changed(self) -> None:
         """Hand the new parameters to the controller, which takes them over between two plans."""
         self._controller.configure(self._controller_settings())
+        self._publish_schema()
 
     def _controller_settings(self) -> ControllerSettings:
         return ControllerSettings(
@@ -222,6 +224,13 @@ class PlannerNode(PoloNode):
         positions = np.array([self._joints.command(each) for each in (ctrl, *following)])
         names = self._joints.command_joints
         self._commands.publish(pack_trajectory(names, positions, self._now(), self._period, answered))
+
+    def _publish_schema(self) -> None:
+        """What experience holds from now on, where it is new."""
+        schema = experience_schema(self.task, self._joints.joint_names, self.reward_weights())
+        if schema != self._schema_sent:
+            self._schema.publish(String(data=schema))
+            self._schema_sent = schema
 
     def _publish_experience(self, transitions: list[Transition]) -> None:
         """Rewards are not computed where nobody listens."""

@@ -8,6 +8,7 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from polo_ros.nodes.fleet import WEIGHTS
 from polo_ros.nodes.start import unblock
 from polo_ros.signals import ENDINGS
 
@@ -33,7 +34,7 @@ class Processes:
     """The nodes as child processes with their logs.
 
     Args:
-      logs: folder for one log file a node.
+      logs: folder for one log file a node, or `robot1/<node>.log` for one of a fleet's robots.
       namespace: of the nodes and of all their topics, the clock included, such as /robot1; empty for none.
     """
 
@@ -43,11 +44,23 @@ class Processes:
         self._running: dict[str, subprocess.Popen[bytes]] = {}
         logs.mkdir(parents=True, exist_ok=True)
 
-    def start(self, node: str, files: Sequence[Path], single: Mapping[str, object]) -> None:
-        """Start a node of this package with parameter files and single parameters on top."""
+    def start(self, node: str, files: Sequence[Path], single: Mapping[str, object], robot: str = "") -> None:
+        """Start a node of this package.
+
+        Args:
+          node: its name.
+          files: with parameters.
+          single: parameters on top.
+          robot: of a fleet: a namespace below, in which all topics are the robot's but the fleet's weights.
+        """
         command = [sys.executable, "-m", f"polo_ros.nodes.{node}", *ros_arguments(files, single)]
-        if self._namespace:
-            command += ["-r", f"__ns:={self._namespace}", "-r", CLOCK_REMAPPING]
+        namespace = f"{self._namespace}/{robot}" if robot else self._namespace
+        if namespace:
+            command += ["-r", f"__ns:={namespace}", "-r", CLOCK_REMAPPING]
+        if robot:
+            command += ["-r", f"{WEIGHTS}:={self._namespace}/{WEIGHTS}"]
+            node = f"{robot}/{node}"
+            self.log(node).parent.mkdir(exist_ok=True)
         # the node unblocks them once it can handle them: Python alone would print a traceback
         signal.pthread_sigmask(signal.SIG_BLOCK, ENDINGS)
         try:

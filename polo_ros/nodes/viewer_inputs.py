@@ -107,20 +107,20 @@ class ViewerInputs:
             message = topic.take()
             if message is not None:
                 callback(message)
-        snapshot = self.states.snapshot()
-        now = time.monotonic()
-        if snapshot is not None:
-            self._page.view.show(snapshot.state)
-            if now - self._marked >= MARKERS_PERIOD_S:
-                self._marked = now
-                self._on_shown(self._page.view.data, snapshot.stamp)
-        if now - self._sampled >= SAMPLE_PERIOD_S:
-            self._sampled = now
-            self._draw_plans(now)
-            self._sample()
-        if now - self._plotted >= PLOT_PERIOD_S:
-            self._plotted = now
-            self._page.plots.draw()
+        snapshot, now = self.states.snapshot(), time.monotonic()
+        with self._page.picture():
+            if snapshot is not None:
+                self._page.view.show(snapshot.state)
+            if now - self._sampled >= SAMPLE_PERIOD_S:
+                self._sampled = now
+                self._draw_plans(now)
+                self._sample()
+            if now - self._plotted >= PLOT_PERIOD_S:
+                self._plotted = now
+                self._page.plots.draw()
+        if snapshot is not None and now - self._marked >= MARKERS_PERIOD_S:
+            self._marked = now
+            self._on_shown(self._page.view.data, snapshot.stamp)
 
     def _draw_plans(self, now: float) -> None:
         """The newest rollouts, and where the newest plan ends."""

@@ -38,7 +38,7 @@ from polo_ros.parameters.ros_arguments import parameter_layers
 from polo_ros.viewer.fields import Value
 from polo_ros.viewer.page import E_STOP, RELEASE, TABS, Page
 
-# with this niceness the planner gets about nine tenths of a core that both compete for
+# with this niceness the planner gets about nine tenths of a core that it shares with the drawing of pictures
 NICENESS = 10
 LOOK_PERIOD_S = 1.0
 CLOCK = "/clock"
@@ -56,8 +56,6 @@ class ViewerNode(PoloNode):
     def __init__(self) -> None:
         self._clock_topic: Subscription[Any] | None = None
         super().__init__("viewer_node")
-        # before the page's threads are made: at full priority they cost the planner a tenth of its time
-        os.nice(NICENESS)
         settings = self.config(ViewerNodeConfig)
         self._requests: SimpleQueue[Callable[[], object]] = SimpleQueue()
         self._wake = self.create_guard_condition(self._handle_requests)
@@ -66,6 +64,8 @@ class ViewerNode(PoloNode):
         JointMapping(self.task.model)  # refuses a model that the topics cannot carry
         start = self.task.start_state(np.random.default_rng(self.seed))
         self._page = Page(settings.port, self.task, f"· seed {self.seed}", start, self)
+        # of this thread, which draws; the page's own, made above, keeps its priority: it hears the e-stop
+        os.nice(NICENESS)
         asked = f"http://127.0.0.1:{settings.port}/"
         if self._page.url != asked:
             self.get_logger().warning(

@@ -13,10 +13,10 @@ from polo_ros.control.plan_message import read_plan
 from polo_ros.errors import PoloError
 from polo_ros.learner.experience import check_schema, experience_columns, experience_width
 from polo_ros.planner.plan import Plan
-from polo_ros.recordings.bag import EXPERIENCE, SCHEMA, messages
+from polo_ros.recordings.bag import EXPERIENCE, SCHEMA, WEIGHTS, messages
 from polo_ros.tasks.task import Task
 
-PLAN, WEIGHTS, DIAGNOSTICS = "planner_node/plan", "value_function/weights", "/diagnostics"
+PLAN, DIAGNOSTICS = "planner_node/plan", "/diagnostics"
 # episodes of another bag begin at the next multiple of this
 EPISODES_A_BAG = 1_000_000
 

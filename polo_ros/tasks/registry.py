@@ -24,6 +24,8 @@ from polo_ros.tasks.task import Task
 from polo_ros.tasks.validation import check_class
 
 T = TypeVar("T")
+# how the names of modules begin that were imported from a task's file
+FILE_MODULE = "polo_ros_task_"
 
 
 def concrete_classes(package: ModuleType, base: type[T]) -> Iterator[type[T]]:
@@ -85,7 +87,7 @@ def class_in_file(path: Path) -> type[Task]:
     if not path.is_file():
         raise PoloError(f"there is no task file {path}")
     # the folder is part of the module's name, since tasks of different folders may share a file name
-    name = f"polo_ros_task_{path.stem}_{abs(hash(str(path))):x}"
+    name = f"{FILE_MODULE}{path.stem}_{abs(hash(str(path))):x}"
     spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)

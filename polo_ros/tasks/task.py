@@ -43,6 +43,7 @@ class Task(ABC):
 
     Attributes:
       model: compiled, with everything that `build` has added.
+      model_path, torque_scale: as given.
       setup: of this robot; see `setup_type`.
       weights: of the reward terms, by name.
       goals: the goals that the model has.
@@ -88,6 +89,7 @@ class Task(ABC):
     ) -> None:
         check_class(type(self))
         self.setup = self.setup_type() if setup is None else setup
+        self.model_path, self.torque_scale = model_path, torque_scale
         spec, what = load_spec(model_path) if model_path else load_spec(self.source(), self._folder())
         with self._fitting(what):
             self.build(spec)

@@ -1,5 +1,6 @@
 """The page: the robot, the nodes' statuses, buttons, parameters and plots."""
 
+from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 import numpy as np
@@ -140,6 +141,10 @@ class Page:
             if buttons.visible != alive:
                 buttons.visible = alive
 
+    def picture(self) -> AbstractContextManager[None]:
+        """Everything that is drawn within goes to the browsers at once, and wakes the server once."""
+        return self._server.atomic()
+
     def close(self) -> None:
         """Stop serving."""
         self._server.stop()
@@ -157,7 +162,8 @@ class Page:
         async def press(_: object) -> None:  # viser calls it at once, without handing it to another thread
             requests.press(E_STOP)
 
-        stop.on_click(press)
+        stop.on_hold(press)  # already when the mouse button goes down
+        stop.on_click(press)  # with the keyboard
         key.on_trigger(press)
         return lights
 

@@ -163,7 +163,7 @@ def test_python_commands_name_files_that_exist() -> None:
 
 @pytest.mark.parametrize("command", documented("ros2", "launch", "polo_ros"), ids=shlex.join)
 def test_launch_commands_name_launch_files_and_arguments(command: list[str]) -> None:
-    assert command[3] in {f"{task}.launch.py" for task in ["polo", *task_classes()]}
+    assert command[3] in {f"{task}.launch.py" for task in ["polo", "fleet", *task_classes()]}
     given = parse_overrides(word for word in command[4:] if word != "--show-args")
     assert given.keys() <= LAUNCH_ARGUMENTS
 

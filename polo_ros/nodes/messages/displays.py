@@ -49,8 +49,14 @@ def pack_plan(joints: JointMapping, plan: Plan, ctrl: Array) -> JointTrajectory:
     return message
 
 
+# points of a line at most: each is an object for the sender and for a receiver in Python
+LINE_POINTS = 25
+
+
 def pack_traces(positions: Array, returns: Array, stamp: int, most: int = 20) -> MarkerArray:
     """The best rollouts as lines from blue (worst shown) to red, the best one last and thick.
+
+    A line of a long horizon is thinned to `LINE_POINTS` of its points, the first and the last among them.
 
     Args:
       positions: (K, H + 1, 3) in m, best first.
@@ -59,6 +65,8 @@ def pack_traces(positions: Array, returns: Array, stamp: int, most: int = 20) ->
       most: lines at most.
     """
     shown = min(len(returns), most)
+    count = positions.shape[1]
+    kept = np.linspace(0, count - 1, min(count, LINE_POINTS)).round().astype(int)
     spread = max(float(returns[0] - returns[shown - 1]), 1e-12) if shown else 1.0
     markers = []
     for rank in reversed(range(shown)):
@@ -72,7 +80,7 @@ def pack_traces(positions: Array, returns: Array, stamp: int, most: int = 20) ->
         good = float((returns[rank] - returns[shown - 1]) / spread)
         line.color = ColorRGBA(r=good, g=0.3, b=1.0 - good, a=1.0 if rank == 0 else 0.5)
         line.pose.orientation.w = 1.0
-        line.points = [Point(x=x, y=y, z=z) for x, y, z in positions[rank].tolist()]
+        line.points = [Point(x=x, y=y, z=z) for x, y, z in positions[rank, kept].tolist()]
         markers.append(line)
     return MarkerArray(markers=markers)
 

@@ -38,6 +38,15 @@ def test_traces_show_the_best_one_thick_and_red() -> None:
     assert all(marker.header.frame_id == "odom" for marker in message.markers)
 
 
+def test_a_long_trace_is_thinned_and_keeps_its_ends() -> None:
+    positions = np.random.default_rng(0).normal(size=(2, 65, 3))
+    best = messages.unpack_traces(messages.pack_traces(positions, np.array([1.0, 0.0]), STAMP)).best
+    assert len(best) == 25
+    assert_allclose(best[[0, -1]], positions[0, [0, -1]])
+    places = [np.flatnonzero((positions[0] == point).all(axis=1)).item() for point in best]
+    assert set(np.diff(places)) <= {2, 3}
+
+
 def test_traces_of_equal_or_no_rollouts_are_drawn_all_the_same() -> None:
     message = messages.pack_traces(np.zeros((2, 3, 3)), np.ones(2), STAMP)
     assert len(message.markers) == 2
