@@ -13,7 +13,7 @@ from ports import free_port
 
 from benchmarks.faults.exits import interrupted_demo
 from polo_ros.files import share_path
-from polo_ros.nodes.demo import main
+from polo_ros.nodes.start import run_command
 
 
 def start(graph: Graph, *options: str) -> Path:
@@ -107,7 +107,7 @@ def test_overrides_that_nobody_would_read_are_refused(
     overrides: str, sentence: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     # --open leaves the environment of this process as it is
-    assert main(["--task", "cartpole_swingup", "--overrides", overrides, "--open"]) == 1
+    assert run_command("demo", ["--task", "cartpole_swingup", "--overrides", overrides, "--open"]) == 1
     assert sentence in capsys.readouterr().err
 
 
