@@ -3,7 +3,7 @@
 # make learn   a cart-pole learns to swing up in a minute: reward with and without the learner     (SEED=3, TASK=...)
 # make shell   a shell in which `polo` is a command
 # make check   format, lint, types and the tests that start no process: a minute
-# make test    everything: make check, the nodes, the experiments, the packaging     (ARGS="test/graph -k name")
+# make test    everything: make check, the nodes, the experiments, the packaging     (ARGS="test/graph -k name", WORKERS=2)
 # make docs    the documentation's site, in build/docs
 # make clean   removes what these commands made
 #
@@ -41,7 +41,11 @@ PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 INSTALL = $(PIP) install -c $(VENV)/constraints.txt $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) -e
 
 # A sourced ROS 2 has pytest plug-ins of its own, for other versions of pytest: name those that are used.
-PYTEST := PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 $(BIN)/python -m pytest -p xdist.plugin -n 2 --dist loadfile
+# Tests that start nodes wait for most of their time: one worker more than there are cores keeps these busy.
+# The files' order is that of test/conftest.py.
+WORKERS ?= $(shell expr $$(nproc) + 1)
+PYTEST := PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 $(BIN)/python -m pytest -p xdist.plugin -n $(WORKERS) --dist loadfile \
+  --no-loadscope-reorder
 
 .PHONY: help install demo learn shell lint check test docs clean
 

@@ -8,7 +8,7 @@ import os
 import shutil
 import sys
 from collections.abc import Sequence
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoints, entry_points
 from itertools import pairwise
 from pathlib import Path
 
@@ -97,9 +97,20 @@ def config_path(task: str) -> Path | None:
     return None
 
 
+def task_entry_points() -> EntryPoints:
+    """The entry points by which other packages register tasks."""
+    return _entry_points_on(tuple(sys.path))
+
+
+@functools.cache
+def _entry_points_on(path: tuple[str, ...]) -> EntryPoints:
+    """Those of the packages on a path; every call reads the metadata of all packages."""
+    return entry_points(group=TASK_GROUP)
+
+
 def _entry_point_file(task: str) -> Path | None:
     """The Python file of a task of another package, found without importing it; None where there is none."""
-    for entry_point in entry_points(group=TASK_GROUP, name=task):
+    for entry_point in task_entry_points().select(name=task):
         with contextlib.suppress(ImportError, ValueError):  # a broken one is reported where it is loaded
             spec = importlib.util.find_spec(entry_point.module)
             if spec is not None and spec.origin is not None:

@@ -12,15 +12,12 @@ if __name__ == "__main__":  # before the imports that take long
 import argparse
 import json
 import math
-import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from polo_ros.errors import PoloError
 from polo_ros.nodes.fleet import Robot, namespace_of, robots
-from polo_ros.nodes.locality import stay_local
 from polo_ros.nodes.processes import INTERRUPTED, Processes
 
 if TYPE_CHECKING:
@@ -64,25 +61,12 @@ def parser() -> argparse.ArgumentParser:
     return arguments
 
 
-def main(arguments: list[str] | None = None, early: EarlyEnd | None = None) -> int:
-    """Run the demo; 0 once the task is held for its hold time, or with the viewer once interrupted, else 1.
-
-    Args:
-      arguments: of the command line; None for those of this process.
-      early: handles signals until there are nodes to stop.
-    """
-    options = parser().parse_args(arguments)
-    if not options.open:
-        stay_local()
-    try:
-        return run(options, early)
-    except PoloError as error:
-        print(f"demo: {error}", file=sys.stderr)
-        return 1
-
-
 def run(options: argparse.Namespace, early: EarlyEnd | None) -> int:
-    """Start the nodes, watch until the end, stop them, draw."""
+    """Start the nodes, watch until the end, stop them, draw.
+
+    Returns:
+      0 once the task is held for its hold time, or with the viewer once interrupted, else 1.
+    """
     # these imports take seconds, and ROS 2 reads its environment on import
     from polo_ros.files import config_path
     from polo_ros.nodes.fleet_monitor import FleetMonitor

@@ -94,7 +94,7 @@ class LearnerNode(PoloNode):
     def check(self) -> None:
         """End the node where its learner has failed, or where another learner was there before."""
         self._learner.check()
-        self._sole.yield_to_elder()
+        self._sole.yield_to_earlier()
         with self._publishing:
             self._publish_waiting()
 
@@ -108,7 +108,7 @@ class LearnerNode(PoloNode):
 
     def _publish_waiting(self) -> None:
         """Not beside an earlier learner, nor before one that is listed has had time to say that it is."""
-        uncertain = self._sole.elder or self._sole.discovering() or self._sole.unsettled()
+        uncertain = self._sole.earlier or self._sole.discovering() or self._sole.unsettled()
         if self._waiting is not None and not uncertain:
             self._weights.publish(self._waiting)
             self._waiting = None

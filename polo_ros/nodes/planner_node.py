@@ -161,15 +161,15 @@ class PlannerNode(PoloNode):
     def check(self) -> None:
         """End the node where planning failed or another planner commands; be silent beside other nodes."""
         self._controller.check()
-        self._sole.yield_to_elder()
+        self._sole.yield_to_earlier()
         self._controller.block(self._why_blocked())
 
     def _why_blocked(self) -> str:
         """Which other node commands this robot, or may do so; empty where none does."""
-        strangers = self._sole.strangers()
-        if strangers:
+        unclaimed = self._sole.unclaimed()
+        if unclaimed:
             self._controller.enable(False)  # its end must not set the robot in motion
-            return f"{self._sole.topic} has another publisher; stop it, then call ~/enable ({strangers})"
+            return f"{self._sole.topic} has another publisher; stop it, then call ~/enable ({unclaimed})"
         if not self._commanded and self._sole.unsettled():
             return f"another publisher of {self._sole.topic} is listed, which may be an earlier planner"
         return ""

@@ -68,7 +68,7 @@ class SimulatorNode(PoloNode):
         self._paused = False
         self._warn_of_hold()
         self._sole = SoleSource(self, JOINTS)
-        self._strangers = ""
+        self._unclaimed = ""
         self._look_for_others()
         self._states = StatePublisher(self, self._joints)
         self._subscribe()
@@ -142,10 +142,10 @@ class SimulatorNode(PoloNode):
 
     def check(self) -> None:
         """End this node where it is not the first source of this robot's state, once that is known."""
-        self._sole.yield_to_elder()
-        self._strangers = self._sole.strangers()
-        if self._strangers and time.monotonic() - self._started < LATE_DISCOVERY_S:
-            raise PoloError(self._sole.already_published(self._strangers))
+        self._sole.yield_to_earlier()
+        self._unclaimed = self._sole.unclaimed()
+        if self._unclaimed and time.monotonic() - self._started < LATE_DISCOVERY_S:
+            raise PoloError(self._sole.already_published(self._unclaimed))
 
     def _look_for_others(self) -> None:
         """Wait for the claims of earlier sources before the first state is published.
@@ -154,14 +154,14 @@ class SimulatorNode(PoloNode):
           PoloError: there is an earlier source.
         """
         while self._sole.discover():
-            strangers = self._sole.strangers(settle=NAMING_S)
-            if strangers:
-                raise PoloError(self._sole.already_published(strangers))
+            unclaimed = self._sole.unclaimed(settle=NAMING_S)
+            if unclaimed:
+                raise PoloError(self._sole.already_published(unclaimed))
 
     def _others_at_work(self) -> str:
         """Which other node publishes this robot's state or its clock, and is not told to end; or nothing."""
-        if self._strangers:
-            return f"{self._sole.topic} has another publisher; stop it ({self._strangers})"
+        if self._unclaimed:
+            return f"{self._sole.topic} has another publisher; stop it ({self._unclaimed})"
         clock = self._states.clock_topic
         if self.count_publishers(clock) > 1:
             return f"another node publishes {clock}, too; remap /clock to clock in a namespace, or stop it"

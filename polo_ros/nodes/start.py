@@ -14,6 +14,7 @@ import threading
 from collections.abc import Callable
 from typing import NoReturn
 
+from polo_ros.errors import PoloError
 from polo_ros.signals import ENDINGS, collect_endings
 
 POLL_S = 0.05
@@ -92,10 +93,32 @@ def start(module: str, node: str) -> NoReturn:
 
 
 def start_command(name: str) -> NoReturn:
-    """Run the `main` of `polo_ros.nodes.<name>`, such as the demo's, and end the process with its code."""
+    """Run `polo_ros.nodes.<name>`, such as the demo, and end the process with its code."""
     early = EarlyEnd(code=1, sentence=f"{name}: interrupted\n")
-    main: Callable[[None, EarlyEnd], int] = importlib.import_module(f"polo_ros.nodes.{name}").main
-    sys.exit(main(None, early))
+    sys.exit(run_command(name, None, early))
+
+
+def run_command(name: str, arguments: list[str] | None = None, early: EarlyEnd | None = None) -> int:
+    """Run a module's `run` with the options of its `parser`, on this machine alone unless they have `--open`.
+
+    Args:
+      name: of the module in `polo_ros.nodes`.
+      arguments: of the command line; None for those of this process.
+      early: handles signals until there are nodes to stop.
+
+    Returns:
+      The exit code; 1 after bad input, which is one sentence on standard error.
+    """
+    module = importlib.import_module(f"polo_ros.nodes.{name}")
+    options = module.parser().parse_args(arguments)
+    if not options.open:
+        importlib.import_module("polo_ros.nodes.locality").stay_local()
+    try:
+        code: int = module.run(options, early)
+    except PoloError as error:
+        print(f"{name}: {error}", file=sys.stderr)
+        return 1
+    return code
 
 
 def planner_node() -> NoReturn:

@@ -13,13 +13,12 @@ import pkgutil
 import sys
 import traceback
 from collections.abc import Iterator, Mapping
-from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeVar
 
 from polo_ros.errors import PoloError, nearest
-from polo_ros.files import TASK_GROUP, TASK_SUFFIX
+from polo_ros.files import TASK_SUFFIX, task_entry_points
 from polo_ros.parameters.schema import build
 from polo_ros.tasks.task import Task
 from polo_ros.tasks.validation import check_class
@@ -48,7 +47,7 @@ def task_classes() -> dict[str, type[Task]]:
     # mypy does not accept an abstract class as type[T]
     own = concrete_classes(package, Task)  # type: ignore[type-abstract]
     found: dict[str, type[Task]] = {member.name: member for member in own}
-    for entry_point in entry_points(group=TASK_GROUP):
+    for entry_point in task_entry_points():
         try:
             found[entry_point.name] = entry_point.load()
             check_class(found[entry_point.name])

@@ -34,7 +34,7 @@ OWN_ROBOT = SOURCE / "docs" / "tutorials" / "own_robot.md"
 # of the options that a command gives twice, the last counts
 SMALL = {
     "train": ["--steps", "20", "--episode", "10"],
-    "evaluate": ["--seeds", "1", "--steps", "5"],
+    "evaluate": ["--seeds", "1", "--steps", "3"],
     "sweep": ["--seeds", "1", "--steps", "5", "--workers", "1"],
     "rank": ["--seeds", "1", "--steps", "5", "--states", "1", "--siblings", "3", "--labels", "2"],
     "check": ["-p", "horizon:=4", "-p", "rollouts:=6", "-p", "threads:=1"],
