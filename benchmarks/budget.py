@@ -13,6 +13,7 @@ rows to the same file; the picture shows them all.
 import argparse
 import functools
 import itertools
+import textwrap
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,7 @@ from benchmarks.emulated_time import run
 from benchmarks.overrides import add_override_option, override_values
 from experiments.style import (
     BLUE,
+    GREEN,
     GREY,
     ORANGE,
     TASK_NAMES,
@@ -53,8 +55,10 @@ RESULTS = (
     "ready_after",
 )  # fmt: skip
 # shades and markers of the horizons: with a value function, and without
-WITH, WITHOUT = (BLUE, VERMILION), (GREY, ORANGE)
+WITH, WITHOUT = (BLUE, VERMILION), (GREY, ORANGE, GREEN)
 MARKERS = "osD^v"
+# characters in a line of the legend
+LABEL_WIDTH = 85
 # what tells one line from another
 LINE = ["value_weight", "horizon", "rollouts", "weights_file", "overrides"]
 
@@ -147,7 +151,7 @@ def draw(file: Path) -> None:
     frame = pd.read_csv(file, comment="#", keep_default_na=False)
     frame = frame.assign(achieved=frame["achieved_seconds"] / frame["seconds"])
     columns = list(frame.groupby(["task", "torque_scale"]))
-    figure = new_figure(max(4.5 * len(columns), 7.0), 7.0)
+    figure = new_figure(max(4.5 * len(columns), 7.0), 8.5)
     panels = figure.subplots(2, len(columns), squeeze=False, sharex="col")
     styles = line_styles(frame)
     for (shares, times), ((task, torque), runs) in zip(panels.T, columns, strict=True):
@@ -199,8 +203,9 @@ def line_styles(frame: pd.DataFrame) -> dict[object, Style]:
         if frame["overrides"].nunique() > 1:
             label += f", {overrides}"
         index = sum(bool(other[0]) == bool(weight) for other in styles)  # type: ignore[index]
-        colour = (WITH if weight else WITHOUT)[index % 2]
-        styles[key] = Style(label, colour, MARKERS[len(styles) % len(MARKERS)])
+        colours = WITH if weight else WITHOUT
+        colour = colours[index % len(colours)]
+        styles[key] = Style(textwrap.fill(label, LABEL_WIDTH), colour, MARKERS[len(styles) % len(MARKERS)])
     return styles
 
 
