@@ -41,9 +41,8 @@ PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 INSTALL = $(PIP) install -c $(VENV)/constraints.txt $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) -e
 
 # A sourced ROS 2 has pytest plug-ins of its own, for other versions of pytest: name those that are used.
-# Tests that start nodes wait for most of their time: one worker more than there are cores keeps these busy.
 # The files' order is that of test/conftest.py.
-WORKERS ?= $(shell expr $$(nproc) + 1)
+WORKERS ?= $(shell nproc)
 PYTEST := PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 $(BIN)/python -m pytest -p xdist.plugin -n $(WORKERS) --dist loadfile \
   --no-loadscope-reorder
 
