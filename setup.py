@@ -29,10 +29,10 @@ def task_names() -> list[str]:
 
 
 def launch_files() -> list[str]:
-    """A copy of launch/polo.launch.py for each task: the copy's name tells it which task to start."""
+    """Copies of launch/polo.launch.py: a copy's name tells it which task to start, or that it is a fleet."""
     content = (ROOT / "launch" / "polo.launch.py").read_bytes()
     (ROOT / LAUNCH_FILES).mkdir(parents=True, exist_ok=True)
-    copies = [LAUNCH_FILES / f"{name}.launch.py" for name in task_names()]
+    copies = [LAUNCH_FILES / f"{name}.launch.py" for name in [*task_names(), "fleet"]]
     for copy in copies:
         path = ROOT / copy
         if not path.is_file() or path.read_bytes() != content:

@@ -13,6 +13,7 @@ rows to the same file; the picture shows them all.
 import argparse
 import functools
 import itertools
+import textwrap
 from pathlib import Path
 
 import numpy as np
@@ -21,11 +22,9 @@ from matplotlib.ticker import FuncFormatter
 
 from benchmarks.emulated_time import run
 from benchmarks.overrides import add_override_option, override_values
-from experiments.experiment import Row
-from experiments.parallel import run_jobs, worker_processes
-from experiments.results_file import ResultsFile
 from experiments.style import (
     BLUE,
+    GREEN,
     GREY,
     ORANGE,
     TASK_NAMES,
@@ -41,6 +40,8 @@ from polo_ros.errors import PoloError
 from polo_ros.files import share_path
 from polo_ros.learner.weights import load_value
 from polo_ros.parameters.settings import settings_for
+from polo_ros.sweeps.jobs import run_jobs, worker_processes
+from polo_ros.sweeps.results_file import ResultsFile, Row
 from polo_ros.tasks import make_task
 
 RATES = (10_000, 15_000, 20_000, 30_000, 60_000)
@@ -54,8 +55,10 @@ RESULTS = (
     "ready_after",
 )  # fmt: skip
 # shades and markers of the horizons: with a value function, and without
-WITH, WITHOUT = (BLUE, VERMILION), (GREY, ORANGE)
+WITH, WITHOUT = (BLUE, VERMILION), (GREY, ORANGE, GREEN)
 MARKERS = "osD^v"
+# characters in a line of the legend
+LABEL_WIDTH = 85
 # what tells one line from another
 LINE = ["value_weight", "horizon", "rollouts", "weights_file", "overrides"]
 
@@ -148,7 +151,7 @@ def draw(file: Path) -> None:
     frame = pd.read_csv(file, comment="#", keep_default_na=False)
     frame = frame.assign(achieved=frame["achieved_seconds"] / frame["seconds"])
     columns = list(frame.groupby(["task", "torque_scale"]))
-    figure = new_figure(max(4.5 * len(columns), 7.0), 7.0)
+    figure = new_figure(max(4.5 * len(columns), 7.0), 8.5)
     panels = figure.subplots(2, len(columns), squeeze=False, sharex="col")
     styles = line_styles(frame)
     for (shares, times), ((task, torque), runs) in zip(panels.T, columns, strict=True):
@@ -187,6 +190,13 @@ def draw(file: Path) -> None:
     figure.savefig(file.with_suffix(".png"))
 
 
+def in_words(overrides: str) -> str:
+    """Overrides such as `noise_sigma=0.7 reward.balance=-1.0` for people to read."""
+    return ", ".join(
+        word.replace("_", " ").replace("reward.", "reward ").replace("=", " ") for word in overrides.split()
+    )
+
+
 def line_styles(frame: pd.DataFrame) -> dict[object, Style]:
     """How each setting is drawn; what all settings share is not named."""
     styles: dict[object, Style] = {}
@@ -198,10 +208,11 @@ def line_styles(frame: pd.DataFrame) -> dict[object, Style]:
         if weight and with_value["weights_file"].nunique() > 1:
             label += f", {weights_file}"
         if frame["overrides"].nunique() > 1:
-            label += f", {overrides}"
+            label += f", {in_words(overrides)}"
         index = sum(bool(other[0]) == bool(weight) for other in styles)  # type: ignore[index]
-        colour = (WITH if weight else WITHOUT)[index % 2]
-        styles[key] = Style(label, colour, MARKERS[len(styles) % len(MARKERS)])
+        colours = WITH if weight else WITHOUT
+        colour = colours[index % len(colours)]
+        styles[key] = Style(textwrap.fill(label, LABEL_WIDTH), colour, MARKERS[len(styles) % len(MARKERS)])
     return styles
 
 

@@ -19,15 +19,14 @@ import numpy as np
 
 from benchmarks.emulated_time import run
 from benchmarks.overrides import add_override_option, override_values
-from experiments.experiment import Row
-from experiments.parallel import run_jobs, worker_processes
-from experiments.results_file import ResultsFile
 from experiments.style import BLUE, GREY, VERMILION, add_caption, new_figure
 from polo_ros.agent.world import World
 from polo_ros.arrays import Array, Mask
 from polo_ros.errors import PoloError
 from polo_ros.learner.weights import load_value
 from polo_ros.parameters.settings import settings_for
+from polo_ros.sweeps.jobs import run_jobs, worker_processes
+from polo_ros.sweeps.results_file import ResultsFile, Row
 from polo_ros.tasks import features
 from polo_ros.tasks.quadruped_walk import QuadrupedWalk
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from experiments import experiments
 from experiments.reproduce import reproduce
+from polo_ros.commands.shared import add_worker_options
 from polo_ros.errors import PoloError
 
 
@@ -18,7 +19,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--out", type=Path, help="folder for results (default: results/NAME, with --quick runs/NAME-quick)"
     )
-    parser.add_argument("--workers", type=int, default=0, help="processes (default: one per core)")
+    add_worker_options(parser)
     options = parser.parse_args(arguments)
     if options.name is None:
         for name, found in experiments().items():
@@ -26,7 +27,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     out = Path("runs") / f"{options.name}-quick" if options.quick else Path("results") / options.name
     try:
-        print("\n".join(reproduce(options.name, options.quick, options.out or out, options.workers)))
+        workers = (options.workers, options.backend, options.address)
+        print("\n".join(reproduce(options.name, options.quick, options.out or out, *workers)))
     except PoloError as error:
         print(f"polo: {error}", file=sys.stderr)
         return 1

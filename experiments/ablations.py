@@ -1,4 +1,4 @@
-"""`polo reproduce ablations`: what each part of learning buys on getup, in one table."""
+"""`polo reproduce ablations`: what each part of learning contributes on getup, in one table."""
 
 from dataclasses import replace
 
@@ -33,7 +33,7 @@ class Ablations(Comparison):
     """Heads, priors, optimism, buffers, targets and noise; trainings of 24 s of experience."""
 
     name = "ablations"
-    summary = "What each part of learning buys on getup: heads, priors, optimism, buffers, targets, noise"
+    summary = "Contributions to learning getup: heads, priors, optimism, buffers, targets, noise"
     title = "what each part of learning is worth"
     configuration = replace(GETUP_FIFTH_TORQUE, training_steps=3000, evaluation_steps=250, seeds=3)
     trainings = 2

@@ -1,4 +1,4 @@
-"""`polo reproduce cost`: experience and computing until getup is learned from nothing."""
+"""`polo reproduce cost`: experience and computing until getup is learned from an untrained value function."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path

@@ -109,7 +109,7 @@ def budgeted(settings: Settings, budget: float) -> int:
 
 
 def possible(settings: Settings, idea: PlannerVariant, budget: float) -> bool:
-    """Whether an idea's planner has the rollouts, and the shipped value function, that it needs."""
+    """Whether a variant's planner has the rollouts, and the shipped value function, that it needs."""
     config = idea.config(settings.planner, budgeted(settings, budget))
     fits = config.noise != "knots" or config.noise_knots <= config.horizon
     has_value = bool(settings.planner_node.weights_file)
@@ -117,7 +117,7 @@ def possible(settings: Settings, idea: PlannerVariant, budget: float) -> bool:
 
 
 def planner_of(settings: Settings, idea: PlannerVariant, budget: float, seed: int) -> Planner:
-    """The idea's planner, with a model of its own if it steps more coarsely than the world."""
+    """A variant's planner, with its own model if its physics steps are longer than the world's."""
     config = idea.config(settings.planner, budgeted(settings, budget))
     if not idea.valued:
         config = replace(config, value_weight=0.0)

@@ -8,7 +8,6 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from experiments.planner_variants import RECOMMENDED, planner_variants
-from experiments.statistics import half_interval
 from experiments.style import (
     BLUE,
     GREY,
@@ -21,6 +20,7 @@ from experiments.style import (
 )
 from polo_ros.parameters.markdown import table
 from polo_ros.planner import PlannerConfig
+from polo_ros.sweeps.statistics import half_interval
 
 # the budget that is drawn, as a share of the rollouts in the task's file
 DRAWN_BUDGET = 0.5

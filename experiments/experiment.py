@@ -7,8 +7,9 @@ from typing import Any, ClassVar
 
 import pandas as pd
 
-Row = dict[str, Any]
-"""A line of the CSV file by column; the values are numbers and strings."""
+from polo_ros.sweeps.results_file import Row
+
+__all__ = ["Experiment", "Row"]
 
 
 class Experiment(ABC):

@@ -10,7 +10,6 @@ import pandas as pd
 
 from experiments.experiment import Experiment, Row
 from experiments.occupancy import OccupancyGrid
-from experiments.statistics import half_interval
 from experiments.style import (
     BLUE,
     GREY,
@@ -30,6 +29,7 @@ from polo_ros.learner.learner import Learner
 from polo_ros.parameters.markdown import table
 from polo_ros.parameters.settings import settings_for
 from polo_ros.planner import Planner, PlannerConfig
+from polo_ros.sweeps.statistics import half_interval
 
 WORLDS = ("pointmass_box", "pointmass_maze")
 # POLO with the world's own parameter file, the same with a horizon of one step, and random controls

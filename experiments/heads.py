@@ -11,12 +11,12 @@ import pandas as pd
 from experiments import style
 from experiments.configurations import CONFIGURATIONS, QUICK_STEPS
 from experiments.experiment import Experiment, Row
-from experiments.statistics import half_interval
 from experiments.style import draw_means, new_figure
 from experiments.training_cache import run_episode
 from polo_ros.agent.scores import longest_run
 from polo_ros.files import share_path, write_atomically
 from polo_ros.parameters.markdown import table
+from polo_ros.sweeps.statistics import half_interval
 
 CONFIGURATION = "getup_fifth_torque"
 SCALES = (0.5, 1.0, 1.5, 2.0)
@@ -38,7 +38,7 @@ def humanoid(scale: float, folder: Path) -> Path:
 
 
 class Heads(Experiment):
-    """Figure 4(b): does a value function learned on one humanoid help to plan for others?"""
+    """Figure 4(b): plans with one humanoid's value function for humanoids with heads of other sizes."""
 
     name = "heads"
     summary = "Figure 4(b): the nominal value function on humanoids with other head sizes"

@@ -26,7 +26,7 @@ KEPT = {
 
 
 class Lookahead(Experiment):
-    """Figure 4(a): how many steps should targets look ahead before they trust the value function?
+    """Figure 4(a): learning with targets of different numbers of steps N before the terminal value.
 
     Labels of long plans cost more to compute; the curves are over experience, as the paper's.
     """

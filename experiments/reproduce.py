@@ -14,9 +14,9 @@ from tqdm import tqdm
 
 from experiments import experiment
 from experiments.experiment import Experiment, Row
-from experiments.parallel import run_jobs, worker_processes
-from experiments.results_file import ResultsFile
 from polo_ros.files import write_atomically
+from polo_ros.sweeps.jobs import LostJobsError, run_jobs, worker_processes
+from polo_ros.sweeps.results_file import ResultsFile
 
 # columns of every row: the time that its job took, in s
 TIMES = ("wall_time", "cpu_time")
@@ -24,23 +24,26 @@ TIMES = ("wall_time", "cpu_time")
 BAR_PERIODS = (0.1, 60.0)
 
 
-def reproduce(name: str, quick: bool, out: Path, workers: int = 0) -> list[str]:
+def reproduce(
+    name: str, quick: bool, out: Path, workers: int = 0, backend: str = "loky", address: str = ""
+) -> list[str]:
     """Run the jobs that the CSV file lacks, then draw and report all of it.
 
     Args:
       name: of the experiment.
       quick: a size of seconds.
       out: folder for NAME.csv, pictures and NAME.md.
-      workers: processes, each on one thread; 0 for one per core.
+      workers, backend, address: as for `worker_processes`.
 
     Returns:
       The lines of the report.
 
     Raises:
-      PoloError: an unknown name, a CSV file of other columns or settings, or a worker that died.
+      PoloError: an unknown name or back end, a CSV file of other columns or settings, or jobs whose worker
+        died twice.
     """
     chosen = experiment(name)
-    with worker_processes(workers):
+    with worker_processes(workers, backend, address):
         frame = complete(chosen, quick, out / f"{name}.csv")
     chosen.draw(frame, out)
     lines = [*chosen.report(frame), "", cost(frame, chosen)]
@@ -73,12 +76,20 @@ def complete(chosen: Experiment, quick: bool, file: Path) -> pd.DataFrame:
         total=len(jobs), initial=len(jobs) - len(missing), unit="job", desc=chosen.name,
         mininterval=BAR_PERIODS[not sys.stderr.isatty()], smoothing=0,  # the mean rate
     )  # fmt: skip
+    lost: list[Row] = []
     with bar:
         for stage in stages(chosen, missing):
-            with closing(run_jobs(run, stage)) as found:
-                for rows in found:
-                    results.add(rows, jobs)
-                    bar.update()
+            untrained = {chosen.training(job) for job in lost}
+            ready = [job for job in stage if chosen.training(job) not in untrained - {""}]
+            try:
+                with closing(run_jobs(run, ready)) as found:
+                    for rows in found:
+                        results.add(rows, jobs)
+                        bar.update()
+            except LostJobsError as error:
+                lost += error.jobs
+    if lost:
+        raise LostJobsError(lost)
     return results.frame(jobs)
 
 

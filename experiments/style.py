@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from experiments.statistics import half_interval
+from polo_ros.sweeps.statistics import half_interval
 
 # of Okabe and Ito's palette, which colour-blind readers can tell apart
 GREY, BLUE, VERMILION, GREEN, ORANGE = "#595959", "#0072B2", "#D55E00", "#009E73", "#E69F00"

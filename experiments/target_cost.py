@@ -1,4 +1,4 @@
-"""`polo reproduce target_cost`: what each way to make targets cheaper buys on getup, in one table."""
+"""`polo reproduce target_cost`: the effect of each way to make targets cheaper on getup, in one table."""
 
 from dataclasses import replace
 

@@ -1,7 +1,8 @@
 """Starts the nodes for a task: simulator, planner, learner, and the viewers.
 
 The package installs a copy of this file for each task, such as humanoid_getup.launch.py. A copy starts the
-task that it is named after; polo.launch.py takes the task as an argument. `--show-args` lists the arguments.
+task that it is named after; polo.launch.py takes the task as an argument, as does the copy fleet.launch.py,
+which starts three robots. `--show-args` lists the arguments.
 """
 
 import tempfile
@@ -28,10 +29,13 @@ from launch_ros.parameter_descriptions import ParameterValue
 from launch_ros.substitutions import FindPackageShare
 
 from polo_ros.files import config_path
+from polo_ros.nodes.fleet import WEIGHTS, Robot, namespace_of, robots
 from polo_ros.nodes.locality import local_environment
+from polo_ros.parameters.layers import given_values, overrides_layer
+from polo_ros.parameters.node_tables import ViewerNodeConfig
 from polo_ros.parameters.yaml_files import ParameterFile
 
-# the task that the file is named after; "polo" is none
+# the task that the file is named after; "polo" and "fleet" are none
 NAME = Path(__file__).name.removesuffix(".launch.py")
 
 # Topics that a bag needs to replay a run: those in the robot's namespace, and those outside any namespace.
@@ -60,7 +64,8 @@ def switch(name: str, default: object, description: str) -> DeclareLaunchArgumen
 def arguments() -> list[DeclareLaunchArgument]:
     """All launch arguments."""
     use_sim = LaunchConfiguration("use_sim")
-    fixed = {} if NAME == "polo" else {"default_value": NAME, "choices": [NAME]}
+    several = {"polo": {}, "fleet": {"default_value": "cartpole_swingup"}}
+    fixed = several.get(NAME, {"default_value": NAME, "choices": [NAME]})
     return [
         DeclareLaunchArgument(
             "task",
@@ -81,6 +86,11 @@ def arguments() -> list[DeclareLaunchArgument]:
             "reach the nodes.",
         ),
         argument("namespace", "", "Namespace of all nodes and topics, such as robot1."),
+        argument(
+            "robots", "3" if NAME == "fleet" else "1",
+            "How many robots teach one learner; several have namespaces of their own, robot1, robot2 and so "
+            "on, with a clock each, and seeds that differ by 1000.",
+        ),
         argument("params_file", "", "ROS 2 parameter file of all nodes; empty for the task's own, if any."),
         argument(
             "overrides", "",
@@ -121,41 +131,61 @@ def nodes(context: LaunchContext) -> list[Node | RegisterEventHandler]:
     def given(name: str, kind: type = str) -> dict[str, ParameterValue]:
         return {name: ParameterValue(LaunchConfiguration(name), value_type=kind)} if value(name) else {}
 
+    def of_its_own(robot: Robot, name: str) -> dict[str, int]:
+        """What must differ between the nodes of a fleet's robots."""
+        if not robot.name:
+            return {}
+        found = given_values(layers, f"{fleet}/{robot.name}/{name}")
+        port = int(found.get("port", ViewerNodeConfig.port)) + robot.index
+        ports = {"port": port} if name == "viewer_node" else {}
+        return {"seed": robot.seed(int(found.get("seed", 0))), **ports}
+
     def node(
-        name: str, condition: IfCondition | None, parameters: dict[str, ParameterValue]
+        name: str, condition: IfCondition | None, parameters: dict[str, object], robot: Robot
     ) -> list[Node | RegisterEventHandler]:
+        full_name = f"{robot.name}/{name}".lstrip("/")
+        own = of_its_own(robot, name)
         process = Node(
             package="polo_ros",
             executable=name,
             name=name,
-            namespace=LaunchConfiguration("namespace"),
-            remappings=[OWN_CLOCK],
-            parameters=[*params_files, {**common, **parameters}, *overrides],
+            namespace=f"{fleet}/{robot.name}".rstrip("/"),
+            remappings=[OWN_CLOCK, *([(WEIGHTS, f"{fleet}/{WEIGHTS}")] if robot.name else [])],
+            parameters=[*params_files, {**common, **parameters}, *overrides, *([own] if own else [])],
             ros_arguments=["--log-level", LaunchConfiguration("log_level")],
             output="screen",
             # s: time for the learner to save, and for the planner to finish its plan
             sigterm_timeout="20",
-            on_exit=None if name == "viewer_node" else ended(name, last_words),
+            on_exit=None if name == "viewer_node" else ended(full_name, end_of_log),
             condition=condition,
         )
-        listener = OnProcessIO(target_action=process, on_stderr=note_last_words(name, last_words))
+        listener = OnProcessIO(target_action=process, on_stderr=note_end_of_log(full_name, end_of_log))
         return [process, RegisterEventHandler(listener, condition=condition)]
 
     params_file = value("params_file") or config_path(value("task"))
     params_files = [str(params_file)] if params_file else []
-    for file in params_files:
-        ParameterFile.read(Path(file))
     overrides = [overrides_file(value("overrides"))] if value("overrides") else []
-    last_words: dict[str, str] = {}
+    layers = [ParameterFile.read(Path(file)) for file in (*params_files, *overrides)]
+    if value("seed"):
+        layers.insert(len(params_files), overrides_layer({"seed": int(value("seed"))}))
+    end_of_log: dict[str, str] = {}
     common = {**given("task"), **given("use_sim_time", bool), **given("seed", int), **given("model_path")}
     lockstep = given("lockstep", bool) or ({} if value("use_sim") == "true" else {"lockstep": False})
     weights = given("weights_file")
-    return [
-        *node("simulator_node", IfCondition(LaunchConfiguration("use_sim")), lockstep),
-        *node("planner_node", None, {**lockstep, **given("autostart", bool), **weights}),
-        *node("learner_node", IfCondition(LaunchConfiguration("learn")), weights),
-        *node("viewer_node", IfCondition(LaunchConfiguration("viewer")), {}),
-    ]
+    fleet, members = namespace_of(value("namespace")), robots(value("robots"))
+    use_sim, learn, viewer = (
+        IfCondition(LaunchConfiguration(name)) for name in ("use_sim", "learn", "viewer")
+    )
+    found = []
+    for robot in members:
+        found += node("simulator_node", use_sim, lockstep, robot)
+        found += node("planner_node", None, {**lockstep, **given("autostart", bool), **weights}, robot)
+        found += node("viewer_node", viewer, {}, robot)
+    shared: dict[str, object] = {}
+    if len(members) > 1:
+        # each robot has a clock of its own, and the learner needs none
+        shared = {"experience_topics": [robot.experience for robot in members], "use_sim_time": False}
+    return [*found, *node("learner_node", learn, {**weights, **shared}, Robot("", 0))]
 
 
 def stay_local(context: LaunchContext) -> list[LogInfo | SetEnvironmentVariable]:
@@ -176,25 +206,25 @@ def overrides_file(text: str) -> str:
     return str(overrides.write(Path(tempfile.mkdtemp(prefix="polo_ros_")) / "overrides.yaml"))
 
 
-def note_last_words(name: str, last_words: dict[str, str]) -> Callable[[ProcessIO], None]:
+def note_end_of_log(name: str, end_of_log: dict[str, str]) -> Callable[[ProcessIO], None]:
     """A handler that keeps the sentence with which a node refuses its input."""
 
     def note(event: ProcessIO) -> None:
         fatal = [line for line in event.text.decode(errors="replace").splitlines() if "[FATAL]" in line]
         if fatal:
-            last_words[name] = fatal[-1].rpartition("[polo_ros]: ")[2]
+            end_of_log[name] = fatal[-1].rpartition("[polo_ros]: ")[2]
 
     return note
 
 
-def ended(name: str, last_words: dict[str, str]) -> Callable[[ProcessExited, LaunchContext], list[EmitEvent]]:
+def ended(name: str, end_of_log: dict[str, str]) -> Callable[[ProcessExited, LaunchContext], list[EmitEvent]]:
     """A handler that ends the launch with a node; with an error where the node failed."""
 
     def end(event: ProcessExited, context: LaunchContext) -> list[EmitEvent]:
         if context.is_shutdown:
             return []
         if event.returncode:
-            reason = last_words.get(name, f"exit code {event.returncode}")
+            reason = end_of_log.get(name, f"exit code {event.returncode}")
             # an exception is what makes `ros2 launch` end with a code other than 0
             raise RuntimeError(f"{name} has ended, so everything stops: {reason}")
         return [EmitEvent(event=Shutdown(reason=f"{name} has ended"))]
@@ -202,23 +232,31 @@ def ended(name: str, last_words: dict[str, str]) -> Callable[[ProcessExited, Lau
     return end
 
 
-def generate_launch_description() -> LaunchDescription:
-    """Arguments, environment, nodes, recorder and RViz."""
-    namespace = LaunchConfiguration("namespace")
-    local = OpaqueFunction(function=stay_local, condition=IfCondition(LaunchConfiguration("localhost")))
+def tools(context: LaunchContext) -> list[ExecuteProcess | Node]:
+    """The recorder of all robots, and RViz of the first one."""
+    several = len(robots(LaunchConfiguration("robots").perform(context))) > 1
+    fleet = namespace_of(LaunchConfiguration("namespace").perform(context))
+    robot = "(robot[0-9]+/)?" if several else ""
+    record = ExecuteProcess(
+        cmd=["ros2", "bag", "record", "--regex", f"^({RECORDED_GLOBALLY}|{fleet}/{robot}({RECORDED}))$"],
+        output="screen",
+        condition=IfCondition(LaunchConfiguration("record")),
+    )
     rviz = Node(
         package="rviz2",
         executable="rviz2",
-        namespace=namespace,
+        namespace=f"{fleet}/robot1" if several else fleet,
         remappings=[OWN_CLOCK],
         arguments=["-d", PathJoinSubstitution([FindPackageShare("polo_ros"), "config", "polo.rviz"])],
         parameters=[{"use_sim_time": ParameterValue(LaunchConfiguration("use_sim_time"), value_type=bool)}],
         condition=IfCondition(LaunchConfiguration("rviz")),
     )
-    topics = [f"^({RECORDED_GLOBALLY}|/*", namespace, f"/*({RECORDED}))$"]
-    record = ExecuteProcess(
-        cmd=["ros2", "bag", "record", "--regex", topics],
-        output="screen",
-        condition=IfCondition(LaunchConfiguration("record")),
+    return [record, rviz]
+
+
+def generate_launch_description() -> LaunchDescription:
+    """Arguments, environment, recorder, RViz and nodes."""
+    local = OpaqueFunction(function=stay_local, condition=IfCondition(LaunchConfiguration("localhost")))
+    return LaunchDescription(
+        [*arguments(), local, OpaqueFunction(function=tools), OpaqueFunction(function=nodes)]
     )
-    return LaunchDescription([*arguments(), local, record, OpaqueFunction(function=nodes), rviz])

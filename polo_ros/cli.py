@@ -36,7 +36,7 @@ def main(arguments: list[str] | None = None) -> int:
     except PoloError as error:
         print(f"polo: {error}", file=sys.stderr)
         return 1
-    except BrokenPipeError:  # such as `polo tasks | head`: nobody reads on
+    except BrokenPipeError:  # the reader of a pipe has ended, as in `polo tasks | head`
         os.dup2(
             os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno()
         )  # what is left in the buffer goes there

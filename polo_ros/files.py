@@ -8,7 +8,7 @@ import os
 import shutil
 import sys
 from collections.abc import Sequence
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoints, entry_points
 from itertools import pairwise
 from pathlib import Path
 
@@ -70,7 +70,7 @@ def _warn_of(other: Path, used: Path) -> None:
 
 
 def config_path(task: str) -> Path | None:
-    """The parameter file of a task; None where there is none: said in the log of a task that exists.
+    """The parameter file of a task; None where there is none, which is logged if the task exists.
 
     The file of a task of this package is config/<task>.yaml, or that of its family: config/pointmass.yaml is
     that of pointmass_box and pointmass_maze. Any other task has it beside its Python file, with the same name
@@ -92,14 +92,25 @@ def config_path(task: str) -> Path | None:
     for path in beside:
         if path.is_file():
             return path
-    if beside:  # otherwise there is no such task, which is said where it is loaded
-        _say_defaults(task, beside[0])
+    if beside:  # otherwise there is no such task, which is an error where it is loaded
+        _log_defaults(task, beside[0])
     return None
+
+
+def task_entry_points() -> EntryPoints:
+    """The entry points by which other packages register tasks."""
+    return _entry_points_on(tuple(sys.path))
+
+
+@functools.cache
+def _entry_points_on(path: tuple[str, ...]) -> EntryPoints:
+    """Those of the packages on a path; every call reads the metadata of all packages."""
+    return entry_points(group=TASK_GROUP)
 
 
 def _entry_point_file(task: str) -> Path | None:
     """The Python file of a task of another package, found without importing it; None where there is none."""
-    for entry_point in entry_points(group=TASK_GROUP, name=task):
+    for entry_point in task_entry_points().select(name=task):
         with contextlib.suppress(ImportError, ValueError):  # a broken one is reported where it is loaded
             spec = importlib.util.find_spec(entry_point.module)
             if spec is not None and spec.origin is not None:
@@ -108,8 +119,8 @@ def _entry_point_file(task: str) -> Path | None:
 
 
 @functools.cache
-def _say_defaults(task: str, path: Path) -> None:
-    """Say, once for each task, that all parameters have their defaults."""
+def _log_defaults(task: str, path: Path) -> None:
+    """Log, once for each task, that all parameters have their defaults."""
     logging.getLogger(PACKAGE).warning(
         "task %s has no parameter file: all parameters have their defaults; %s would replace them", task, path
     )

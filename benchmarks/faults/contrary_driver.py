@@ -1,10 +1,10 @@
-"""A robot driver that does what drivers do, with a physics of its own: no part of the simulator node.
+"""A robot driver with the faults of real drivers and its own physics, not the simulator node's.
 
     python -m benchmarks.faults.contrary_driver --task cartpole_swingup --shuffle --drop 0.3 --report run.json
 
-It publishes /clock, joint_states and odom, takes commands, and holds the robot until the first command with
-an effort arrives, as a rope would. From then on it simulates for `--seconds`, judges each control period by
-the task, writes the report and ends; it ends, too, where no effort is commanded for `--hold` control periods.
+It publishes /clock, joint_states and odom, takes commands, and holds the robot in place until the first
+command with an effort arrives. From then on it simulates for `--seconds`, judges each control period by the
+task, writes the report and ends; it ends, too, where no effort is commanded for `--hold` control periods.
 
 All times are simulated ones; `--realtime-factor` says how fast they pass. With 0 the clock waits in each
 control period for one plan of the planner, at most for a quarter of a second: the planner is on time however

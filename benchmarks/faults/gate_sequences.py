@@ -1,7 +1,7 @@
 """Sequences of events through the real gate and command path, and what must hold of every command.
 
 The messages are unpacked, assembled, planned from, gated and sent by the parts that the planner node uses;
-only the plans' knots are drawn instead of searched, so that they may be as bad as can be.
+only the plans' knots are random instead of optimised, so that bad plans occur.
 """
 
 from collections import Counter

@@ -1,4 +1,4 @@
-"""What is on disk: a full disk, a read-only folder, a file-size limit, a checkpoint that is cut.
+"""Faults of storage: a full disk, a read-only folder, a file-size limit, a truncated checkpoint.
 
     python -m benchmarks.faults.storage --count 30
 

@@ -25,11 +25,10 @@ from benchmarks.peers.peer import Sampler, Size
 from benchmarks.peers.problems import PROBLEMS
 from benchmarks.peers.returns_figure import draw
 from benchmarks.peers.roster import PEERS
-from experiments.experiment import Row
-from experiments.parallel import run_jobs, worker_processes
-from experiments.results_file import ResultsFile, text
 from polo_ros.agent.scores import score
 from polo_ros.agent.world import World
+from polo_ros.sweeps.jobs import run_jobs, worker_processes
+from polo_ros.sweeps.results_file import ResultsFile, Row, text
 
 METHODS = ("polo_ros", "polo_ros, no value", "judo, our threads", "pytorch_mppi", "pytorch_mppi, knots")
 # judo's default, pytorch_mppi's default and its documentation's advice (0.01) are among them

@@ -107,12 +107,13 @@ class Agent:
     def _control(self, report: PlanReport, now: float) -> Array:
         """The control (nu,) at a time in s, as a controller follows plans.
 
-        A plan that found nothing is not followed: the last good one is to its end, then the neutral control.
+        A plan without a valid rollout is not followed: the last valid plan is followed to its end, and after
+        that the neutral control is applied.
         """
         if report.usable:
             self._followed = report.plan
         elif self._followed is None or self._followed.has_ended(now):
-            self.planner.reset()  # what is left of the old plan may be why nothing is found
+            self.planner.reset()  # the old plan as warm start may be why all diverge
             return self.task.neutral
         return self.planner.control(self._followed, now)
 

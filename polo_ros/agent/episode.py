@@ -1,4 +1,4 @@
-"""One episode: the steps of an agent and what they amount to."""
+"""One episode: the steps of an agent and their results."""
 
 import sys
 from collections.abc import Iterator

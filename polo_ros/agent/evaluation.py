@@ -2,14 +2,14 @@
 
 import csv
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from polo_ros.agent.agent import Agent
+from polo_ros.agent.agent import Agent, Step
 from polo_ros.agent.episode import Episode, check_counts, rounded, take_steps
 from polo_ros.agent.progress import progress_bar
 from polo_ros.agent.provenance import description, value_digest
@@ -19,10 +19,12 @@ from polo_ros.parameters.settings import Settings
 from polo_ros.planner import Planner
 from polo_ros.planner.value import ValueEnsemble
 
+EPISODE_COLUMNS = (
+    "solved", "solved_at", *(field.name for field in fields(EpisodeScore)), "mean_reward", "last_reward",
+    "diverged_plans", "effective_sample_size",
+)  # fmt: skip
 COLUMNS = (
-    "seed", "solved", "solved_at", *(field.name for field in fields(EpisodeScore)), "mean_reward",
-    "last_reward", "diverged_plans", "effective_sample_size", "plan_time_median", "value_correlation",
-    "value_bias", "wall_time",
+    "seed", *EPISODE_COLUMNS, "plan_time_median", "value_correlation", "value_bias", "wall_time",
 )  # fmt: skip
 # the return of a state is compared with its value only if at least so many rewards after it are known:
 # 0.99^100 = 0.37; the mean of the last rewards stands for what comes after the episode
@@ -80,10 +82,8 @@ def evaluate(
         writer.writeheader()
         for seed in seeds:
             began = time.monotonic()
-            planner = Planner(task, settings.planner, seed, settings.planner_node.threads)
-            planner.value = value
             episode = Episode(task, [])
-            for step in take_steps(Agent(task, planner, seed=seed), steps):
+            for step in act(settings, value, seed, steps):
                 episode.steps.append(step)
                 bar.update()
             row = evaluation_row(seed, episode, settings.planner.discount, value is not None)
@@ -102,6 +102,20 @@ def evaluate(
     return rows
 
 
+def act(settings: Settings, value: ValueEnsemble | None, seed: int, count: int) -> Iterator[Step]:
+    """The steps of an episode without learning.
+
+    Args:
+      settings: of task and planner.
+      value: the value function to plan with; None plans without one.
+      seed: of start state and sampling noise.
+      count: control periods.
+    """
+    planner = Planner(settings.task, settings.planner, seed, settings.planner_node.threads)
+    planner.value = value
+    return take_steps(Agent(settings.task, planner, seed=seed), count)
+
+
 def evaluation_row(seed: int, episode: Episode, discount: float, with_value: bool) -> dict[str, Any]:
     """The row of one episode, by column.
 
@@ -111,10 +125,20 @@ def evaluation_row(seed: int, episode: Episode, discount: float, with_value: boo
       discount: γ of the planner.
       with_value: whether the planner had a value function.
     """
-    solved_at = episode.solved_at
     correlation, bias = value_check(episode, discount) if with_value else (None, None)
     return {
         "seed": seed,
+        **episode_row(episode),
+        "plan_time_median": float(np.median([step.report.compute_time for step in episode.steps])),
+        "value_correlation": correlation,
+        "value_bias": bias,
+    }
+
+
+def episode_row(episode: Episode) -> dict[str, Any]:
+    """The results of an episode, by column of `EPISODE_COLUMNS`; equal seeds give equal rows."""
+    solved_at = episode.solved_at
+    return {
         "solved": int(solved_at is not None),
         "solved_at": solved_at,
         **asdict(score(episode.task, episode.states)),
@@ -122,9 +146,6 @@ def evaluation_row(seed: int, episode: Episode, discount: float, with_value: boo
         "last_reward": float(episode.rewards[-LAST_STEPS:].mean()),
         "diverged_plans": sum(step.report.valid_rollouts == 0 for step in episode.steps),
         "effective_sample_size": episode.mean("effective_sample_size"),
-        "plan_time_median": float(np.median([step.report.compute_time for step in episode.steps])),
-        "value_correlation": correlation,
-        "value_bias": bias,
     }
 
 

@@ -22,7 +22,7 @@ PERIOD = 0.02
 # guessed gains of servos: the error of the position, in rad, that asks for the whole effort; the damping over
 # the stiffness, in s; and the stiffness where no effort is known, in N·m/rad
 FULL_EFFORT_ERROR, DAMPING_TIME, STIFFNESS = 0.5, 0.03, 50.0
-# the goal of an arm is where it gets with each joint moved from home by this share of its range
+# the goal of an arm is the hand's position with each joint moved from home by this share of its range
 REACH = 0.15
 # what a noise_sigma of 1 is for servos whose effort is limited
 NOISE_SCALE = '''    @property
@@ -208,7 +208,7 @@ def substeps(robot: Robot) -> int:
 
 
 def reachable(robot: Robot, body: int) -> list[float]:
-    """Where a body gets with each joint moved from home by a share of its range, (3,), in m."""
+    """The position of a body with each joint moved from home by a share of its range, (3,), in m."""
     model, qpos = robot.model, robot.qpos.copy()
     for joint in robot.joints:
         low, high = model.jnt_range[joint] if model.jnt_limited[joint] else (-np.pi, np.pi)

@@ -1,27 +1,30 @@
-"""What made a result: the settings that differ from the defaults, and the digests of model and values."""
+"""How a result was made: settings that differ from the defaults, and digests of model and value function."""
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from polo_ros import __version__
 from polo_ros.errors import PoloError
 from polo_ros.learner.checkpoint import Checkpoint
 from polo_ros.learner.weights import value_tensors
+from polo_ros.parameters.node_tables import SETUP
 from polo_ros.parameters.schema import table, values_of
 from polo_ros.parameters.settings import Settings
 from polo_ros.planner.value import ValueEnsemble
 
 # results do not depend on these: rollouts are the same at any number of threads, and the digest of the model
 # covers its path
-WITHOUT_EFFECT = ("threads", "model_path")
+WITHOUT_EFFECT = ("threads", "model_path", "labels_workers", "labels_threads")
+# these say where something is, and are not stated: files of results are passed on to others
+UNSTATED = ("task", "labels_address")
 
 
 def differing_settings(settings: Settings) -> dict[str, Any]:
     """The parameters that differ from their defaults, as `node.name`, with JSON values.
 
-    Those of the planner node come first; the weights of the task's reward are among them.
+    Those of the planner node come first; the weights of the task's reward and its setup are among them.
     """
     found: dict[str, Any] = {}
     for node, configs in (
@@ -31,22 +34,34 @@ def differing_settings(settings: Settings) -> dict[str, Any]:
         for config in configs:
             defaults = {row.name: row.default for row in table(type(config))}
             for name, value in values_of(config).items():
-                if value != defaults[name] and name != "task":
+                if value != defaults[name] and name not in UNSTATED:
                     found[f"{node}.{name}"] = list(value) if isinstance(value, tuple) else value
-    defaults = {term.name: term.weight for term in settings.task.terms}
+    setup = settings.task.setup
+    defaults = {row.name: row.default for row in table(type(setup))}
+    for name, value in values_of(setup).items():
+        if value != defaults[name]:
+            found[f"{SETUP}{name}"] = list(value) if isinstance(value, tuple) else value
+    weights = {term.name: term.weight for term in settings.task.terms}
     for name, weight in settings.task.weights.items():
-        if weight != defaults[name]:
+        if weight != weights[name]:
             found[f"reward.{name}"] = weight
     return found
 
 
-def description(settings: Settings, **facts: object) -> str:
-    """One line for the head of a result file: facts, version, digests and differing settings."""
+def description(settings: Settings, without: Collection[str] = (), /, **facts: object) -> str:
+    """One line for the head of a result file: facts, version, digests and differing settings.
+
+    Args:
+      settings: of all that the file holds.
+      without: parameters that differ within the file, by name.
+      facts: come first.
+    """
     task = settings.task
     facts |= {"version": __version__, "model_hash": task.model_hash(), "dynamics_hash": task.dynamics_hash()}
     words = [f"{name}={fact}" for name, fact in facts.items()]
     for name, value in differing_settings(settings).items():
-        words.append(f"{name}:={json.dumps(value, separators=(',', ':'))}")
+        if not {name, name.partition(".")[2]} & set(without):
+            words.append(f"{name}:={json.dumps(value, separators=(',', ':'))}")
     return " ".join(words)
 
 

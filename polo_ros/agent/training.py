@@ -5,6 +5,7 @@ import io
 import math
 import time
 from collections.abc import Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -93,6 +94,7 @@ def train(
     began, cpu_began = time.monotonic() - spent.wall, time.process_time() - spent.cpu
     progress = progress_bar(steps, f"train {task.name}", "step", agent.steps)
     with (
+        closing(learner),
         (out / "metrics.csv").open("a", newline="") as file,
         tensorboard_events(out, tensorboard, agent.steps) as write_events,
         progress,
@@ -110,6 +112,7 @@ def train(
             write_events(agent.steps, row)
             progress.set_postfix(reward=f"{row['reward']:.3f}", hold=f"{row['longest_hold']:.2f}s")
             times = {"wall_time": f"{wall:.1f}", "cpu_time": f"{time.process_time() - cpu_began:.3f}"}
+            learner.settle()  # so that a resumed run equals this one
             learner.save(checkpoint, epoch, {**common, **agent.counters(), **times})
             if agent.steps < steps:
                 agent.reset()

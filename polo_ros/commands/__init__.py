@@ -4,7 +4,7 @@ Each module's `add` gives its commands to the parser. A command imports what it 
 torch and matplotlib take seconds to import.
 """
 
-from polo_ros.commands import acting, listing, recordings, research, running, weights
+from polo_ros.commands import acting, listing, ranking, recordings, research, running, sweeping, weights
 
 # in the order of `polo --help`
-GROUPS = (listing, acting, recordings, running, weights, research)
+GROUPS = (listing, acting, sweeping, ranking, recordings, running, weights, research)

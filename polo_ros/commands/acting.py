@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from polo_ros.commands.shared import Commands, json_option, print_json, settings_of, task_options
+from polo_ros.errors import PoloError
 
 # what the tables at the end show of metrics.csv, of its last rows, and of evaluation.csv
 TRAINING_TABLE = (
@@ -38,6 +39,10 @@ def add(commands: Commands) -> None:
     )
     training.add_argument("--namespace", default="", help="of the robot in the bags, such as /robot1")
     training.add_argument("--tensorboard", action="store_true", help="write events beside metrics.csv, too")
+    training.add_argument(
+        "--labels", choices=("in_process", "ray"), help="who makes the labels (default: the parameter file's)"
+    )
+    training.add_argument("--address", metavar="HOST:PORT", help="of a running Ray cluster, for --labels ray")
     training.set_defaults(run=run_train)
 
     evaluation = commands.add_parser(
@@ -70,7 +75,12 @@ def add(commands: Commands) -> None:
 
 def run_train(options: argparse.Namespace) -> int:
     """Train a value function and print where its weights are."""
+    for name, value in (("labels", options.labels), ("labels_address", options.address)):
+        if value is not None:
+            options.single.append(f"{name}:={value}")
     settings = settings_of(options)
+    if options.address and settings.learner.labels != "ray":
+        raise PoloError("--address is of a Ray cluster, and no labels are made there; add --labels ray")
     out = options.out or Path("runs") / f"{settings.task.name}-{options.seed}"
     if options.from_bag:
         from polo_ros.recordings.learning import train_from_recordings

@@ -43,6 +43,18 @@ def json_option() -> argparse.ArgumentParser:
     return options
 
 
+def add_worker_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say where jobs run."""
+    parser.add_argument("--workers", type=int, default=0, help="processes (default: one per core)")
+    parser.add_argument(
+        "--backend", default="loky", metavar="loky|ray|dask",
+        help="what runs the jobs (default: loky, on this machine)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--address", default="", help="of a running Ray cluster or Dask scheduler (default: this machine)"
+    )
+
+
 def print_json(content: Mapping[str, object]) -> None:
     """Print results for machines: paths as text, and null for what is no finite number."""
     print(json.dumps(_plain(content), indent=2, allow_nan=False))

@@ -30,7 +30,7 @@ class BaseRotation:
         self._tilt = 0.0  # between the verticals of imu and odometry, in rad
 
     def compare(self, odometry: RecentSamples) -> None:
-        """Look at the newest moment of both for which way is up; the odometry has a new sample."""
+        """Compare the verticals of imu and odometry at their newest common moment."""
         ours, theirs = self.samples.newest, odometry.newest
         if ours is None or theirs is None:
             return
@@ -39,7 +39,7 @@ class BaseRotation:
         self._tilt = heading_and_tilt(pose, imu)[1]
 
     def tilted(self) -> str:
-        """That imu and odometry do not agree on which way is up; empty where they do."""
+        """A sentence if imu and odometry disagree about the vertical; empty if they agree."""
         if self._tilt <= MOST_TILT:
             return ""
         return (
@@ -50,7 +50,7 @@ class BaseRotation:
     def put_into(self, state: Array, moment: int, heading: Array | None = None) -> Array:
         """Replace the base's rotation in a flat state (state_size,) by the imu's at a moment in ns.
 
-        The imu's heading begins anywhere and drifts: it is turned into the odometry's.
+        The imu's heading has an arbitrary zero and drifts: it is turned into the odometry's.
 
         Args:
           state: with the odometry's orientation, unless the heading is given.
@@ -96,7 +96,8 @@ def heading_and_tilt(odometry: Array, imu: Array) -> tuple[Array, float]:
 
     Returns:
       The rotation about the vertical that turns the imu's heading into the odometry's, (4,), and the angle
-      between their verticals, in rad. An imu's heading begins anywhere and drifts; its vertical is gravity's.
+      between their verticals, in rad. An imu's heading has an arbitrary zero and drifts; its vertical is that
+      of gravity.
     """
     difference = multiply(odometry, conjugate(imu))
     heading = np.array([difference[0], 0.0, 0.0, difference[3]])

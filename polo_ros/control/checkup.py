@@ -14,7 +14,7 @@ ENOUGH = 0.9
 
 @dataclass
 class TopicFigures:
-    """What was seen of one topic.
+    """Measurements of one topic.
 
     Attributes:
       topic: its name.
@@ -48,7 +48,7 @@ class TopicFigures:
 
 @dataclass
 class PlannerFigures:
-    """What was seen of the planner.
+    """Measurements of the planner.
 
     Attributes:
       task: that it solves.
@@ -75,7 +75,7 @@ class PlannerFigures:
 
 @dataclass
 class Checkup:
-    """Everything that was seen.
+    """All measurements.
 
     Attributes:
       seconds: for how long.
@@ -118,7 +118,7 @@ def _about_state(topic: TopicFigures, checkup: Checkup) -> list[str]:
             f"one, unless they carry different joints"
         )
     if checkup.planner is not None and checkup.planner.lockstep:
-        return found  # the world waits: neither rate nor age means anything
+        return found  # in lockstep the world waits for commands, so that rates and ages are not judged
     age = topic.age
     if age is not None and abs(age) > OTHER_CLOCK_S:
         side = "before" if age > 0 else "after"

@@ -1,4 +1,4 @@
-"""The commands that were really sent, and which of them acted in which state."""
+"""The commands that were sent, and which of them acted in which state."""
 
 import threading
 from collections import deque

@@ -113,10 +113,10 @@ class CommandLimits:
         return Motion(ctrl, time, None, ctrl)
 
     def final(self, last: Motion | None, measured: Measured) -> Array:
-        """What to leave the robot with, (nu,); not finite where a servo's position is not known.
+        """The last command before control ends, (nu,); not finite where a servo's position is not known.
 
-        Servos keep their position. Efforts are released, whatever the safe action is: the driver may hold
-        the last command for ever, and a brake of one moment pushes in the next.
+        Servos keep their position. Efforts are released, whatever the safe action is: a driver may hold the
+        last command for ever, and a braking effort that is held accelerates the joint once it has stopped.
         """
         ctrl: Array = np.where(self._joints.servo, self._position(last, measured), self._released)
         return ctrl
@@ -159,7 +159,7 @@ def safe_efforts(
       joints: gives the units.
       action: "zero", "damping" or "hold".
       damping: gain of the brake, in N·m·s/rad.
-      period: how long it acts before the next one, in s.
+      period: how long it acts until the next command, in s.
       qvel: the robot's velocities, (nv,); None where they are not known, which releases.
     """
     if action == "zero" or qvel is None:
@@ -169,8 +169,8 @@ def safe_efforts(
     return braking
 
 
-def about_hold(joints: JointMapping, action: str, parameter: str) -> str:
-    """What the log must say of a safe action "hold" for efforts; empty where all is as it sounds."""
+def hold_warning(joints: JointMapping, action: str, parameter: str) -> str:
+    """A warning that the safe action "hold" damps efforts; empty where there is nothing to warn of."""
     if action != "hold" or joints.servo.all():
         return ""
     return f"{parameter} is hold, but an effort that is held pushes for ever: efforts are damped instead"

@@ -10,7 +10,7 @@ import numpy as np
 from polo_ros.arrays import Array
 from polo_ros.control import NANOSECONDS
 from polo_ros.control.command_history import Transition
-from polo_ros.control.command_limits import Measured, about_hold
+from polo_ros.control.command_limits import Measured, hold_warning
 from polo_ros.control.config import PlannerNodeConfig
 from polo_ros.control.identification import Identification
 from polo_ros.control.joints import JointMapping
@@ -73,7 +73,7 @@ class Controller(StateIntake):
         self._clock = clock
         self._outputs = outputs
         self._joints = joints
-        self._about_hold = ""
+        self._hold_warning = ""
         self._gate = SafetyGate(task, joints, node.autostart, node.safety)
         self._last_sent: tuple[Array, int] | None = None
         self._episode = 0
@@ -87,7 +87,7 @@ class Controller(StateIntake):
         self._worker = self._make_worker()
         names = node.identify
         self._identification = Identification(task, names, self._period) if names else None
-        self._say_what_hold_means(node)
+        self._warn_of_hold(node)
 
     def _make_worker(self) -> Worker[Request]:
         """What plans from the newest state: a thread of its own."""
@@ -108,7 +108,7 @@ class Controller(StateIntake):
 
     def e_stop(self, pressed: bool) -> None:
         """Follow the e-stop."""
-        if pressed != self._gate.e_stopped:  # drivers repeat it
+        if pressed != self._gate.e_stopped:  # drivers publish it repeatedly
             self._outputs.warn("e-stop pressed" if pressed else "e-stop released; enable to move")
         with self._lock:  # no plan's command follows, even of the plan that is being made
             self._gate.e_stop(pressed)
@@ -131,7 +131,7 @@ class Controller(StateIntake):
         What keeps plans from being made must be changeable while none is made.
         """
         self._gate.parameters = settings.node.safety
-        self._say_what_hold_means(settings.node)
+        self._warn_of_hold(settings.node)
         with self._lock:
             self._pending = settings
 
@@ -267,9 +267,9 @@ class Controller(StateIntake):
         self._last_sent = ctrl, stamp
         self._outputs.send(ctrl, stamp, np.empty((0, len(ctrl))) if following is None else following)
 
-    def _say_what_hold_means(self, node: PlannerNodeConfig) -> None:
-        """Warn of an action that does not do what it says, once until it changes."""
-        about = about_hold(self._joints, node.safe_action, "safety.action")
-        if about and about != self._about_hold:
-            self._outputs.warn(about)
-        self._about_hold = about
+    def _warn_of_hold(self, node: PlannerNodeConfig) -> None:
+        """Warn once, until it changes, that the action "hold" damps efforts."""
+        warning = hold_warning(self._joints, node.safe_action, "safety.action")
+        if warning and warning != self._hold_warning:
+            self._outputs.warn(warning)
+        self._hold_warning = warning

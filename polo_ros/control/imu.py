@@ -23,7 +23,7 @@ def is_base_frame(frame: str, base: FreeBody) -> bool:
 
 
 class ImuMounting:
-    """Turns what an imu measures in its own frame into the base's.
+    """Converts an imu's measurements from its own frame into the base's.
 
     Args:
       model: whose sites and bodies name the frames.

@@ -136,8 +136,8 @@ class JointMapping:
     def damping_ctrl(self, qvel: Array, gain: float, period: float) -> Array:
         """Controls (nu,) that brake every joint with a motor: -gain · velocity, in N·m; zero for servos.
 
-        A brake that is held for a control period must not reverse a light joint meanwhile, or both grow
-        from period to period: no joint's gain is more than what stops it in one period, in s.
+        A brake that is held for a control period must not reverse a light joint meanwhile, or velocity and
+        effort grow from period to period: no joint's gain is more than what stops it in one period, in s.
         """
         dofs = self.model.jnt_dofadr[self.model.actuator_trnid[:, 0]]
         stopping = 1.0 / np.maximum(self.model.dof_invweight0[dofs] * period, 1e-12)

@@ -9,7 +9,7 @@ PLANS_KEPT = 20
 QUANTILE = 0.9
 # largest look-ahead, in ns
 MAX_LOOK_AHEAD_NS = 500_000_000
-# plans further apart than this do not count for the clocks' ratio: the simulation may have been paused; in ns
+# plans further apart than this, in ns, are left out of the clocks' ratio: the simulation may have been paused
 PAUSE_NS = 5_000_000_000
 
 

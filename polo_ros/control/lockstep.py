@@ -20,7 +20,7 @@ class LockstepController(Controller):
     `safety.disabled_action` says otherwise.
     """
 
-    # the last plan that found something, and the stamp of the newest state that a plan is made for
+    # the last plan with a valid rollout, and the stamp of the newest state that a plan is made for
     _good: Scheduled | None = None
     _planned_for: int | None = None
 
@@ -70,7 +70,7 @@ class LockstepController(Controller):
         self._count(report)
         answer = None
         with self._lock:  # an e-stop waits until the command is out, or comes before it is chosen
-            if self._reset_wanted:  # the plan belongs to what has been forgotten meanwhile
+            if self._reset_wanted:  # plans were discarded while this one was made
                 assert self._latest is not None
                 self._submit(self._latest)
             else:
@@ -78,7 +78,7 @@ class LockstepController(Controller):
                 if report.usable:
                     self._good = Scheduled(report.plan, snapshot.stamp)
                 elif why_unfollowed(self._good, now):
-                    self._planner.reset()  # what is left of the old plan may be why nothing is found
+                    self._planner.reset()  # the old plan as warm start may be why all diverge
                 answer = self._answer(snapshot, self._good)
         if answer is not None and answer.planned:
             self._record([self._transition(snapshot, answer.ctrl, report)])
@@ -100,7 +100,7 @@ class LockstepController(Controller):
         return command
 
     def _transition(self, snapshot: Snapshot, ctrl: Array, report: PlanReport) -> Transition:
-        """What is experienced in a state; the reward is that of the control really sent."""
+        """The transition from a state; its reward is that of the control that was sent."""
         view = report.view if np.array_equal(ctrl, report.view.ctrl) else None
         return Transition(snapshot, self._episode, ctrl, view)
 

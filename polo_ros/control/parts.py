@@ -38,7 +38,7 @@ def fill_in(model: mujoco.MjModel, parts: Iterable[Part], qpos: Array, qvel: Arr
 def _interpolate(
     model: mujoco.MjModel, qpos: Array, qvel: Array, moment: int, between: list[tuple[Part, Sample, Sample]]
 ) -> None:
-    """Take parts from the sample before a moment in ns on to it, in `qpos` (nq,) and `qvel` (nv,).
+    """Interpolate parts at a moment in ns; `qpos` (nq,) and `qvel` (nv,) hold the samples before it.
 
     A part with samples of one side alone is rolled by their velocities.
     """

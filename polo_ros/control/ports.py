@@ -1,4 +1,4 @@
-"""What a controller is connected to: its parameters and where its results go."""
+"""The interface of a controller: its parameters and where its results go."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

@@ -142,7 +142,7 @@ class RealTimeController(Controller):
         super()._on_jump(step)
 
     def _why_stale(self, now: int) -> str:
-        apart = self._states.apart()  # makes no new state, and so is the cause of its age
+        apart = self._states.apart()  # parts too far apart make no new state: this is why the state is old
         if apart or self._latest is None:
             return apart
         return self._gate.why_stale((now - self._latest.stamp) / NANOSECONDS) or self._silence(
@@ -208,12 +208,12 @@ class RealTimeController(Controller):
         super()._apply_changes()
 
     def _schedule(self, report: PlanReport, stamp: int, now: float) -> None:
-        """Let a plan act from its start on; one that found nothing leaves the last good one in force."""
+        """Let a plan act from its start on; without a valid rollout, the last valid plan stays in force."""
         schedule = self._follower.schedule
         if report.usable:
             schedule.add(report.plan, stamp, now)
         elif why_unfollowed(schedule.at(now), now):
-            self._planner.reset()  # what is left of the old plan may be why nothing is found
+            self._planner.reset()  # the old plan as warm start may be why all diverge
 
     def _start_episode(self) -> None:
         super()._start_episode()

@@ -165,7 +165,7 @@ class SafetyGate:
         return GatedCommand(motion.ctrl, planned)
 
     def final_command(self, measured: Measured) -> Array | None:
-        """What to leave the robot with, (nu,), see `CommandLimits.final`; None for silence."""
+        """The last command before control ends, (nu,), see `CommandLimits.final`; None to send nothing."""
         if self.silent:
             return None
         ctrl = self._limits.final(self._motion, measured)

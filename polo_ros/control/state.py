@@ -58,7 +58,7 @@ class Snapshot:
 
     @property
     def progress(self) -> tuple[int, int]:
-        """What tells two snapshots of one robot apart, (stamp, ahead)."""
+        """The identity of a snapshot, (stamp, ahead): it is new where this differs."""
         return self.stamp, self.ahead
 
 
@@ -75,7 +75,7 @@ class StateAssembler:
       lockstep: whether the newest samples of all parts must carry the same stamp. Goals are among these
         parts in lockstep only: a robot may have none but the model's own.
       imu: whether the base's rotation comes from an imu, which is then a part, too; its heading is turned
-        into the odometry's, since an imu's own begins anywhere and drifts.
+        into the odometry's, since an imu's own has an arbitrary zero and drifts.
 
     Raises:
       PoloError: an imu is wanted for a robot without a floating base.
@@ -116,7 +116,7 @@ class StateAssembler:
         return [topic for topic, stamp in self._stamps.items() if stamp is None]
 
     def apart(self) -> str:
-        """Which parts make no state together, since they are of other times or orientations; or nothing."""
+        """A sentence about parts whose times or orientations do not fit together; empty if all fit."""
         stamps = {topic: stamp for topic, stamp in self._stamps.items() if stamp is not None}
         tilted = self._imu.tilted() if self._imu is not None else ""
         if tilted:

@@ -109,7 +109,7 @@ class StateIntake(ABC):
         return next((check.fault for check in self._twist_checks.values() if check.fault), "")
 
     def _silence(self, parameters: SafetyParameters) -> str:
-        """That no state has come for long by the monotonic clock; empty where one has.
+        """A sentence if no state has come for too long by the monotonic clock; empty otherwise.
 
         Stamps do not tell where the clock that they are compared with stands still: with the simulator,
         simulated time is gone, too.

@@ -1,11 +1,11 @@
-"""What a part of the system says of itself on /diagnostics."""
+"""The status of a component, as shown on /diagnostics."""
 
 from dataclasses import dataclass, field
 from enum import IntEnum
 
 
 class Level(IntEnum):
-    """How bad things are, with the numbers of diagnostic_msgs/DiagnosticStatus."""
+    """The severity, with the numbers of diagnostic_msgs/DiagnosticStatus."""
 
     OK = 0
     WARN = 1

@@ -1,4 +1,4 @@
-"""How well the control timer and planning keep time."""
+"""Late control ticks, and the ages of states and plans at them."""
 
 from dataclasses import dataclass
 

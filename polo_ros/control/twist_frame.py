@@ -10,7 +10,7 @@ from polo_ros.control import NANOSECONDS
 from polo_ros.control.samples import Sample
 from polo_ros.tasks.rotations import rotation_matrix
 
-# every so many messages, one is compared with the next: a verdict needs time, not messages
+# every so many messages, one is compared with the next: the comparisons of a verdict must cover some time
 STRIDE = 5
 # comparisons that a verdict is made of, and the share of them that must agree
 WINDOW = 20

@@ -14,7 +14,7 @@ from polo_ros.arrays import Array
 from polo_ros.errors import ExplodedError, PoloError
 from polo_ros.learner.incoming import IncomingExperience
 from polo_ros.learner.origin import Origin, new_epoch
-from polo_ros.learner.ports import BackgroundOutputs, BackgroundSettings
+from polo_ros.learner.ports import BackgroundOutputs, BackgroundSettings, Log
 from polo_ros.learner.store import Answer, LearnerStore
 from polo_ros.learner.weights import encode_value
 from polo_ros.tasks.task import Task
@@ -74,6 +74,8 @@ class BackgroundLearner:
         self._running = True
         self._paused = False
         self._incoming = IncomingExperience(settings.learner.buffer_capacity)
+        # what has come since the buffer was made or read belongs to streams from this number on
+        self._first_stream = 0
         self._condition = threading.Condition()
         self._requests: deque[tuple[Callable[[Learner], Answer], Future[Answer]]] = deque()
         self._working = False
@@ -83,16 +85,16 @@ class BackgroundLearner:
 
     # ---- for the other thread
 
-    def add(self, rows: dict[str, Array]) -> None:
-        """Take transitions, see `IncomingExperience`."""
+    def add(self, rows: dict[str, Array], source: str = "") -> None:
+        """Take transitions of a robot, see `IncomingExperience`."""
         with self._condition:
-            self._incoming.add(rows)
+            self._incoming.add(rows, source)
             self._condition.notify()
 
-    def accept(self, known: bool) -> None:
-        """Whether it is known that experience is of this task and model: it waits until then."""
+    def accept(self, known: bool, source: str = "") -> None:
+        """Whether it is known that a robot's experience is of this task and model: it waits until then."""
         with self._condition:
-            self._incoming.accept(known)
+            self._incoming.accept(known, source)
             self._condition.notify()
 
     def configure(self, settings: BackgroundSettings) -> None:
@@ -172,6 +174,8 @@ class BackgroundLearner:
             if self.failure is not None:
                 self._store.unsound = "failed"  # in the middle of an update, whose result may be in parts
             self._store.save(self._learner, self._epoch)
+        if self._learner is not None:
+            self._learner.close()
 
     # ---- the learning thread
 
@@ -198,8 +202,10 @@ class BackgroundLearner:
         from polo_ros.learner.learner import Learner
 
         torch.set_num_threads(1)  # the networks are tiny, and the planner needs the cores
-        learner = Learner(self._task, self._applied.learner, seed=self._seed, threads=self._threads)
+        log = Log(self._outputs.info, self._outputs.warn)
+        learner = Learner(self._task, self._applied.learner, self._seed, self._threads, log)
         self._store.resume(learner, self._settings.reward_weights)
+        self._first_stream = learner.buffer.next_stream
         self._publish(learner)
         return learner
 
@@ -224,22 +230,24 @@ class BackgroundLearner:
     def _load(self, learner: "Learner") -> Answer:
         answer = self._store.load(learner, self._settings.reward_weights)
         if answer[0]:
-            self._epoch = new_epoch()  # its sequence is older: planners would refuse it within an epoch
+            self._epoch = new_epoch()  # within one epoch, planners would refuse its lower sequence
             self.fault = ""
+            self._first_stream = learner.buffer.next_stream
             self._publish(learner)
         return answer
 
     def _due(self) -> bool:
         enough = len(self._incoming) >= self._settings.learner.update_period
-        return self._running and self._incoming.accepted and not self._paused and enough
+        return self._running and not self._paused and enough
 
     def _work(self, learner: "Learner") -> None:
         """One update with all experience that has arrived."""
         with self._condition:
-            if not self._due():  # paused in between: nobody who was told so sees a further update
+            if not self._due():  # paused meanwhile: no update may follow the answer to the request
                 return
-            columns, settings = self._incoming.take(), self._settings
-        learner.add(*columns)
+            (columns, streams), settings = self._incoming.take(), self._settings
+        states, ctrl, rewards, episodes = columns
+        learner.add(states, ctrl, rewards, episodes, streams=self._first_stream + streams)
         if settings is not self._applied:
             self._applied = settings
             learner.configure(settings.learner)

@@ -81,10 +81,13 @@ class RingBuffer:
 
 
 class ReplayBuffer(RingBuffer):
-    """The last transitions in the order of their steps: state, features, control, reward, episode.
+    """The last transitions: state, features, control, reward, episode, stream and number.
+
+    A stream is what one robot does without a gap. Its transitions are in the order of their steps and are
+    numbered from 0. Streams may be interleaved: what looks at later steps follows a single one.
 
     Args:
-      capacity: the largest number of transitions.
+      capacity: the largest number of transitions, of all streams together.
       state_size, feature_count, nu: of the task.
       goal_size: the number of last entries of a state that are its goal. A new goal separates transitions
         as a new episode does, since later rewards were earned for another goal.
@@ -99,42 +102,84 @@ class ReplayBuffer(RingBuffer):
             "ctrl": (nu,),
             "reward": (),
             "episode": (),
+            "stream": (),
+            "number": (),
         }
         super().__init__(capacity, columns)
         self._goal = slice(state_size - goal_size, state_size)
 
+    def add(self, rows: Mapping[str, Array]) -> None:
+        """Append transitions and number them.
+
+        Args:
+          rows: every column but `number`, each (n, ...); those of a stream continue it.
+        """
+        streams = rows["stream"]
+        numbers = np.empty(len(streams))
+        for stream in np.unique(streams):
+            among = streams == stream
+            known = self.column("number")[self.column("stream") == stream]
+            first = known[-1] + 1 if len(known) else 0
+            numbers[among] = first + np.arange(among.sum())
+        self.append({**rows, "number": numbers})
+
     @property
-    def oldest(self) -> int:
-        """The number of the oldest transition, counted from the first one ever added."""
-        return self.added - len(self)
+    def next_stream(self) -> int:
+        """A number of a stream that is above all here."""
+        return int(self.column("stream").max()) + 1 if len(self) else 0
+
+    def _grouped(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """The positions ordered by stream and step, and the place of each position in that order."""
+        grouped = np.argsort(self.column("stream"), kind="stable")
+        places = np.empty_like(grouped)
+        places[grouped] = np.arange(len(grouped))
+        return grouped, places
+
+    def later(self, start: NDArray[np.int64], steps: int | NDArray[np.int64]) -> NDArray[np.int64]:
+        """The positions so many steps after some, in the same stream; another one's where it has ended."""
+        grouped, places = self._grouped()
+        positions: NDArray[np.int64] = grouped[np.minimum(places[start] + steps, len(self) - 1)]
+        return positions
+
+    def find(self, streams: Array, numbers: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The positions of transitions by stream and number, or else of the nearest ones of the stream.
+
+        Streams that are not here any more have the oldest transition's position.
+        """
+        grouped, _ = self._grouped()
+        held, first, counts = np.unique(self.column("stream")[grouped], return_index=True, return_counts=True)
+        index = np.minimum(np.searchsorted(held, streams), len(held) - 1)
+        oldest = self.rows("number", grouped[first[index]]).astype(np.int64)
+        steps = np.clip(numbers - oldest, 0, counts[index] - 1)
+        return np.where(held[index] == streams, grouped[first[index] + steps], 0)
 
     def unbroken(self, start: NDArray[np.int64], steps: int) -> Mask:
         """Whether the transition `steps` after each start exists, with the same episode and goal, (n,)."""
-        later = np.minimum(start + steps, len(self) - 1)
-        unbroken: Mask = self._same_run(start, later) & (start + steps < len(self))
-        return unbroken
+        later = self.later(start, steps)
+        advanced = np.equal(self.rows("number", later), self.rows("number", start) + steps)
+        return advanced & self._same_run(start, later)
 
     def _same_run(self, first: NDArray[np.int64], second: NDArray[np.int64]) -> Mask:
-        """Whether two transitions have the same episode and goal, of the positions' shape."""
+        """Whether two transitions have the same stream, episode and goal, of the positions' shape."""
+        equal = [self.rows(column, first) == self.rows(column, second) for column in ("stream", "episode")]
         goals = (self.rows("state", positions)[..., self._goal] for positions in (first, second))
-        same: Mask = self.rows("episode", first) == self.rows("episode", second)
-        return same & np.equal(*goals).all(axis=-1)
+        same: Mask = np.logical_and.reduce([*equal, np.equal(*goals).all(axis=-1)])
+        return same
 
     def executed_rewards(self, start: NDArray[np.int64], steps: int) -> Array:
-        """The rewards from each start on, (n, steps); beyond the newest transition, its reward."""
-        return self.rows("reward", np.minimum(start[:, None] + np.arange(steps), len(self) - 1))
+        """The rewards from each start on, (n, steps); meaningless where that is not unbroken."""
+        return self.rows("reward", self.later(start[:, None], np.arange(steps)))
 
     def executed_controls(self, start: NDArray[np.int64], steps: int) -> Array:
         """The executed controls from each start on, (n, steps, nu).
 
-        Beyond the end of the episode, its goal or the buffer, the last control is repeated.
+        Beyond the end of the stream, its episode or its goal, the last control is repeated.
 
         Args:
-          start: positions from the oldest transition, (n,).
+          start: positions, (n,).
           steps: the number of controls.
         """
-        start = np.minimum(start, len(self) - 1)
-        wanted = np.minimum(start[:, None] + np.arange(steps), len(self) - 1)
+        wanted = self.later(start[:, None], np.arange(steps))
         same = self._same_run(wanted, np.broadcast_to(start[:, None], wanted.shape))
         # the last step of the unbroken run; argmin finds the first break
         last = np.where(same.all(axis=1), steps - 1, np.argmin(same, axis=1) - 1)

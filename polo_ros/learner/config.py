@@ -105,6 +105,32 @@ class LearnerConfig:
         low=1, high=10**5, dynamic=False,
     )  # fmt: skip
 
+    labels: str = parameter(
+        "in_process",
+        "Who makes labels: `in_process`, the learner itself; `ray`, workers on this machine or a cluster, "
+        "while the learner goes on.",
+        choices=("in_process", "ray"),
+        dynamic=False,
+    )
+    labels_address: str = parameter(
+        "",
+        "Of a running Ray cluster, such as `auto` or `10.0.0.5:6379`; empty starts Ray on this machine.",
+        dynamic=False,
+    )
+    labels_workers: int = parameter(
+        0, "Workers on Ray; 0 for as many as its CPUs allow.", low=0, high=4096, dynamic=False
+    )
+    labels_batch: int = parameter(
+        8,
+        "States that a worker on Ray labels at a time; fewer keep more workers busy.",
+        low=1,
+        high=256,
+        dynamic=False,
+    )
+    labels_threads: int = parameter(
+        1, "Threads, and CPUs, of each worker on Ray.", low=1, high=256, dynamic=False
+    )
+
     def check(self) -> None:
         """Check the values against each other.
 

@@ -1,13 +1,14 @@
 """Transitions as rows of numbers, as the topic `experience` and bags hold them, and their schema."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from polo_ros.arrays import Array
 from polo_ros.errors import PoloError
+from polo_ros.learner.origin import read_reward_weights, reward_difference, same
 from polo_ros.tasks.goals import VELOCITY
 from polo_ros.tasks.state import clock_entry
 from polo_ros.tasks.task import Task
@@ -38,14 +39,24 @@ def experience_fields(task: Task) -> list[tuple[str, int, str]]:
     return [field for field in fields if field[1]]
 
 
-def experience_schema(task: Task, joints: Sequence[str]) -> str:
-    """What a reader of `experience` needs to know, as JSON."""
+def experience_schema(
+    task: Task, joints: Sequence[str], reward_weights: Mapping[str, float] | None = None
+) -> str:
+    """What a reader of `experience` needs to know, as JSON.
+
+    Args:
+      task: whose transitions they are.
+      joints: their names, in the order of the controls.
+      reward_weights: by which the rewards are computed; None for the task's present ones.
+    """
     fields = [{"name": name, "size": size, "unit": unit} for name, size, unit in experience_fields(task)]
     return json.dumps(
         {
             "version": SCHEMA_VERSION,
             "task": task.name,
             "model_hash": task.model_hash(),
+            "dynamics_hash": task.dynamics_hash(),
+            "reward_weights": dict(task.weights if reward_weights is None else reward_weights),
             "dt": task.timestep,
             "joints": list(joints),
             "fields": fields,
@@ -53,16 +64,25 @@ def experience_schema(task: Task, joints: Sequence[str]) -> str:
     )
 
 
-def check_schema(content: str, task: Task) -> None:
+def check_schema(content: str, task: Task, reward_weights: Mapping[str, float] | None = None) -> None:
     """Compare a received schema with a task's own.
 
+    Earlier versions stated neither `dynamics_hash` nor `reward_weights`: they are not compared then.
+
+    Args:
+      content: the schema.
+      task: what the experience must be of.
+      reward_weights: that its rewards must have been computed with; None accepts any.
+
     Raises:
-      PoloError: it is no schema, or of another version, task, model or layout.
+      PoloError: it is no schema, or of another version, task, model, control period, layout or reward.
     """
     try:
         schema = json.loads(content)
         given = [(field["name"], field["size"], field["unit"]) for field in schema["fields"]]
         found = {key: schema[key] for key in ("version", "task", "model_hash")}
+        dynamics, period = schema.get("dynamics_hash", task.dynamics_hash()), float(schema["dt"])
+        weights = read_reward_weights(schema["reward_weights"]) if "reward_weights" in schema else None
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise PoloError(f"experience/schema is not a schema ({error!r:.200})") from None
     own = {"version": SCHEMA_VERSION, "task": task.name, "model_hash": task.model_hash()}
@@ -71,6 +91,22 @@ def check_schema(content: str, task: Task) -> None:
             raise PoloError(
                 f"experience is of {key} {found[key]!s:.40}, not {value}; start planner and learner with the "
                 f"same task, model and torque_scale"
+            )
+    if dynamics != task.dynamics_hash():
+        raise PoloError(
+            "experience is of a model with other actuator gains, friction or gravity; start planner and "
+            "learner with the same model"
+        )
+    if not same(period, task.timestep):
+        raise PoloError(
+            f"experience is of a control period of {period:g} s, not {task.timestep:g} s; start planner and "
+            f"learner with the same timestep and substeps"
+        )
+    if reward_weights is not None and weights is not None:
+        difference = reward_difference(weights, reward_weights)
+        if difference:
+            raise PoloError(
+                f"experience is of reward {difference}; give planner and learner the same weights"
             )
     if given != experience_fields(task):
         raise PoloError("experience has other fields than this version's; update both nodes")

@@ -1,6 +1,5 @@
 """The choice of states to label, and the labels that acting itself gives."""
 
-import json
 from collections.abc import Callable
 
 import numpy as np
@@ -10,10 +9,10 @@ from polo_ros.arrays import Array, Mask
 from polo_ros.learner.buffer import ReplayBuffer
 from polo_ros.learner.checkpoint import Checkpoint, whole_numbers
 from polo_ros.learner.config import LearnerConfig
-from polo_ros.learner.targets import Labels, TargetSolver, target_settings
+from polo_ros.learner.label_pool import Between, Labelled, LabelPool, LabelRequest
+from polo_ros.learner.targets import Labels
 from polo_ros.learner.tensors import check_array
 from polo_ros.planner.value import ValueEnsemble
-from polo_ros.seeding import Stream, seed_of
 from polo_ros.tasks.task import Task
 
 
@@ -27,8 +26,7 @@ class Labeller:
     Args:
       task, config: see `Learner`.
       rng: draws the states.
-      seed: of the sampling noise.
-      threads: of the rollouts.
+      pool: makes the labels.
     """
 
     def __init__(
@@ -36,16 +34,16 @@ class Labeller:
         task: Task,
         config: LearnerConfig,
         rng: np.random.Generator,
-        seed: int,
-        threads: int,
+        pool: LabelPool,
     ) -> None:
         self._task = task
         self._config = config
         self._rng = rng
-        self._solver = TargetSolver(task, target_settings(config), seed_of(seed, Stream.LABELS), threads)
-        # terminal states of rollouts from visited states, and for each the number of the transition (counted
-        # from the first one ever) at which the planner itself had come as far from the same state
+        self._pool = pool
+        # terminal states of rollouts from visited states, and for each the stream and the number in it of the
+        # transition at which the planner itself had come as far from the same state
         self._terminal_states = np.empty((0, task.state_size))
+        self._terminal_streams = np.empty(0)
         self._terminal_transitions = np.empty(0, dtype=np.int64)
 
     @property
@@ -58,18 +56,27 @@ class Labeller:
         self._config = config
 
     def label(
-        self, buffer: ReplayBuffer, value: ValueEnsemble, between: Callable[[], None] | None = None
-    ) -> Labels:
+        self, buffer: ReplayBuffer, value: ValueEnsemble, between: Between | None = None
+    ) -> list[Labels]:
         """Optimise from visited states and from terminal states of earlier rollouts.
 
         Args:
           buffer: of the visited states.
           value: the terminal value of the search.
-          between: called before each sampling round; may raise to give up.
+          between: see `LabelPool.label`.
 
         Returns:
-          As many labels as configured, less those of states whose rollouts all diverged.
+          The labels that the pool has finished, of this call's states or of those of earlier calls. Of each
+          call there are as many as configured, less those of states whose rollouts all diverged.
         """
+        return self._finish(self._pool.label(self._request(buffer, value), value, between))
+
+    def settle(self) -> list[Labels]:
+        """Wait for the labels that `label` has not returned yet, and return them."""
+        return self._finish(self._pool.settle())
+
+    def _request(self, buffer: ReplayBuffer, value: ValueEnsemble) -> LabelRequest:
+        """Choose the states to label."""
         config, task = self._config, self._task
         held = self._terminal_states
         from_terminal = int(config.end_fraction * config.target_states) if len(held) else 0
@@ -78,18 +85,26 @@ class Labeller:
         chosen = self._choose(
             from_terminal, len(held), lambda rows: task.value_features(task.observe(held[rows])), value
         )
-        states = np.concatenate([buffer.rows("state", visited), held[chosen]])
-        solved = self._solver.solve(states, self._initial_controls(buffer, visited, chosen), value, between)
-        rewards, terminal = self._executed(buffer, visited)
-        rewards = np.concatenate([rewards, np.full(from_terminal, -np.inf)])
-        terminal = np.concatenate([terminal, np.zeros((from_terminal, task.feature_count))])
-        self._keep_terminal_states(solved.terminal_states, solved.valid, buffer.oldest + visited)
-        labelled = solved.valid.any(axis=1)
-        return Labels(
-            solved.features[labelled],
-            np.column_stack([rewards, solved.rewards])[labelled],
-            np.concatenate([terminal[:, None], solved.terminal_features], axis=1)[labelled],
+        earned, reached = self._executed(buffer, visited)
+        return LabelRequest(
+            states=np.concatenate([buffer.rows("state", visited), held[chosen]]),
+            executed=self._initial_controls(buffer, visited, chosen),
+            streams=buffer.rows("stream", visited),
+            visited=buffer.rows("number", visited).astype(np.int64),
+            earned=np.concatenate([earned, np.full(from_terminal, -np.inf)]),
+            reached=np.concatenate([reached, np.zeros((from_terminal, task.feature_count))]),
         )
+
+    def _finish(self, answers: list[Labelled]) -> list[Labels]:
+        """Add to each label what acting earned, and keep the terminal states."""
+        finished = []
+        for request, solved in answers:
+            self._keep_terminal_states(solved.terminal_states, solved.valid, request)
+            labelled = solved.valid.any(axis=1)
+            rewards = np.column_stack([request.earned, solved.rewards])
+            terminal = np.concatenate([request.reached[:, None], solved.terminal_features], axis=1)
+            finished.append(Labels(solved.features[labelled], rewards[labelled], terminal[labelled]))
+        return finished
 
     def _choose(
         self,
@@ -116,7 +131,7 @@ class Labeller:
         if not self._config.target_warm_start:
             return np.tile(self._task.neutral, (len(visited) + len(chosen), steps, 1))
         # a terminal state is similar to the one that the planner itself came to after as many steps
-        beside = np.maximum(self._terminal_transitions[chosen] - buffer.oldest, 0)
+        beside = buffer.find(self._terminal_streams[chosen], self._terminal_transitions[chosen])
         return buffer.executed_controls(np.concatenate([visited, beside]), steps)
 
     def _executed(self, buffer: ReplayBuffer, visited: NDArray[np.int64]) -> tuple[Array, Array]:
@@ -132,34 +147,32 @@ class Labeller:
         discounts = self._config.discount ** np.arange(steps)
         known = buffer.unbroken(visited, steps)
         earned = np.where(known, buffer.executed_rewards(visited, steps) @ discounts, -np.inf)
-        later = np.minimum(visited + steps, len(buffer) - 1)
-        return earned, buffer.rows("features", later)
+        return earned, buffer.rows("features", buffer.later(visited, steps))
 
-    def _keep_terminal_states(self, states: Array, valid: Mask, starts: NDArray[np.int64]) -> None:
+    def _keep_terminal_states(self, states: Array, valid: Mask, request: LabelRequest) -> None:
         """Keep the valid terminal states of plans from visited states for the next labels.
 
         Args:
           states: (P, K, state_size), those of visited states first.
           valid: (P, K).
-          starts: the numbers of the visited transitions, (visited,).
+          request: of the plans.
         """
-        valid = valid[: len(starts)]
-        self._terminal_states = states[: len(starts)][valid]
-        self._terminal_transitions = np.repeat(starts + self._config.target_horizon + 1, valid.sum(axis=1))
+        valid = valid[: len(request.visited)]
+        self._terminal_states = states[: len(request.visited)][valid]
+        count = valid.sum(axis=1)
+        self._terminal_streams = np.repeat(request.streams, count)
+        self._terminal_transitions = np.repeat(request.visited + self._config.target_horizon + 1, count)
 
     def dump(self) -> dict[str, Array]:
         """The terminal states, for `restore`."""
         return {
             "terminal_states": self._terminal_states,
+            "terminal_streams": self._terminal_streams,
             "terminal_transitions": self._terminal_transitions.astype(float),
         }
 
-    def dump_rng(self) -> dict[str, str]:
-        """The state of the generator of the sampling noise, for `restore`."""
-        return {"solver_rng": json.dumps(self._solver.mppi.rng.bit_generator.state)}
-
     def restore(self, checkpoint: Checkpoint) -> None:
-        """Continue from the results of `dump` and `dump_rng`.
+        """Continue from the result of `dump`.
 
         Raises:
           PoloError: they are incomplete or out of range.
@@ -170,6 +183,11 @@ class Labeller:
         tensors = {**checkpoint.tensors, **tensors}
         states = check_array(tensors, "terminal_states", (None, self._task.state_size), checkpoint.what)
         numbers = check_array(tensors, "terminal_transitions", (len(states),), checkpoint.what)
-        self._solver.mppi.rng.bit_generator.state = checkpoint.generator("solver_rng")
+        # those of earlier versions are of one robot
+        streams = check_array(
+            {"terminal_streams": np.zeros(len(states)), **tensors},
+            "terminal_streams", (len(states),), checkpoint.what,
+        )  # fmt: skip
         self._terminal_states = states
+        self._terminal_streams = streams
         self._terminal_transitions = whole_numbers(numbers, "terminal_transitions", checkpoint.what)

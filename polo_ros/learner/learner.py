@@ -1,7 +1,7 @@
 """The learner: everything of Algorithm 1 but acting."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,13 +10,21 @@ import numpy as np
 from polo_ros.arrays import Array
 from polo_ros.errors import ExplodedError, PoloError
 from polo_ros.learner.buffer import ReplayBuffer, RingBuffer
-from polo_ros.learner.checkpoint import Checkpoint, check_range, encode_checkpoint, read_checkpoint
+from polo_ros.learner.checkpoint import (
+    Checkpoint,
+    check_range,
+    encode_checkpoint,
+    read_checkpoint,
+    whole_numbers,
+)
 from polo_ros.learner.checkpoint_file import write_rotating
 from polo_ros.learner.config import LearnerConfig
 from polo_ros.learner.ensemble import EnsembleTrainer
+from polo_ros.learner.label_pool import Between, make_pool
 from polo_ros.learner.labelling import Labeller
 from polo_ros.learner.origin import Origin
-from polo_ros.learner.targets import bootstrap
+from polo_ros.learner.ports import ON_STDERR, Log
+from polo_ros.learner.targets import Labels, bootstrap
 from polo_ros.learner.weights import FEATURE_LIMIT, check_values, value_from_tensors, value_tensors
 from polo_ros.planner.value import ValueEnsemble
 from polo_ros.seeding import Stream, seed_of
@@ -51,7 +59,8 @@ class Learner:
       task: gives the model, rewards and value features.
       config: see `LearnerConfig`.
       seed: of all random numbers here.
-      threads: of the rollouts behind targets.
+      threads: of the rollouts behind targets, where labels are made in this process.
+      log: takes sentences about workers that make labels elsewhere.
 
     Attributes:
       sequence: the number of updates.
@@ -60,13 +69,15 @@ class Learner:
       ensemble: the networks.
     """
 
-    def __init__(self, task: Task, config: LearnerConfig, seed: int = 0, threads: int = 0) -> None:
+    def __init__(
+        self, task: Task, config: LearnerConfig, seed: int = 0, threads: int = 0, log: Log = ON_STDERR
+    ) -> None:
         self.task = task
         self.config = config
         self.sequence = 0
         self.trained = False
         self._seed = seed
-        self._threads = threads
+        self._pool = make_pool(task, config, seed, threads, log)
         self._rng, self._labeller = self._make_labeller()
         self.buffer = self._make_buffer()
         self.labels = self._make_labels(self._labeller)
@@ -75,7 +86,7 @@ class Learner:
     def _make_labeller(self) -> tuple[np.random.Generator, Labeller]:
         """A new generator and the labeller that draws from it, too."""
         rng = np.random.default_rng(seed_of(self._seed, Stream.LEARNER))
-        return rng, Labeller(self.task, self.config, rng, self._seed, self._threads)
+        return rng, Labeller(self.task, self.config, rng, self._pool)
 
     def _make_buffer(self) -> ReplayBuffer:
         task = self.task
@@ -99,7 +110,13 @@ class Learner:
         self.ensemble.configure(config)
 
     def add(
-        self, states: Array, ctrl: Array, rewards: Array, episodes: Array, features: Array | None = None
+        self,
+        states: Array,
+        ctrl: Array,
+        rewards: Array,
+        episodes: Array,
+        features: Array | None = None,
+        streams: Array | None = None,
     ) -> None:
         """Add transitions to the replay buffer.
 
@@ -109,12 +126,18 @@ class Learner:
           rewards: (n,), earned there.
           episodes: (n,), the number of the episode of each.
           features: (n, features), of the states where they are known; computed otherwise.
+          streams: (n,), which robot's each is (`ReplayBuffer`); None where all are of stream 0.
         """
         if features is None:
             features = self._features(states, ctrl)
-        self.buffer.append(
-            {"state": states, "features": features, "ctrl": ctrl, "reward": rewards, "episode": episodes}
-        )
+        if streams is None:
+            streams = np.zeros(len(rewards))
+        self.buffer.add(
+            {
+                "state": states, "features": features, "ctrl": ctrl, "reward": rewards,
+                "episode": episodes, "stream": streams,
+            }
+        )  # fmt: skip
 
     def _features(self, states: Array, ctrl: Array) -> Array:
         """The value features of states under given controls, in one batched computation."""
@@ -124,11 +147,11 @@ class Learner:
         """The ensemble for the planner: a copy, which further updates do not change."""
         return self.ensemble.value()
 
-    def update(self, between: Callable[[], None] | None = None) -> UpdateReport:
+    def update(self, between: Between | None = None) -> UpdateReport:
         """Label states from the buffer and take the gradient steps.
 
         Args:
-          between: called before each sampling round of the labels, the part that takes seconds; where it
+          between: called every now and then while labels are made, the part that takes seconds; where it
             raises, the learner is as before the update but for its random numbers.
 
         Raises:
@@ -150,9 +173,17 @@ class Learner:
         self._check_result()
         return UpdateReport(self.sequence, loss, float(targets.mean()), float(targets.std()))
 
-    def _label(self, value: ValueEnsemble, between: Callable[[], None] | None) -> None:
-        """Label states and store the labels."""
-        labels = self._labeller.label(self.buffer, value, between)
+    def _label(self, value: ValueEnsemble, between: Between | None) -> None:
+        """Label states and store the labels that are finished."""
+        for labels in self._labeller.label(self.buffer, value, between):
+            self._store(labels)
+
+    def settle(self) -> None:
+        """Wait for the labels that are still being made elsewhere, and store them."""
+        for labels in self._labeller.settle():
+            self._store(labels)
+
+    def _store(self, labels: Labels) -> None:
         self.labels.append(
             {
                 "features": bounded(labels.features),
@@ -160,6 +191,10 @@ class Learner:
                 "terminal_features": bounded(labels.terminal_features),
             }
         )
+
+    def close(self) -> None:
+        """End the workers that make labels elsewhere."""
+        self._pool.close()
 
     def _standardise(self) -> None:
         """Fit the standardisation of the features to the first labelled and terminal states."""
@@ -216,7 +251,7 @@ class Learner:
             "standardised": "yes" if self.trained else "no",
             "target_horizon": str(self.config.target_horizon),
             "rng": json.dumps(self._rng.bit_generator.state),
-            **self._labeller.dump_rng(),
+            **self._pool.dump(),
             "buffer_added": str(self.buffer.added),
             "labels_added": str(self.labels.added),
             **(extra or {}),
@@ -288,16 +323,27 @@ class Learner:
             check_range(rows[name], name, -FEATURE_LIMIT, FEATURE_LIMIT, checkpoint.what)
         check_range(rows["rewards"], "rewards", INVALID_REWARD, -INVALID_REWARD, checkpoint.what)
         labels.restore(rows, self._added(checkpoint, "labels", rows))
+        self._pool.restore(checkpoint)
         self._rng, self._labeller, self.buffer, self.labels = rng, labeller, buffer, labels
 
     def _stored_transitions(self, checkpoint: Checkpoint) -> dict[str, Array]:
-        """The columns of a checkpoint's replay buffer; earlier versions did not store the features."""
-        shapes = dict(self.buffer.shapes)
-        if "buffer.features" in checkpoint.tensors:
-            return checkpoint.columns("buffer", shapes)
-        del shapes["features"]
-        rows = checkpoint.columns("buffer", shapes)
-        return rows | {"features": self._features(rows["state"], rows["ctrl"])}
+        """The columns of a checkpoint's replay buffer.
+
+        Earlier versions stored no features, and transitions of one robot alone, which had no numbers.
+        """
+        shapes = self.buffer.shapes
+        lacking = {"features", "stream", "number"} - {
+            name.removeprefix("buffer.") for name in checkpoint.tensors
+        }
+        rows = checkpoint.columns("buffer", {name: shapes[name] for name in shapes.keys() - lacking})
+        added = self._added(checkpoint, "buffer", rows)
+        held = len(rows["reward"])
+        known = {"stream": np.zeros(held), "number": np.arange(added - held, added, dtype=float), **rows}
+        for name in ("stream", "number"):
+            whole_numbers(known[name], name, checkpoint.what)
+        if "features" in lacking:
+            known["features"] = self._features(known["state"], known["ctrl"])
+        return known
 
     @staticmethod
     def _added(checkpoint: Checkpoint, store: str, rows: Mapping[str, Array]) -> int:

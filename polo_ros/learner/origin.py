@@ -106,11 +106,14 @@ class Origin:
 
     def reward_difference(self, weights: Mapping[str, float]) -> str:
         """The reward weights that differ from given ones, as `height 1, not 2`; empty if none do."""
-        if self.reward_weights is None:
-            return ""
-        names = sorted(self.reward_weights.keys() | weights.keys())
-        pairs = [(name, self.reward_weights.get(name, 0.0), weights.get(name, 0.0)) for name in names]
-        return ", ".join(f"{name} {own:g}, not {other:g}" for name, own, other in pairs if own != other)
+        return "" if self.reward_weights is None else reward_difference(self.reward_weights, weights)
+
+
+def reward_difference(found: Mapping[str, float], wanted: Mapping[str, float]) -> str:
+    """The reward weights that differ from wanted ones, as `height 1, not 2`; empty if none do."""
+    names = sorted(found.keys() | wanted.keys())
+    pairs = [(name, found.get(name, 0.0), wanted.get(name, 0.0)) for name in names]
+    return ", ".join(f"{name} {one:g}, not {other:g}" for name, one, other in pairs if one != other)
 
 
 def same(first: float, second: float) -> bool:
@@ -136,7 +139,7 @@ def read_origin(metadata: Mapping[str, str], what: str) -> Origin:
             _number(metadata.get("discount"), 1.0),
             _number(metadata.get("control_period"), 1e3),
             metadata.get("dynamics_hash"),
-            None if weights is None else _weights(weights),
+            None if weights is None else read_reward_weights(json.loads(weights)),
         )
     except (KeyError, ValueError, RecursionError) as error:
         raise PoloError(f"{what} do not say where they come from ({error!r:.200}); save them again") from None
@@ -159,8 +162,12 @@ def _number(text: str | None, limit: float) -> float | None:
     return number
 
 
-def _weights(text: str) -> dict[str, float]:
-    weights = json.loads(text)
+def read_reward_weights(weights: object) -> dict[str, float]:
+    """Reward weights as JSON gave them.
+
+    Raises:
+      ValueError: they are none.
+    """
     if not isinstance(weights, dict):
         raise ValueError("reward_weights are no mapping")
     for name, weight in weights.items():

@@ -1,5 +1,6 @@
-"""What a learner in the background is connected to: its settings and where its results go."""
+"""The interface of a learner in the background: its settings and where its results go."""
 
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -34,3 +35,23 @@ class BackgroundOutputs:
     info: Callable[[str], object]
     warn: Callable[[str], object]
     error: Callable[[str], object]
+
+
+@dataclass(frozen=True)
+class Log:
+    """Where a learner's sentences for the user go.
+
+    Attributes:
+      info, warn: take a sentence.
+    """
+
+    info: Callable[[str], object]
+    warn: Callable[[str], object]
+
+
+def say(sentence: str) -> None:
+    """Print a sentence to standard error, as commands do."""
+    print(f"polo: {sentence}", file=sys.stderr)
+
+
+ON_STDERR = Log(say, say)

@@ -1,4 +1,4 @@
-"""Where a learner's state comes from, and where it is kept."""
+"""Loading and saving a learner's state."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -102,7 +102,7 @@ class LearnerStore:
         checkpoint.accept(identity)
 
     def _load(self, learner: "Learner", path: Path, reward_weights: Mapping[str, float]) -> None:
-        """Load a file, and warn where it means something else than the settings and yet is used."""
+        """Load a file, and warn where it differs from the settings in what does not prevent its use."""
         configured = learner.config.prior_scale
         loaded = learner.load(path)
         difference = loaded.origin.reward_difference(reward_weights)

@@ -76,7 +76,7 @@ def _parse_header(content: bytes) -> dict[str, Any]:
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """A mapping from JSON; a name that stands twice would mean one array here and another elsewhere."""
+    """A mapping from JSON; a repeated name is an error, since readers differ in which entry they take."""
     found = dict(pairs)
     if len(found) < len(pairs):
         raise ValueError("a name stands twice in the header")

@@ -1,4 +1,4 @@
-"""What comes on a topic, and when."""
+"""The messages of a topic and the times of their arrival."""
 
 import time
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from polo_ros.nodes.messages import from_stamp
 
 
 class Arrivals:
-    """The messages of one topic: when they came, and when they say that they were made.
+    """The messages of one topic: times of arrival and stamps.
 
     Args:
       kind: the message's type.
@@ -44,7 +44,7 @@ class Arrivals:
             self.figures.fault = str(error)
 
     def finish(self) -> None:
-        """Turn what came into figures."""
+        """Compute the figures."""
         figures, came = self.figures, self.came
         figures.messages = len(came)
         if len(came) > 1:

@@ -30,8 +30,8 @@ class NodeExecutor(Executor):
     come after one wait: first the subscriptions' messages, one each, in the order of their creation, so that
     a clock is set before timers are looked at, then timers, then services.
 
-    A wake-up between the rollouts of a busy machine finds cold caches and costs 0.1 ms and more, whatever it
-    does. Messages of a `LightweightNode`'s subscriptions that are not awaited therefore do not wake it.
+    On a machine that is busy with rollouts, each wake-up finds cold caches and costs 0.1 ms or more. Messages
+    of a `LightweightNode`'s subscriptions that are not awaited therefore do not wake it.
 
     A callback's exception ends `spin`, as with rclpy's. A subscription's callback takes the message alone.
     A service's callback may return a `Future` of the response, which is sent once it is done; other callbacks
@@ -51,11 +51,11 @@ class NodeExecutor(Executor):
         self._services: list[Any] = []
         self._waits: Any = None
         self._wakes: Any = self._guard
-        # responses that are not known yet, with the service and the request's header
+        # pending responses, with the service and the request's header
         self._deferred: list[tuple[Future[Any], Any, Any]] = []
 
     def wake(self) -> None:
-        """Look at the nodes' entities again; nodes call it when these change."""
+        """Read the nodes' entities again; nodes call this when they change."""
         self._changed = True
         super().wake()
 

@@ -7,22 +7,19 @@ if __name__ == "__main__":  # before the imports that take long
 
 import argparse
 import json
-import sys
 from collections.abc import Mapping
 from itertools import pairwise
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from polo_ros.errors import PoloError
-from polo_ros.nodes.locality import stay_local
 from polo_ros.nodes.processes import Processes
 
 if TYPE_CHECKING:
     from polo_ros.nodes.episode_monitor import EpisodeMonitor
 
 ALONE, LEARNING = "planner alone", "with the learner"
-# the horizon of each task from which a value function has to show the way, in steps
+# the horizon of each task that is too short to succeed without a value function, in steps
 HORIZONS = {"cartpole_swingup": 8, "humanoid_getup": 16}
 # an episode counts as solved where its second half earns this on average
 SOLVED_REWARD = 0.9
@@ -50,25 +47,8 @@ def parser() -> argparse.ArgumentParser:
     return arguments
 
 
-def main(arguments: list[str] | None = None, early: EarlyEnd | None = None) -> int:
-    """Run; 0 where the last episode is solved.
-
-    Args:
-      arguments: of the command line; None for those of this process.
-      early: handles signals until there are nodes to stop.
-    """
-    options = parser().parse_args(arguments)
-    if not options.open:
-        stay_local()
-    try:
-        return run(options, early)
-    except PoloError as error:
-        print(f"learn: {error}", file=sys.stderr)
-        return 1
-
-
 def run(options: argparse.Namespace, early: EarlyEnd | None = None) -> int:
-    """Start the nodes, run all episodes, stop the nodes, draw."""
+    """Start the nodes, run all episodes, stop the nodes, draw; 0 where the last episode is solved."""
     # these imports take seconds, and ROS 2 reads its environment on import
     from polo_ros.files import config_path
     from polo_ros.nodes.episode_monitor import EpisodeMonitor

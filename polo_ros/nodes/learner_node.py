@@ -7,24 +7,24 @@ if __name__ == "__main__":  # before the imports that take seconds
 
 import threading
 from concurrent.futures import Future
+from functools import partial
 from pathlib import Path
 
-from std_msgs.msg import Float64MultiArray, String, UInt8MultiArray
+from std_msgs.msg import UInt8MultiArray
 from std_srvs.srv import SetBool, Trigger
 
 from polo_ros.control.status import Level, Status
-from polo_ros.errors import PoloError
 from polo_ros.learner.background import BackgroundLearner
 from polo_ros.learner.config import LearnerConfig
 from polo_ros.learner.ports import BackgroundOutputs, BackgroundSettings
 from polo_ros.learner.store import Answer
-from polo_ros.nodes.messages import check_schema, pack_bytes, unpack_experience
+from polo_ros.nodes.experience_receiver import ExperienceReceiver
+from polo_ros.nodes.fleet import WEIGHTS
+from polo_ros.nodes.messages import pack_bytes
 from polo_ros.nodes.node import PoloNode
 from polo_ros.nodes.qos import LATCHED
 from polo_ros.nodes.sole_source import SoleSource
 from polo_ros.parameters.node_tables import LearnerNodeConfig
-
-WEIGHTS = "value_function/weights"
 
 
 class LearnerNode(PoloNode):
@@ -37,7 +37,6 @@ class LearnerNode(PoloNode):
         super().__init__("learner_node")
         settings = self.config(LearnerNodeConfig)
         self.task.weights.update(self.reward_weights())
-        self._schema_fault = ""
         self._sole = SoleSource(self, WEIGHTS)
         self._weights = self.create_publisher(UInt8MultiArray, WEIGHTS, LATCHED)
         # weights that wait until it is known that no other learner publishes
@@ -57,8 +56,10 @@ class LearnerNode(PoloNode):
             Path(settings.checkpoint_path) if settings.checkpoint_path else None,
             settings.weights_file,
         )
-        self.create_subscription(Float64MultiArray, "experience", self._on_experience, 100)
-        self.create_subscription(String, "experience/schema", self._on_schema, LATCHED)
+        self._robots = [
+            ExperienceReceiver(self, topic, self._learner, partial(self._log.write, Level.ERROR))
+            for topic in settings.experience_topics
+        ]
         self.create_service(SetBool, "~/pause", self._on_pause)
         self.create_service(Trigger, "~/save_checkpoint", self._on_save)
         self.create_service(Trigger, "~/load_checkpoint", self._on_load)
@@ -72,6 +73,8 @@ class LearnerNode(PoloNode):
     def on_parameters_changed(self) -> None:
         """Hand the new parameters to the learner, which takes them over before an update."""
         self._learner.configure(self._background_settings())
+        for robot in self._robots:
+            robot.check()
 
     def _background_settings(self) -> BackgroundSettings:
         period = self.config(LearnerNodeConfig).checkpoint_period
@@ -82,15 +85,16 @@ class LearnerNode(PoloNode):
         text, values = self._learner.progress()
         if self._learner.fault:
             return Status(Level.ERROR, self._learner.fault, values)
-        fault = self._schema_fault or self.fault
-        if fault:
-            return Status(Level.WARN, fault, values)
+        faults = [robot.fault for robot in self._robots if robot.fault]
+        if faults:
+            others = [text] if len(faults) < len(self._robots) else []
+            return Status(Level.WARN, "; ".join(others + faults), values)
         return Status(Level.OK, text, values)
 
     def check(self) -> None:
         """End the node where its learner has failed, or where another learner was there before."""
         self._learner.check()
-        self._sole.yield_to_elder()
+        self._sole.yield_to_earlier()
         with self._publishing:
             self._publish_waiting()
 
@@ -104,34 +108,12 @@ class LearnerNode(PoloNode):
 
     def _publish_waiting(self) -> None:
         """Not beside an earlier learner, nor before one that is listed has had time to say that it is."""
-        uncertain = self._sole.elder or self._sole.discovering() or self._sole.unsettled()
+        uncertain = self._sole.earlier or self._sole.discovering() or self._sole.unsettled()
         if self._waiting is not None and not uncertain:
             self._weights.publish(self._waiting)
             self._waiting = None
 
-    # ---- messages in
-
-    def _on_schema(self, message: String) -> None:
-        """Experience is accepted once its schema says that it is of this task and model."""
-        try:
-            check_schema(message.data, self.task)
-        except PoloError as error:
-            self._schema_fault = str(error)
-            self.get_logger().error(self._schema_fault)
-        else:
-            self._schema_fault = ""
-        self._learner.accept(not self._schema_fault)
-
-    def _on_experience(self, message: Float64MultiArray) -> None:
-        if self._schema_fault:
-            return
-        try:
-            rows = unpack_experience(message, self.task)
-        except PoloError as error:
-            self.report_fault(str(error))
-            return
-        self.clear_fault()
-        self._learner.add(rows)
+    # ---- services
 
     def _on_pause(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
         self._learner.pause(request.data)

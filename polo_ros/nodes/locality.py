@@ -1,4 +1,4 @@
-"""Keeping a simulated robot on this machine: what must stand in the environment before ROS 2 starts."""
+"""Keeping a simulated robot on this machine: environment variables that must be set before ROS 2 starts."""
 
 import os
 import sys
@@ -10,13 +10,13 @@ DISCOVERY_RANGE = "ROS_AUTOMATIC_DISCOVERY_RANGE"
 LOCALHOST = "LOCALHOST"
 # the names that Fast DDS 3 (ROS 2 Kilted) and Fast DDS 2 (Jazzy) read
 PROFILES = ("FASTDDS_DEFAULT_PROFILES_FILE", "FASTRTPS_DEFAULT_PROFILES_FILE")
-# who sets one of these wants to reach other machines
+# a user who sets one of these wants to reach other machines
 REMOTE = ("ROS_STATIC_PEERS", "ROS_DISCOVERY_SERVER")
 FAST_DDS = ("rmw_fastrtps_cpp", "rmw_fastrtps_dynamic_cpp")
 
 
 def local_environment(environment: Mapping[str, str]) -> tuple[dict[str, str], str]:
-    """What keeps discovery and the ports of DDS on this machine, where the user has not decided otherwise.
+    """Variables that keep discovery and the ports of DDS on this machine, unless the user's settings differ.
 
     Discovery alone is not enough: Fast DDS binds its UDP ports on all interfaces all the same.
 

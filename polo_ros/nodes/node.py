@@ -1,4 +1,4 @@
-"""What every node shares: the parameter table, faults and a place on /diagnostics."""
+"""What every node shares: the parameter table, faults and a status on /diagnostics."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class Stopped(Exception):
 
 
 class PoloNode(LightweightNode):
-    """A node with the parameters of its table, a task and a place on /diagnostics.
+    """A node with the parameters of its table, a task and a status on /diagnostics.
 
     Args:
       name: of the node and of its table.
@@ -70,7 +70,8 @@ class PoloNode(LightweightNode):
       PoloError: a bad parameter, or a task that cannot be made.
     """
 
-    # for the log: what on /diagnostics counts the node's work, its unit, and what else the summary shows
+    # for the log's summary: the value on /diagnostics that counts the node's work, its unit, and further
+    # values
     counted: ClassVar[tuple[str, str]] = ("", "")
     summarised: ClassVar[tuple[str, ...]] = ()
 
@@ -148,7 +149,7 @@ class PoloNode(LightweightNode):
         """Called after each change of parameters, which has passed validation."""
 
     def set_parameters_atomically(self, parameter_list: list[RosParameter[Any]]) -> SetParametersResult:
-        """As every node's; a refusal is logged with its reason, whoever refused."""
+        """As every node's; a refusal by any check is logged with its reason."""
         try:
             result = super().set_parameters_atomically(parameter_list)
         except ParameterNotDeclaredException as error:

@@ -9,7 +9,7 @@ import time
 from dataclasses import replace
 
 import numpy as np
-from geometry_msgs.msg import PoseStamped, Twist, TwistStamped
+from geometry_msgs.msg import Twist, TwistStamped
 from nav_msgs.msg import Odometry
 from rclpy.duration import Duration
 from rclpy.qos_overriding_options import QoSOverridingOptions
@@ -27,7 +27,7 @@ from polo_ros.control.joints import TRAJECTORY_TOPIC, JointMapping
 from polo_ros.control.lockstep import LockstepController
 from polo_ros.control.ports import ControllerOutputs, ControllerSettings
 from polo_ros.control.realtime import RealTimeController
-from polo_ros.control.state import CMD_VEL, GOAL, VELOCITY_GOAL
+from polo_ros.control.state import CMD_VEL, GOAL
 from polo_ros.control.status import Level, Status
 from polo_ros.errors import PoloError
 from polo_ros.learner.experience import experience_schema
@@ -39,7 +39,6 @@ from polo_ros.nodes.sole_source import SoleSource
 from polo_ros.nodes.state_receiver import StateReceiver
 from polo_ros.nodes.telemetry import Telemetry
 from polo_ros.planner import Planner, PlannerConfig
-from polo_ros.tasks.goals import VELOCITY
 
 # how long readers have to take the last command before its publisher goes, in s of wall time
 FINAL_COMMAND_WAIT_S = 0.2
@@ -74,7 +73,8 @@ class PlannerNode(PoloNode):
         self._commands = self.create_publisher(kind, topic, RELIABLE)
         self._experience = self.create_publisher(Float64MultiArray, "experience", 100)
         self._schema = self.create_publisher(String, "experience/schema", LATCHED)
-        self._schema.publish(String(data=experience_schema(self.task, self._joints.joint_names)))
+        self._schema_sent = ""
+        self._publish_schema()
         self._telemetry = Telemetry(self, self._joints, self._planner)
         self._controller = self._make_controller(settings)
         while self._sole.discover():
@@ -119,10 +119,10 @@ class PlannerNode(PoloNode):
         # a latched subscription misses publishers that are not latched, such as `ros2 topic pub` and many
         # drivers; a volatile one receives them, too, and receiving a message twice does no harm
         for quality in (LATCHED, RELIABLE):
-            self.create_subscription(PoseStamped, GOAL, receiver.on_goal, quality)
             self.create_subscription(Bool, "hardware/e_stop", self._on_e_stop, quality)
-        if VELOCITY in self.task.goals.kinds:
-            self.create_subscription(TwistStamped, VELOCITY_GOAL, receiver.on_velocity_goal, RELIABLE)
+        for kind, topic, callback in receiver.goal_topics(self.task.goals.kinds):
+            for quality in (LATCHED, RELIABLE) if topic == GOAL else (RELIABLE,):
+                self.create_subscription(kind, topic, callback, quality)
         if not node.lockstep:  # there, the simulator's velocity goal comes with each state
             kind = TwistStamped if node.cmd_vel_stamped else Twist
             self.create_subscription(
@@ -141,6 +141,7 @@ class PlannerNode(PoloNode):
     def on_parameters_changed(self) -> None:
         """Hand the new parameters to the controller, which takes them over between two plans."""
         self._controller.configure(self._controller_settings())
+        self._publish_schema()
 
     def _controller_settings(self) -> ControllerSettings:
         return ControllerSettings(
@@ -152,7 +153,7 @@ class PlannerNode(PoloNode):
         status = self._controller.status()
         status = replace(status, values=status.values | self._weights.values())
         if self.fault and status.level is not Level.ERROR:
-            # why a state is missing or old is more than that it is
+            # the reason why a state is missing or old is added to the fact
             text = self.fault if status.level is Level.OK else f"{status.text}; {self.fault}"
             return replace(status, level=Level.WARN, text=text)
         return status
@@ -160,15 +161,15 @@ class PlannerNode(PoloNode):
     def check(self) -> None:
         """End the node where planning failed or another planner commands; be silent beside other nodes."""
         self._controller.check()
-        self._sole.yield_to_elder()
+        self._sole.yield_to_earlier()
         self._controller.block(self._why_blocked())
 
     def _why_blocked(self) -> str:
         """Which other node commands this robot, or may do so; empty where none does."""
-        strangers = self._sole.strangers()
-        if strangers:
+        unclaimed = self._sole.unclaimed()
+        if unclaimed:
             self._controller.enable(False)  # its end must not set the robot in motion
-            return f"{self._sole.topic} has another publisher; stop it, then call ~/enable ({strangers})"
+            return f"{self._sole.topic} has another publisher; stop it, then call ~/enable ({unclaimed})"
         if not self._commanded and self._sole.unsettled():
             return f"another publisher of {self._sole.topic} is listed, which may be an earlier planner"
         return ""
@@ -223,6 +224,13 @@ class PlannerNode(PoloNode):
         positions = np.array([self._joints.command(each) for each in (ctrl, *following)])
         names = self._joints.command_joints
         self._commands.publish(pack_trajectory(names, positions, self._now(), self._period, answered))
+
+    def _publish_schema(self) -> None:
+        """What experience holds from now on, where it is new."""
+        schema = experience_schema(self.task, self._joints.joint_names, self.reward_weights())
+        if schema != self._schema_sent:
+            self._schema.publish(String(data=schema))
+            self._schema_sent = schema
 
     def _publish_experience(self, transitions: list[Transition]) -> None:
         """Rewards are not computed where nobody listens."""

@@ -1,4 +1,4 @@
-"""Topics that are looked at when a node wants to, instead of waking it with each message."""
+"""Topics that a node polls, instead of being woken by each message."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Unexecuted(CallbackGroup):
 
 
 class PolledTopic(Generic[M]):
-    """A topic whose newest message is taken on demand: at 30 looks a second, 125 messages cost 30 takes.
+    """A topic whose newest message is taken on demand, since 30 polls a second cost less than 125 callbacks.
 
     Args:
       node: subscribes.

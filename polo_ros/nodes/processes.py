@@ -8,7 +8,9 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from polo_ros.nodes.start import ENDINGS, unblock
+from polo_ros.nodes.fleet import WEIGHTS
+from polo_ros.nodes.start import unblock
+from polo_ros.signals import ENDINGS
 
 # how long a node has to end by itself, in s of wall time
 STOP_TIMEOUT_S = 10.0
@@ -23,7 +25,7 @@ def ros_arguments(files: Sequence[Path], single: Mapping[str, object]) -> list[s
     for file in files:
         arguments += ["--params-file", str(file)]
     for name, value in single.items():
-        # JSON is valid YAML; what YAML makes of nothing stands for an empty text
+        # JSON is valid YAML; None, which is how YAML reads an empty value, stands for an empty text
         arguments += ["-p", f"{name}:={json.dumps('' if value is None else value)}"]
     return arguments
 
@@ -32,7 +34,7 @@ class Processes:
     """The nodes as child processes with their logs.
 
     Args:
-      logs: folder for one log file a node.
+      logs: folder for one log file a node, or `robot1/<node>.log` for one of a fleet's robots.
       namespace: of the nodes and of all their topics, the clock included, such as /robot1; empty for none.
     """
 
@@ -42,11 +44,23 @@ class Processes:
         self._running: dict[str, subprocess.Popen[bytes]] = {}
         logs.mkdir(parents=True, exist_ok=True)
 
-    def start(self, node: str, files: Sequence[Path], single: Mapping[str, object]) -> None:
-        """Start a node of this package with parameter files and single parameters on top."""
+    def start(self, node: str, files: Sequence[Path], single: Mapping[str, object], robot: str = "") -> None:
+        """Start a node of this package.
+
+        Args:
+          node: its name.
+          files: with parameters.
+          single: parameters on top.
+          robot: of a fleet: a namespace below, in which all topics are the robot's but the fleet's weights.
+        """
         command = [sys.executable, "-m", f"polo_ros.nodes.{node}", *ros_arguments(files, single)]
-        if self._namespace:
-            command += ["-r", f"__ns:={self._namespace}", "-r", CLOCK_REMAPPING]
+        namespace = f"{self._namespace}/{robot}" if robot else self._namespace
+        if namespace:
+            command += ["-r", f"__ns:={namespace}", "-r", CLOCK_REMAPPING]
+        if robot:
+            command += ["-r", f"{WEIGHTS}:={self._namespace}/{WEIGHTS}"]
+            node = f"{robot}/{node}"
+            self.log(node).parent.mkdir(exist_ok=True)
         # the node unblocks them once it can handle them: Python alone would print a traceback
         signal.pthread_sigmask(signal.SIG_BLOCK, ENDINGS)
         try:
@@ -63,13 +77,13 @@ class Processes:
         """The name of a node that has ended, if any."""
         return next((node for node, child in self._running.items() if child.poll() is not None), None)
 
-    def last_words(self, node: str) -> str:
+    def end_of_log(self, node: str) -> str:
         """Why a node has ended: the sentence that it logged, or the end of its log."""
         lines = self.log(node).read_text(errors="replace").strip().splitlines()
         return " / ".join([line for line in lines if "[FATAL]" in line][-1:] or lines[-5:])
 
     def why_ended(self, interrupted: Sequence[int]) -> str:
-        """Why everything stops now; empty where it does not.
+        """Why all nodes must stop now; empty while they may go on.
 
         Args:
           interrupted: the signals that have come.
@@ -77,7 +91,7 @@ class Processes:
         if interrupted:
             return INTERRUPTED
         dead = self.dead()
-        return f"{dead} has ended, so everything stops: {self.last_words(dead)}" if dead else ""
+        return f"{dead} has ended, so everything stops: {self.end_of_log(dead)}" if dead else ""
 
     def stop(self) -> None:
         """Interrupt all nodes and wait for them; kill the one that does not end."""

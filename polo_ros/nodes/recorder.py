@@ -27,7 +27,7 @@ from polo_ros.nodes.lightweight_node import LightweightNode
 from polo_ros.nodes.qos import EVERY_STATE, LATCHED, SENSOR
 from polo_ros.nodes.start import catch_endings
 from polo_ros.nodes.telemetry import NUMBERS
-from polo_ros.recordings.bag import BagWriter
+from polo_ros.recordings.bag import BagWriter, fleet_weights
 from polo_ros.tasks import make_task
 
 STATUS_PERIOD_S = 5.0
@@ -75,7 +75,10 @@ class Recorder:
         self._bag = BagWriter(out)
         self.written = 0
         self._node = LightweightNode("recorder", namespace=namespace or None)
-        for kind, name, qos in topics(JointMapping(make_task(task).model)):
+        wanted = topics(JointMapping(make_task(task).model))
+        if namespace:
+            wanted.append((UInt8MultiArray, fleet_weights(namespace), LATCHED))
+        for kind, name, qos in wanted:
             topic = self._node.resolve_topic_name(name if namespace or name != "clock" else "/clock")
             package, _, message = kind.__module__.partition(".")[0], "", kind.__name__
             write = partial(self._write, topic, f"{package}/msg/{message}")

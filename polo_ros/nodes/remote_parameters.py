@@ -77,7 +77,7 @@ class RemoteParameters:
         }
         changed: dict[str, Value] = {name: value for name, value in values.items() if name in self.values}
         self.values |= changed
-        # what a user is just changing is not set back to the value before
+        # a value that a user is changing is not reset to the one before
         self._on_values({name: value for name, value in changed.items() if name not in self._wanted})
 
     def _send(self) -> None:

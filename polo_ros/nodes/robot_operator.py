@@ -1,4 +1,4 @@
-"""What a person does to a running robot, as messages and service calls."""
+"""A user's actions on a running robot, as messages and service calls."""
 
 import time
 from collections.abc import Callable

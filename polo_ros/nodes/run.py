@@ -13,15 +13,16 @@ from rclpy.signals import SignalHandlerOptions
 
 from polo_ros.errors import PoloError
 from polo_ros.nodes.node import PoloNode, Stopped
-from polo_ros.nodes.start import ENDINGS, unblock
+from polo_ros.nodes.start import unblock
 from polo_ros.parameters.ros_arguments import parameter_layers
+from polo_ros.signals import ENDINGS
 
 
 class Interruption:
-    """Turns the first signal into a note, and later ones into nothing.
+    """Records the first ending signal and ignores later ones.
 
     While a node is made, the signal also raises `Stopped`: making one takes seconds, and nothing needs to be
-    saved. Afterwards the node itself looks at the note, so that it ends with its context still valid.
+    saved. Afterwards the node itself reads `stops`, so that it ends with its context still valid.
 
     Attributes:
       stops: the signals received; no Event, since a second signal within its `set` would wait for ever.
@@ -58,7 +59,7 @@ def run_node(make: Callable[[], PoloNode]) -> int:
         node = make()
         interruption.making = False
         node.stops = interruption.stops
-        gc.freeze()  # what start-up has made stays: searching it takes longer than a control period
+        gc.freeze()  # searching what start-up has made takes longer than a control period
         executor = node.make_executor()
         executor.add_node(node)
         executor.spin()

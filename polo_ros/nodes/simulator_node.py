@@ -19,7 +19,7 @@ from std_srvs.srv import SetBool, Trigger
 
 from polo_ros.agent.world import World
 from polo_ros.control import NANOSECONDS
-from polo_ros.control.command_limits import about_hold
+from polo_ros.control.command_limits import hold_warning
 from polo_ros.control.config import SimulatorNodeConfig
 from polo_ros.control.joints import JointMapping
 from polo_ros.control.simulated_clock import SimulatedClock
@@ -66,9 +66,9 @@ class SimulatorNode(PoloNode):
         self._world = World(self.task, np.random.default_rng(self.seed))
         self._robot = SimulatedRobot(self._world, self.task, self._joints, settings, self.seed)
         self._paused = False
-        self._say_what_hold_means()
+        self._warn_of_hold()
         self._sole = SoleSource(self, JOINTS)
-        self._strangers = ""
+        self._unclaimed = ""
         self._look_for_others()
         self._states = StatePublisher(self, self._joints)
         self._subscribe()
@@ -77,7 +77,7 @@ class SimulatorNode(PoloNode):
         if self._lockstep:
             self.every(REPEAT_PERIOD_S, self._repeat_state)
         else:
-            # goes off at once, and from then on when the next period is due
+            # fires at once, and then whenever the next period is due
             steady = Clock(clock_type=ClockType.STEADY_TIME)
             self._alarm = self.create_timer(0.0, self._follow_clock, clock=steady)
         self._publish_state()
@@ -110,12 +110,12 @@ class SimulatorNode(PoloNode):
     def on_parameters_changed(self) -> None:
         """Act on the new parameters from the next control period on."""
         self._robot.config = self.config(SimulatorNodeConfig)
-        self._say_what_hold_means()
+        self._warn_of_hold()
 
-    def _say_what_hold_means(self) -> None:
-        about = about_hold(self._joints, self._robot.config.safe_action, "safe_action")
-        if about:
-            self.get_logger().warning(about, once=True)
+    def _warn_of_hold(self) -> None:
+        warning = hold_warning(self._joints, self._robot.config.safe_action, "safe_action")
+        if warning:
+            self.get_logger().warning(warning, once=True)
 
     def status(self) -> Status:
         """Whether commands arrive, and what else went wrong."""
@@ -142,26 +142,26 @@ class SimulatorNode(PoloNode):
 
     def check(self) -> None:
         """End this node where it is not the first source of this robot's state, once that is known."""
-        self._sole.yield_to_elder()
-        self._strangers = self._sole.strangers()
-        if self._strangers and time.monotonic() - self._started < LATE_DISCOVERY_S:
-            raise PoloError(self._sole.already_published(self._strangers))
+        self._sole.yield_to_earlier()
+        self._unclaimed = self._sole.unclaimed()
+        if self._unclaimed and time.monotonic() - self._started < LATE_DISCOVERY_S:
+            raise PoloError(self._sole.already_published(self._unclaimed))
 
     def _look_for_others(self) -> None:
-        """Before the first state is published.
+        """Wait for the claims of earlier sources before the first state is published.
 
         Raises:
           PoloError: there is an earlier source.
         """
         while self._sole.discover():
-            strangers = self._sole.strangers(settle=NAMING_S)
-            if strangers:
-                raise PoloError(self._sole.already_published(strangers))
+            unclaimed = self._sole.unclaimed(settle=NAMING_S)
+            if unclaimed:
+                raise PoloError(self._sole.already_published(unclaimed))
 
     def _others_at_work(self) -> str:
         """Which other node publishes this robot's state or its clock, and is not told to end; or nothing."""
-        if self._strangers:
-            return f"{self._sole.topic} has another publisher; stop it ({self._strangers})"
+        if self._unclaimed:
+            return f"{self._sole.topic} has another publisher; stop it ({self._unclaimed})"
         clock = self._states.clock_topic
         if self.count_publishers(clock) > 1:
             return f"another node publishes {clock}, too; remap /clock to clock in a namespace, or stop it"
@@ -235,7 +235,7 @@ class SimulatorNode(PoloNode):
             self.report_fault(str(error))
 
     def _on_push(self, message: WrenchStamped) -> None:
-        """A hand pushes the robot, for as long as such messages come."""
+        """Push a body for as long as such messages come."""
         try:
             self._robot.push(*unpack_push(message))
         except PoloError as error:

@@ -1,4 +1,4 @@
-"""One source for each topic that moves or measures a robot: of two nodes of this package, the younger yields.
+"""One source for each topic that moves or measures a robot: of two nodes of this package, the later yields.
 
 Each source publishes a claim, latched, on `<topic>/source`: who it is and when it started. A latched message
 is delivered by a living publisher alone, so that a node that was killed does not count, however long it is
@@ -46,7 +46,7 @@ HOW_TO_PART = "stop it, or give one of the two a namespace or a ROS_DOMAIN_ID of
 
 @dataclass(frozen=True, order=True)
 class Claim:
-    """Who publishes a topic; the smaller of two claims is the elder's.
+    """Who publishes a topic; the smaller of two claims is that of the earlier node.
 
     Attributes:
       started: when the node started, in ns since 1970.
@@ -86,21 +86,21 @@ class SoleSource:
     Args:
       node: the source.
       topic: relative to its namespace.
-      on_elder: called with a sentence when a node that started earlier turns out to be the source.
+      on_earlier: called with a sentence when a node that started earlier turns out to be the source.
 
     Attributes:
       topic: with its namespace.
-      elder: that sentence; empty while there is no such node.
+      earlier: that sentence; empty while there is no such node.
 
     Raises:
       PoloError: another process of this user on this machine is the source.
     """
 
-    def __init__(self, node: Node, topic: str, on_elder: Callable[[str], None] = lambda _: None) -> None:
+    def __init__(self, node: Node, topic: str, on_earlier: Callable[[str], None] = lambda _: None) -> None:
         self.topic = node.resolve_topic_name(topic)
-        self.elder = ""
+        self.earlier = ""
         self._node = node
-        self._on_elder = on_elder
+        self._on_earlier = on_earlier
         self._claims_topic = f"{self.topic}/source"
         self._own = Claim(
             time.time_ns(), uuid.uuid4().hex, node.get_fully_qualified_name(), platform.node(), os.getpid()
@@ -108,7 +108,7 @@ class SoleSource:
         self._lock = self._take_lock()
         self._created = self._changed = time.monotonic()
         self._nodes = set(node.get_node_names_and_namespaces())
-        self._younger: set[Claim] = set()
+        self._later: set[Claim] = set()
         self._shared_since: float | None = None
         self._strange_since: dict[str, float] = {}
         self._subscription = node.create_subscription(String, self._claims_topic, self._on_claim, CLAIMS)
@@ -129,14 +129,14 @@ class SoleSource:
             raise PoloError(self.already_published(str(Claim.parse(lock.holder) or lock.holder)))
         return lock
 
-    def yield_to_elder(self) -> None:
+    def yield_to_earlier(self) -> None:
         """Give way.
 
         Raises:
           PoloError: a node that started earlier is the source.
         """
-        if self.elder:
-            raise PoloError(self.elder)
+        if self.earlier:
+            raise PoloError(self.earlier)
 
     def shared(self) -> bool:
         """Whether the graph lists another publisher of the topic; costs next to nothing."""
@@ -163,7 +163,7 @@ class SoleSource:
         with self._subscription.handle:
             while (taken := self._subscription.handle.take_message(String, False)) is not None:
                 self._on_claim(taken[0])
-        self.yield_to_elder()
+        self.yield_to_earlier()
         return self.discovering()
 
     def unsettled(self) -> bool:
@@ -172,7 +172,7 @@ class SoleSource:
         self._shared_since = (self._shared_since or now) if self.shared() else None
         return self._shared_since is not None and now - self._shared_since < SETTLE_S
 
-    def strangers(self, settle: float = SETTLE_S) -> str:
+    def unclaimed(self, settle: float = SETTLE_S) -> str:
         """The nodes that publish the topic without a claim, and so cannot yield; empty where none do.
 
         Args:
@@ -196,10 +196,10 @@ class SoleSource:
         if claim is None or claim == self._own:
             return
         if claim < self._own:
-            self.elder = self.already_published(str(claim))
-            self._on_elder(self.elder)
-        elif claim not in self._younger:
-            self._younger.add(claim)
+            self.earlier = self.already_published(str(claim))
+            self._on_earlier(self.earlier)
+        elif claim not in self._later:
+            self._later.add(claim)
             self._node.get_logger().warning(f"{self.topic} has a second source, which must end: {claim}")
 
     def already_published(self, who: str) -> str:

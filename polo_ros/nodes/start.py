@@ -14,7 +14,9 @@ import threading
 from collections.abc import Callable
 from typing import NoReturn
 
-ENDINGS = (signal.SIGINT, signal.SIGTERM)
+from polo_ros.errors import PoloError
+from polo_ros.signals import ENDINGS, collect_endings
+
 POLL_S = 0.05
 
 
@@ -51,7 +53,7 @@ class EarlyEnd:
 
 
 def kill_children() -> None:
-    """End what imports have started and still wait for: it would find nobody to answer, and say so."""
+    """Kill the child processes that imports have started and wait for: orphaned, they would print errors."""
     with contextlib.suppress(OSError):  # Linux alone lists them
         for thread in os.listdir("/proc/self/task"):
             with open(f"/proc/self/task/{thread}/children") as children:
@@ -60,7 +62,7 @@ def kill_children() -> None:
 
 
 def unblock() -> None:
-    """Let signals come to the handlers, those that came meanwhile as well."""
+    """Deliver signals to the handlers, including those that came while they were blocked."""
     signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDINGS)
 
 
@@ -70,9 +72,7 @@ def catch_endings(early: EarlyEnd | None = None) -> list[int]:
     Args:
       early: has waited for them until now.
     """
-    came: list[int] = []
-    for ending in ENDINGS:
-        signal.signal(ending, lambda number, _: came.append(number))
+    came = collect_endings()
     if early is not None:
         early.close()
     unblock()
@@ -86,17 +86,39 @@ def start(module: str, node: str) -> NoReturn:
     make = getattr(importlib.import_module(module), node)
     early.close()
     code = run_node(make)
-    # without Python's own end, which waits for PyTorch and for threads that have nothing to save
+    # skips Python's shutdown, which waits for PyTorch and for threads that have nothing to save
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code)
 
 
 def start_command(name: str) -> NoReturn:
-    """Run the `main` of `polo_ros.nodes.<name>`, such as the demo's, and end the process with its code."""
+    """Run `polo_ros.nodes.<name>`, such as the demo, and end the process with its code."""
     early = EarlyEnd(code=1, sentence=f"{name}: interrupted\n")
-    main: Callable[[None, EarlyEnd], int] = importlib.import_module(f"polo_ros.nodes.{name}").main
-    sys.exit(main(None, early))
+    sys.exit(run_command(name, None, early))
+
+
+def run_command(name: str, arguments: list[str] | None = None, early: EarlyEnd | None = None) -> int:
+    """Run a module's `run` with the options of its `parser`, on this machine alone unless they have `--open`.
+
+    Args:
+      name: of the module in `polo_ros.nodes`.
+      arguments: of the command line; None for those of this process.
+      early: handles signals until there are nodes to stop.
+
+    Returns:
+      The exit code; 1 after bad input, which is one sentence on standard error.
+    """
+    module = importlib.import_module(f"polo_ros.nodes.{name}")
+    options = module.parser().parse_args(arguments)
+    if not options.open:
+        importlib.import_module("polo_ros.nodes.locality").stay_local()
+    try:
+        code: int = module.run(options, early)
+    except PoloError as error:
+        print(f"{name}: {error}", file=sys.stderr)
+        return 1
+    return code
 
 
 def planner_node() -> NoReturn:

@@ -1,6 +1,6 @@
 """Receiving the topics of a robot's state."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from functools import partial
 from typing import Any, Protocol
 
@@ -25,6 +25,7 @@ from polo_ros.nodes.messages import (
     unpack_velocity_goal,
 )
 from polo_ros.nodes.messages.limits import MOST_JOINTS, check_size
+from polo_ros.tasks.goals import VELOCITY
 
 
 class StateParts(Protocol):
@@ -61,8 +62,8 @@ class StateReceiver:
       on_part: called with what `parts` answered.
       on_fault: called with the sentence about a bad message.
       twist_frame: of odometry, "child" or "world".
-      say: called once with a sentence about what a driver does in its own way, and what is made of it: joints
-        that are not the robot's, velocities that are left out.
+      say: called once with a sentence about each deviation of a driver that is accepted: joints that are not
+        the robot's, velocities that are left out.
       mounting: of the imu; None where none is used.
       differentiate: whether velocities that are left out are found from positions, or refused.
 
@@ -96,19 +97,27 @@ class StateReceiver:
         self._received = False
 
     def state_topics(self) -> Iterator[tuple[type[Any], str, Callable[[Any], None]]]:
-        """Message type, topic and callback of everything but the goal; odometry may come serialised."""
+        """Message type, topic and callback of everything but goals; odometry may come serialised."""
         yield JointState, JOINTS, partial(self._receive, JOINTS, self._add_joints)
         for topic in self._parts.odometry_topics():
             yield Odometry, topic, partial(self._receive, topic, partial(self._add_odometry, topic))
         if self._mounting is not None:
             yield Imu, IMU, partial(self._receive, IMU, partial(self._add_imu, self._mounting))
 
-    def on_goal(self, message: PoseStamped) -> None:
-        """The callback of the goal's topic."""
+    def goal_topics(self, kinds: Collection[str]) -> Iterator[tuple[type[Any], str, Callable[[Any], None]]]:
+        """Message type, topic and callback of the goals that are a part of the state.
+
+        Args:
+          kinds: of goals that the task has; the topic of poses is always there.
+        """
+        yield PoseStamped, GOAL, self._on_goal
+        if VELOCITY in kinds:
+            yield TwistStamped, VELOCITY_GOAL, self._on_velocity_goal
+
+    def _on_goal(self, message: PoseStamped) -> None:
         self._receive(GOAL, lambda goal: self._parts.add_goal(*unpack_goal(goal)), message)
 
-    def on_velocity_goal(self, message: TwistStamped) -> None:
-        """The callback of the simulator's velocity goal."""
+    def _on_velocity_goal(self, message: TwistStamped) -> None:
         add = self._parts.add_velocity_goal
         self._receive(VELOCITY_GOAL, lambda goal: add(*unpack_velocity_goal(goal)), message)
 
@@ -136,7 +145,8 @@ class StateReceiver:
         try:
             positions, velocities = unpack_joint_state(self._joints, message)
         except PoloError:
-            # where the robot's joints come, too, a message of others alone is a gripper's
+            # a message without the robot's joints is of another device, such as a gripper, if theirs come as
+            # well
             if not self._received or not set(message.name).isdisjoint(self._joints.joint_names):
                 raise
             self._name_further(message)
@@ -152,7 +162,7 @@ class StateReceiver:
         if not missing.any():
             return
         names = ", ".join(np.array(self._joints.joint_names)[missing])
-        if (missing & self._measured).any():  # a fault of the sensor rather than a driver's way
+        if (missing & self._measured).any():  # the sensor has failed: this driver does publish velocities
             raise PoloError(f"{JOINTS} has no velocity of {names}, which it had before")
         if not self._differentiate:
             raise PoloError(

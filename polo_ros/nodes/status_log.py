@@ -13,7 +13,7 @@ SUMMARY_PERIOD_S = 10.0
 REPETITIONS = 5
 # … within so long, in s
 REPETITION_PERIOD_S = 10.0
-# a status that comes back is logged once within so long, in s
+# a status that recurs is logged once within this time, in s
 STATUS_PERIOD_S = 3.0
 # kinds of sentences that are remembered: what comes in messages may be in them
 REMEMBERED = 1000
@@ -33,7 +33,7 @@ class Logger(Protocol):
 
 
 def without_numbers(sentence: str) -> str:
-    """What remains equal where a sentence is repeated with other figures."""
+    """A sentence without its numbers, which is equal for repetitions with other figures."""
     return re.sub(r"[-+]?\d[\d.e+-]*", "#", sentence)
 
 
@@ -92,7 +92,7 @@ class StatusLog:
         now, count = self._clock(), float(str(status.values.get(self._counter, 0)))
         since, before = self._last or (now, count)
         self._last = now, count
-        # the first piece of work changes what there is to say, too
+        # the first unit of work also changes the summary
         kind = f"{without_numbers(status.text)} {status.level is Level.OK and count > 0}"
         if kind != self._told:
             rate = (count - before) / (now - since) if now > since else 0.0
@@ -106,7 +106,7 @@ class StatusLog:
             self._logger.info(self._summary(status, (count - before) / (now - since)))
 
     def _summary(self, status: Status, rate: float) -> str:
-        """How things stand, in one line."""
+        """The summary in one line."""
         parts = [status.text]
         if self._counter in status.values:
             parts.append(f"{rate:.1f} {self._unit}/s")

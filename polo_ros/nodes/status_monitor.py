@@ -1,7 +1,6 @@
-"""A listener on the graph that judges progress and prints a live status."""
+"""A listener on the graph that judges a robot's progress and sums it up in a line."""
 
 import sys
-import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -10,7 +9,6 @@ from typing import Any
 import numpy as np
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
-from geometry_msgs.msg import PoseStamped, TwistStamped
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.qos import QoSProfile
 from rclpy.signals import SignalHandlerOptions
@@ -22,18 +20,15 @@ from polo_ros.arrays import Array
 from polo_ros.control import NANOSECONDS
 from polo_ros.control.joints import JointMapping
 from polo_ros.control.simulated_robot import RESET_GAP_S
-from polo_ros.control.state import GOAL, VELOCITY_GOAL, StateAssembler
+from polo_ros.control.state import StateAssembler
 from polo_ros.errors import PoloError
 from polo_ros.nodes.executor import spin_for
 from polo_ros.nodes.lightweight_node import LightweightNode
 from polo_ros.nodes.qos import EVERY_STATE
 from polo_ros.nodes.state_receiver import StateReceiver
-from polo_ros.tasks.goals import VELOCITY
 from polo_ros.tasks.task import Task
 
 NUMBERS = ("reward", "value", "plan_time")
-# without a terminal the status is printed this often, in s of wall time
-STATUS_PERIOD_S = 2.0
 
 
 class StatusMonitor:
@@ -61,27 +56,28 @@ class StatusMonitor:
         self._episodes = 0
         self._now = 0
         self._measured = float("nan")
-        self._shown_at = 0.0
         self.held = 0.0
         self.solved_at: float | None = None
         self.frames: list[tuple[float, Array]] = []
         self._curves: list[tuple[float, float]] = []  # the newest reward and value at each frame
-        rclpy.init(args=[], signal_handler_options=SignalHandlerOptions.NO)
-        self._node = LightweightNode("monitor", namespace=namespace or None)
-        self._planner_name = f"{self._node.get_namespace()}/planner_node".lstrip("/")
+        # of its own, so that there may be several monitors
+        self._context = rclpy.Context()
+        rclpy.init(args=[], context=self._context, signal_handler_options=SignalHandlerOptions.NO)
+        self._node = LightweightNode("monitor", namespace=namespace or None, context=self._context)
+        space = self._node.get_namespace()
+        self._planner_name, self._viewer_name = (
+            f"{space}/{node}".lstrip("/") for node in ("planner_node", "viewer_node")
+        )
         receiver = StateReceiver(
             self._joints, self._states, lambda _: self._judge(), partial(print, file=sys.stderr)
         )
-        for kind, topic, callback in receiver.state_topics():
+        for kind, topic, callback in (*receiver.state_topics(), *receiver.goal_topics(task.goals.kinds)):
             self.subscribe(kind, topic, callback, EVERY_STATE)
-        self.subscribe(PoseStamped, GOAL, receiver.on_goal, EVERY_STATE)
-        if VELOCITY in task.goals.kinds:
-            self.subscribe(TwistStamped, VELOCITY_GOAL, receiver.on_velocity_goal, EVERY_STATE)
         for name in numbers:
             self.subscribe(Float64, f"planner_node/{name}", partial(self._on_number, name), 10)
         self.subscribe(DiagnosticArray, "/diagnostics", self._on_diagnostics, 10)
         self._reset_world: Any = self._node.create_client(Trigger, "simulator_node/reset_world")
-        self._executor = SingleThreadedExecutor()
+        self._executor = SingleThreadedExecutor(context=self._context)
         self._executor.add_node(self._node)
 
     def subscribe(
@@ -122,11 +118,11 @@ class StatusMonitor:
         for status in message.status:
             if status.name == self._planner_name:
                 self._planner = {pair.key: pair.value for pair in status.values}
-            if status.name.endswith("viewer_node") and not self._viewer_url:
+            if status.name == self._viewer_name and not self._viewer_url:
                 self._viewer_url = {pair.key: pair.value for pair in status.values}.get("url", "")
 
     def status(self) -> str:
-        """One line on where things stand."""
+        """One line of status."""
         numbers, measure = self._numbers, self._task.measure
         return (
             f"episode {self._planner.get('episode', '-')}  sim {self.sim_time:6.2f} s  "
@@ -137,28 +133,19 @@ class StatusMonitor:
             f"weights {self._planner.get('weights_sequence', '-')}  held {self.held:4.2f} s"
         )
 
-    def show_status(self) -> None:
-        """Print the status: over itself in a terminal, a line every 2 s elsewhere."""
-        if sys.stdout.isatty():
-            print(f"\r{self.status()}", end="", flush=True)
-        elif time.monotonic() - self._shown_at > STATUS_PERIOD_S:
-            self._shown_at = time.monotonic()
-            print(self.status(), flush=True)
+    def new_viewer_url(self) -> str:
+        """Where to watch the robot; empty where that is unknown or was told before."""
+        told, self._viewer_shown = self._viewer_shown, self._viewer_url
+        return self._viewer_url if self._viewer_url != told else ""
 
-    def show_viewer(self) -> None:
-        """Print once where to watch, as soon as the viewer has said so."""
-        if self._viewer_url != self._viewer_shown:
-            self._viewer_shown = self._viewer_url
-            print(f"\nwatch the robot at {self._viewer_url}", flush=True)
-
-    def begin_episode(self) -> None:
-        """Say that the task was solved, and put the simulated world back to a start state."""
+    def begin_episode(self) -> str:
+        """Put the simulated world back to a start state; a sentence about the episode, which was solved."""
         self._episodes += 1
         assert self.solved_at is not None
         took = self.solved_at - self.frames[0][0]
-        print(f"\nepisode {self._episodes}: solved after {took:.2f} s of simulated time", flush=True)
         self._forget()
         self._reset_world.call_async(Trigger.Request())
+        return f"episode {self._episodes}: solved after {took:.2f} s of simulated time"
 
     def _forget(self) -> None:
         """Judge from the next state on."""
@@ -166,17 +153,12 @@ class StatusMonitor:
         self.held, self.solved_at = 0.0, None
         self.frames, self._curves = [], []
 
-    def end_status(self) -> None:
-        """Leave the status line."""
-        if sys.stdout.isatty():
-            print(f"\r{self.status()}")
-
     def summary(self) -> str:
         """How long the run was and how long the task was held at its end."""
         return f"{self.sim_time:.2f} s of simulated time, held for {self.held:.2f} s"
 
     def draw(self, path: Path, seed: int) -> str:
-        """Write a film strip of what happened; "rendered", or why it shows curves."""
+        """Write a film strip of the run; "rendered", or why it shows curves."""
         from polo_ros.viewer.film_strip import film_strip  # imports half a second of libraries
 
         times, states = map(np.array, zip(*self.frames, strict=True))
@@ -190,4 +172,4 @@ class StatusMonitor:
     def close(self) -> None:
         """Leave the graph."""
         self._node.destroy_node()
-        rclpy.try_shutdown()
+        rclpy.try_shutdown(context=self._context)

@@ -21,7 +21,7 @@ NUMBERS = {
     "plan_time": "compute_time",
     "effective_sample_size": "effective_sample_size",
 }
-# lines are for eyes, and packing them takes a millisecond: at most so often, in s of wall time
+# least time between two sets of lines, in s of wall time: packing them takes a millisecond
 TRACES_PERIOD_S = 0.1
 
 

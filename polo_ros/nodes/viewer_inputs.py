@@ -3,11 +3,9 @@
 import math
 import time
 from collections.abc import Callable, Mapping
-from typing import Any
 
 import mujoco
 from diagnostic_msgs.msg import DiagnosticArray
-from geometry_msgs.msg import PoseStamped, TwistStamped
 from rcl_interfaces.msg import ParameterEvent
 from rclpy.node import Node
 from std_msgs.msg import Float64, Float64MultiArray, UInt8MultiArray
@@ -17,15 +15,14 @@ from visualization_msgs.msg import MarkerArray
 from polo_ros.control import NANOSECONDS
 from polo_ros.control.joints import JointMapping
 from polo_ros.control.prediction import Predictor
-from polo_ros.control.state import GOAL, VELOCITY_GOAL, StateAssembler
+from polo_ros.control.state import GOAL, StateAssembler
 from polo_ros.errors import PoloError
 from polo_ros.nodes.messages import unpack_bytes, unpack_plan, unpack_reward_terms, unpack_traces
-from polo_ros.nodes.polled import PolledTopic, Unexecuted
+from polo_ros.nodes.polled import NEWEST, PolledTopic, Unexecuted
 from polo_ros.nodes.qos import LATCHED
 from polo_ros.nodes.state_receiver import StateReceiver
 from polo_ros.nodes.telemetry import NUMBERS
 from polo_ros.nodes.viewer_values import ViewerValues
-from polo_ros.tasks.goals import VELOCITY
 from polo_ros.tasks.task import Task
 from polo_ros.viewer.fields import Value
 from polo_ros.viewer.page import TABS, Page
@@ -76,11 +73,9 @@ class ViewerInputs:
             (PolledTopic(node, kind, topic, group), callback)
             for kind, topic, callback in receiver.state_topics()
         ]
-        goal: PolledTopic[Any] = PolledTopic(node, PoseStamped, GOAL, group, LATCHED)
-        self._state_topics.append((goal, receiver.on_goal))
-        if VELOCITY in task.goals.kinds:
-            velocity: PolledTopic[Any] = PolledTopic(node, TwistStamped, VELOCITY_GOAL, group)
-            self._state_topics.append((velocity, receiver.on_velocity_goal))
+        for kind, topic, callback in receiver.goal_topics(task.goals.kinds):
+            qos = LATCHED if topic == GOAL else NEWEST
+            self._state_topics.append((PolledTopic(node, kind, topic, group, qos), callback))
         self._traces = PolledTopic(node, MarkerArray, "planner_node/candidate_trajectories", group)
         self._plan = PolledTopic(node, JointTrajectory, "planner_node/plan", group)
         self._terms = PolledTopic(node, Float64MultiArray, "planner_node/reward_terms", group)

@@ -38,7 +38,7 @@ from polo_ros.parameters.ros_arguments import parameter_layers
 from polo_ros.viewer.fields import Value
 from polo_ros.viewer.page import E_STOP, RELEASE, TABS, Page
 
-# where the planner and the drawing of pictures want the same core, the planner gets about nine tenths of it
+# with this niceness the planner gets about nine tenths of a core that it shares with the drawing of pictures
 NICENESS = 10
 LOOK_PERIOD_S = 1.0
 CLOCK = "/clock"
@@ -99,7 +99,7 @@ class ViewerNode(PoloNode):
     # ---- requests of the page, on its own threads
 
     def press(self, button: str) -> None:
-        """Do what a button says; the e-stop at once, not behind a picture that is being drawn."""
+        """Act on a button; the e-stop at once, without waiting for the picture that is being drawn."""
         if button in (E_STOP, RELEASE):
             self._operator.press_e_stop(button == E_STOP)
             said = "e-stop pressed on the page" if button == E_STOP else "e-stop released on the page"

@@ -1,4 +1,4 @@
-"""What a person has changed while a node ran, as a parameter file."""
+"""Parameters that a user has changed while a node ran, as a parameter file."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

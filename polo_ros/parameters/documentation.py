@@ -121,5 +121,5 @@ def goal(task: Task) -> str:
 
 
 def milliseconds(seconds: float) -> str:
-    """A time for people."""
+    """A time in ms as text."""
     return f"{1000 * seconds:g} ms"

@@ -1,4 +1,4 @@
-"""Parameter files in layers: what a node is given in the end, and what in them is for nobody."""
+"""Parameter files in layers: the values that a node gets, and entries that no node would read."""
 
 import difflib
 from collections.abc import Iterable, Mapping, Sequence

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from polo_ros.control.config import CommonConfig, PlannerNodeConfig, SimulatorNodeConfig
+from polo_ros.errors import PoloError
 from polo_ros.learner.config import LearnerConfig
 from polo_ros.parameters.schema import Parameter, parameter, table
 from polo_ros.planner.config import PlannerConfig
@@ -29,6 +30,24 @@ class LearnerNodeConfig(CommonConfig):
     checkpoint_period: float = parameter(
         30.0, "Time between automatic checkpoints, in s.", low=1.0, high=3600.0
     )
+    experience_topics: tuple[str, ...] = parameter(
+        ("experience",),
+        "Topics of the robots that are learned from, each with its schema on <topic>/schema.",
+        dynamic=False,
+    )
+
+    def check(self) -> None:
+        """Check the topics.
+
+        Raises:
+          PoloError: there is none, or one comes twice.
+        """
+        topics = self.experience_topics
+        if not topics or len(set(topics)) < len(topics):
+            raise PoloError(
+                f"experience_topics must name each robot's topic once, not {list(topics)}; "
+                f"for example [robot1/experience, robot2/experience]"
+            )
 
 
 @dataclass(frozen=True)

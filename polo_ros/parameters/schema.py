@@ -58,7 +58,7 @@ class Parameter:
         if kind is float and isinstance(value, int) and not isinstance(value, bool):
             value = float(value)
         if kind is str and value is None:
-            value = ""  # what YAML makes of nothing, as in `weights_file:` or -p weights_file:=
+            value = ""  # YAML reads an empty value as None, as in `weights_file:` or -p weights_file:=
         if type(value) is not kind:
             raise PoloError(f"{self.name} must be of type {kind.__name__}, not {value!r}")
         if isinstance(value, (int, float)) and not isinstance(value, bool):

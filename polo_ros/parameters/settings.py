@@ -54,7 +54,7 @@ class Settings:
 
 def settings_for(
     task_name: str,
-    path: Path | None = None,
+    path: Path | ParameterFile | None = None,
     overrides: Mapping[str, Any] | None = None,
     layers: Sequence[ParameterFile] = (),
 ) -> Settings:
@@ -62,16 +62,17 @@ def settings_for(
 
     Args:
       task_name: as in `polo tasks`, or the path of a task's file.
-      path: of a ROS 2 parameter file; None for the task's own, and the defaults where it has none.
+      path: of a ROS 2 parameter file, or its content; None for the task's own, and the defaults where it
+        has none.
       overrides: parameters in place of all others, for each node that has a parameter of that name.
-      layers: replace what the file says; the last one has the last word.
+      layers: replace what the file says; later ones replace earlier ones.
 
     Raises:
       PoloError: an unknown task, a file of another task, an unknown or a bad parameter.
     """
     cls = task_class(task_name)
     path = path or config_path(task_name)
-    files = [ParameterFile.read(path)] if path else []
+    files = [path if isinstance(path, ParameterFile) else ParameterFile.read(path)] if path else []
     check_names("-p", overrides or {}, cls)
     everything = [*files, *layers, overrides_layer(overrides or {})]
     names = {node: name_without_ros(everything, node) for node in NODES}
@@ -86,7 +87,7 @@ def settings_for(
         check_layers(everything, name, node, task_name)
     values = {}
     for node in AGENT_NODES:
-        # what is for every node is not for those that have no such parameter
+        # a parameter for every node is left out for nodes that do not have it
         known = {row.name for row in node_table(node, cls)}
         mine = given_values(everything, names[node])
         values[node] = {name: value for name, value in mine.items() if name in known}

@@ -1,4 +1,4 @@
-"""Who simulates rollouts: the interface of an engine, and `mujoco.batch`, the one that ships."""
+"""Engines that simulate rollouts: their interface, and `mujoco.batch`, the one that ships."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -13,7 +13,7 @@ class RolloutBackend(Protocol):
     """A fixed number n of independent simulations that run side by side.
 
     `Rollouts` makes one object for each n, writes `state`, calls `simulate`, and reads records, flags and
-    `state`; nothing else of the planner or the learner knows who simulates. Another engine, such as
+    `state`; no other part of the planner or the learner depends on the engine. Another engine, such as
     mujoco_warp, is one class with these members, given to the planner as `MPPI.backend`.
 
     Arrays are NumPy's, of 64-bit floats, C-contiguous, and in the memory of the host: an engine that computes

@@ -1,4 +1,4 @@
-"""Fitting a model to what the robot did: the model's error is found before it is planned with."""
+"""Fitting a model's mass, friction and gain to recorded motion."""
 
 from collections.abc import Sequence
 
@@ -19,7 +19,7 @@ MOST_ITERATIONS = 20
 
 
 class ModelFit:
-    """Finds factors of a model under which it does what the robot did, by nonlinear least squares.
+    """Finds factors of a model under which it moves as the robot did, by nonlinear least squares.
 
     The residuals are what one control period adds to each velocity, predicted less measured, in units of its
     root mean square. The optimiser is MuJoCo's (`mujoco.minimize`), which `mujoco.sysid` uses, too.

@@ -1,4 +1,4 @@
-"""Models drawn around the nominal one, for planning that holds where the model is wrong."""
+"""Models drawn around the nominal one, for plans that are robust to errors of the model."""
 
 import copy
 from dataclasses import dataclass

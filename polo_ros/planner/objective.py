@@ -13,7 +13,7 @@ from polo_ros.tasks.view import View
 
 @dataclass
 class RolloutReturns:
-    """What rollouts earned; the entries of diverged rollouts may hold anything.
+    """The returns of rollouts; the entries of diverged rollouts may hold anything.
 
     Attributes:
       rewards: (P, K), Σ γ^t r_t over the horizon, without values.

@@ -31,8 +31,7 @@ class PlanReport:
       view: of the state planned from, under the first control of the plan.
       best_return: of the best rollout, values included.
       effective_sample_size: the number of rollouts that the plan averages.
-      valid_rollouts: the number that did not diverge; with 0 nothing was found, and `plan` is the warm
-        start; see `usable`.
+      valid_rollouts: the number that did not diverge; with 0, `plan` is the warm start; see `usable`.
       compute_time: wall time of the plan, in s.
       iterations: the number of sampling rounds.
       simulator_steps: physics steps of all rollouts of all iterations.
@@ -180,6 +179,17 @@ class Planner:
         returns = solution.returns[0][valid]
         order = np.argsort(-returns)
         return positions[order], returns[order]
+
+    def terminal_states(self) -> Array:
+        """The states that the last plan's rollouts ended in, (n, state_size).
+
+        They are one physics step past the horizon. Diverged rollouts are left out.
+        """
+        assert self._solution is not None
+        reached = self._mppi.rollouts.final_states()
+        # with several models, the nominal one's come first of each problem
+        states: Array = reached[: self._solution.valid.shape[1]][self._solution.valid[0]]
+        return states
 
     def last_controls(self) -> Array:
         """The controls of the last plan's rollouts, (K, H + 1, nu)."""

@@ -1,1 +1,1 @@
-"""What bags teach: reading them, learning from them, explaining and exporting them; no ROS."""
+"""Recorded runs: reading, replaying, learning from, explaining and exporting bags, without ROS."""

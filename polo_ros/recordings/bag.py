@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from rosbags.highlevel import AnyReader
 
 SCHEMA, EXPERIENCE = "experience/schema", "experience"
+WEIGHTS = "value_function/weights"
 MISSING = "bags need the package rosbags, which is not installed: pip install 'polo_ros[record]'"
 
 
@@ -36,8 +37,16 @@ def open_bag(path: Path) -> AnyReader:
         raise PoloError(f"{path} is not a bag that can be read ({error})") from None
 
 
+def fleet_weights(namespace: str) -> str:
+    """The topic of the weights that the robots of a fleet share, in the namespace above a robot's."""
+    above = namespace.strip("/").rpartition("/")[0]
+    return f"/{above}/{WEIGHTS}" if above else f"/{WEIGHTS}"
+
+
 def messages(path: Path, topics: Sequence[str], namespace: str = "") -> Iterator[tuple[str, int, Any]]:
     """The messages of some topics in the order of their recording; progress is shown where it takes long.
+
+    Weights are the fleet's where there are none in the robot's namespace.
 
     Args:
       path: of the bag.
@@ -53,6 +62,8 @@ def messages(path: Path, topics: Sequence[str], namespace: str = "") -> Iterator
     space = f"/{namespace.strip('/')}".rstrip("/")
     names = {topic if topic.startswith("/") else f"{space}/{topic}": topic for topic in topics}
     with open_bag(path) as reader:
+        if WEIGHTS in topics and f"{space}/{WEIGHTS}" not in reader.topics:
+            names[fleet_weights(namespace)] = WEIGHTS
         wanted = [c for c in reader.connections if c.topic in names]
         count = sum(connection.msgcount for connection in wanted)
         with progress_bar(count, f"read {path.name}", "message", patience=PATIENCE) as bar:

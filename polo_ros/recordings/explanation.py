@@ -19,7 +19,7 @@ from polo_ros.tasks.task import Task
 from polo_ros.tasks.view import View
 
 CANDIDATES = 5
-# a saying of the planner is about a moment up to this much later, in s: it speaks once a second
+# a status describes moments up to this long before it, in s: the planner publishes one a second
 SAID_WITHIN_S = 1.5
 
 
@@ -119,7 +119,7 @@ def explain(settings: Settings, recording: Recording, seconds: float, seed: int 
         effective_sample_size=float(solution.effective_sample_size[0]),
         predicted=predicted,
         realised=realised_terms(recording, index, config.horizon, config.discount),
-        said=said_at(recording, now),
+        said=status_at(recording, now),
     )
 
 
@@ -184,10 +184,10 @@ def realised_terms(recording: Recording, index: int, horizon: int, discount: flo
     return discounted_terms(task, task.observe(recording.state[some], recording.ctrl[some]), discount)
 
 
-def said_at(recording: Recording, now: float) -> str:
-    """What the planner said on /diagnostics about a time in s; empty where that was not recorded."""
-    about = [each for each in recording.sayings if 0.0 <= each.time - now <= SAID_WITHIN_S]
-    before = [each for each in recording.sayings if each.time < now]
+def status_at(recording: Recording, now: float) -> str:
+    """The planner's status for a time in s; empty where none was recorded."""
+    about = [each for each in recording.statuses if 0.0 <= each.time - now <= SAID_WITHIN_S]
+    before = [each for each in recording.statuses if each.time < now]
     chosen = (about or before[-1:])[:1]
     return chosen[0].text if chosen else ""
 

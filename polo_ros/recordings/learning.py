@@ -2,6 +2,7 @@
 
 import csv
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -56,6 +57,7 @@ def train_from_recordings(
     total, period = len(columns["reward"]), settings.learner.update_period
     out.mkdir(parents=True, exist_ok=True)
     with (
+        closing(learner),
         (out / "metrics.csv").open("w", newline="") as file,
         tensorboard_events(out, tensorboard) as write_events,
         progress_bar(total, f"train {settings.task.name} from bags", "step") as progress,

@@ -1,4 +1,4 @@
-"""A robot's run as arrays: states, commands, rewards, plans, weights and what the planner said."""
+"""A robot's run as arrays: states, commands, rewards, plans, weights and the planner's statuses."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,17 +13,17 @@ from polo_ros.control.plan_message import read_plan
 from polo_ros.errors import PoloError
 from polo_ros.learner.experience import check_schema, experience_columns, experience_width
 from polo_ros.planner.plan import Plan
-from polo_ros.recordings.bag import EXPERIENCE, SCHEMA, messages
+from polo_ros.recordings.bag import EXPERIENCE, SCHEMA, WEIGHTS, messages
 from polo_ros.tasks.task import Task
 
-PLAN, WEIGHTS, DIAGNOSTICS = "planner_node/plan", "value_function/weights", "/diagnostics"
+PLAN, DIAGNOSTICS = "planner_node/plan", "/diagnostics"
 # episodes of another bag begin at the next multiple of this
 EPISODES_A_BAG = 1_000_000
 
 
 @dataclass(frozen=True)
-class Saying:
-    """What the planner said on /diagnostics: when in s, its level (0 is good) and sentence."""
+class PlannerStatus:
+    """A status of the planner on /diagnostics: its time in s, level (0 is good) and sentence."""
 
     time: float
     level: int
@@ -42,7 +42,7 @@ class Recording:
       reward: (n,), earned there.
       plans: in order; empty where they were not recorded.
       weights: time and content of each message of the value function.
-      sayings: of the planner, in order.
+      statuses: of the planner, in order.
     """
 
     task: Task
@@ -53,7 +53,7 @@ class Recording:
     reward: Array
     plans: tuple[Plan, ...]
     weights: tuple[tuple[float, bytes], ...]
-    sayings: tuple[Saying, ...]
+    statuses: tuple[PlannerStatus, ...]
 
     def index_at(self, seconds: float) -> int:
         """The transition at a time in s since the first one.
@@ -83,7 +83,7 @@ def read_recording(path: Path, task: Task, namespace: str = "", bag: int = 0) ->
     """
     values: list[Array] = []
     recorded: list[int] = []
-    plans, weights, sayings, schemas = [], [], [], 0
+    plans, weights, statuses, schemas = [], [], [], 0
     joints = JointMapping(task.model)
     planner = f"{namespace.strip('/')}/planner_node".lstrip("/")
     topics = (SCHEMA, EXPERIENCE, PLAN, WEIGHTS, DIAGNOSTICS)
@@ -99,7 +99,7 @@ def read_recording(path: Path, task: Task, namespace: str = "", bag: int = 0) ->
         elif topic == WEIGHTS:
             weights.append((stamp, bytes(message.data)))
         else:
-            sayings += [_saying(message, one) for one in message.status if one.name == planner]
+            statuses += [_planner_status(message, one) for one in message.status if one.name == planner]
     if not schemas or not values:
         raise PoloError(f"{path} holds no {EXPERIENCE} with its schema, from which a run could be read")
     columns = experience_columns(np.concatenate(values), task)
@@ -116,10 +116,10 @@ def read_recording(path: Path, task: Task, namespace: str = "", bag: int = 0) ->
         reward=columns["reward"],
         plans=tuple(plans),
         weights=tuple((float(t), content) for t, (_, content) in zip(times, weights, strict=True)),
-        sayings=tuple(sayings),
+        statuses=tuple(statuses),
     )
 
 
-def _saying(message: Any, status: Any) -> Saying:
+def _planner_status(message: Any, status: Any) -> PlannerStatus:
     stamp = message.header.stamp
-    return Saying(stamp.sec + stamp.nanosec / NANOSECONDS, int(status.level), status.message)
+    return PlannerStatus(stamp.sec + stamp.nanosec / NANOSECONDS, int(status.level), status.message)

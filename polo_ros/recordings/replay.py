@@ -1,9 +1,7 @@
 """`polo replay`: a recording on a page, with a time slider and the explanation of each moment."""
 
 import html
-import signal
 import time
-from types import FrameType
 from typing import Any
 
 import numpy as np
@@ -15,6 +13,7 @@ from polo_ros.errors import PoloError
 from polo_ros.parameters.settings import Settings
 from polo_ros.recordings.explanation import explain, explanation_text
 from polo_ros.recordings.recording import Recording
+from polo_ros.signals import collect_endings
 from polo_ros.viewer.robot_view import RobotView
 from polo_ros.viewer.server import address_of, open_server
 
@@ -121,13 +120,7 @@ def replay(settings: Settings, recording: Recording, port: int) -> None:
       PoloError: the page cannot be served.
     """
     page = ReplayPage(settings, recording, port)
-    stops: list[int] = []
-
-    def note(number: int, _: FrameType | None) -> None:
-        stops.append(number)
-
-    for ending in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(ending, note)
+    stops = collect_endings()
     print(f"watch the recording at {page.url}; Ctrl-C ends it", flush=True)
     before = time.monotonic()
     while not stops:

@@ -1,1 +1,1 @@
-"""Value functions from one person to another: model cards, and the Hugging Face Hub."""
+"""Sharing value functions: model cards, and the Hugging Face Hub."""

@@ -111,7 +111,7 @@ def front_matter(task: str, license_name: str) -> str:
 
 
 def facts(weights: CheckedWeights) -> list[tuple[str, str]]:
-    """Names and texts of what a reader checks, and of what tells one file from another."""
+    """Names and texts of the facts that a reader checks, and that tell one file from another."""
     metadata = weights.metadata
     names = (
         ("task", "task"), ("model hash", "model_hash"), ("gains, friction and gravity", "dynamics_hash"),
@@ -141,7 +141,7 @@ def settings_lines(weights: CheckedWeights, trainings: Sequence[Training]) -> li
 
 
 def settings_table(settings: Mapping[str, Any]) -> list[str]:
-    """A table of settings; of a path, the last part alone: folders are nobody else's business."""
+    """A table of settings; of a path, the last part alone: a person's folders are private."""
     if not settings:
         return ["None: all are defaults."]
     rows = [

@@ -1,4 +1,4 @@
-"""What folders of `polo train` and `polo evaluate` say of a value function."""
+"""The results of `polo train` and `polo evaluate` for a value function, read from their folders."""
 
 import csv
 import json

@@ -1,4 +1,4 @@
-"""Actuators of a model: turned into position servos or motors, and what they are by themselves."""
+"""Actuators of a model: their kind, and their replacement by position servos or motors."""
 
 from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
@@ -145,7 +145,7 @@ def _actuated(
 
 
 def _reset(actuator: mujoco.MjsActuator) -> None:
-    """Take away what an actuator was, but its name and joint."""
+    """Reset an actuator's gains, bias and limits, but keep its name and joint."""
     actuator.dyntype, actuator.dynprm = mujoco.mjtDyn.mjDYN_NONE, np.zeros(10)
     actuator.gainprm, actuator.biasprm = np.zeros(10), np.zeros(10)
     actuator.gaintype, actuator.biastype = mujoco.mjtGain.mjGAIN_FIXED, mujoco.mjtBias.mjBIAS_NONE

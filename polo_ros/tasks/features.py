@@ -1,4 +1,4 @@
-"""Ready readings of a view for rewards and value features: base, feet, velocity goal.
+"""Readings of a view for rewards and value features: base, feet, velocity goal.
 
 Each function reads the sensors that its counterpart in `polo_ros.tasks.building` adds, takes views of any
 leading shape (...) and returns arrays of that shape.

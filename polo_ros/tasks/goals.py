@@ -1,4 +1,4 @@
-"""The goals of a model: mocap bodies, which are a part of the state that physics leaves alone."""
+"""The goals of a model: mocap bodies, a part of the state that physics does not change."""
 
 import mujoco
 import numpy as np

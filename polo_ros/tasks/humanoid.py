@@ -38,6 +38,14 @@ HEIGHT_DEFICIT = RewardTerm("height", 1.0, 0.0, 10.0, "-(1.1 m - root height) be
 UPRIGHT = RewardTerm("upright", 0.0, 0.0, 1.0, "Height of the tip of the torso's unit up axis.")
 MOTION = RewardTerm("motion", 0.0, -0.5, 0.0, "Square of the root's velocity, in m²/s², at most 10.")
 MOST_MOTION = 10.0
+# Not in the paper either; the humanoid of MuJoCo MPC has such a term. A robot whose capture point is between
+# its feet can come to rest there (Pratt et al. 2006).
+BALANCE = RewardTerm(
+    "balance", 0.0, -5.0, 0.0,
+    "Squared distance of the capture point from the middle of the feet, in m², at most 1; less below 1.1 m.",
+)  # fmt: skip
+MOST_IMBALANCE = 1.0
+GRAVITY = 9.81  # m/s²
 
 
 class Humanoid(Task, ABC):
@@ -135,6 +143,32 @@ class Humanoid(Task, ABC):
             UPRIGHT.name: view.sensor("torso_up")[..., 2],
             MOTION.name: np.minimum(speed, MOST_MOTION),
         }
+
+    def capture_distance(self, view: View) -> Array:
+        """Squared horizontal distance of the torso's capture point from the middle of the feet, in m², (...).
+
+        At most 1, and times the square of height / 1.1 m below that height, so that rising is not punished.
+        The capture point is where a linear inverted pendulum would have to step to come to rest: position +
+        velocity · √(height / g).
+        """
+        torso, velocity = view.sensor("torso_position"), view.sensor("torso_linear_velocity")
+        forward, up = view.sensor("torso_forward"), view.sensor("torso_up")
+        right, left = view.sensor("right_foot_position"), view.sensor("left_foot_position")
+        height = np.maximum(torso[..., 2], 0.0)
+        time = np.sqrt(height / GRAVITY)
+        distance = np.zeros(height.shape)
+        for axis in (0, 1):
+            # the third axis of the torso's frame, up × forward, along this axis of the world
+            following, last = (axis + 1) % 3, (axis + 2) % 3
+            aside = up[..., following] * forward[..., last] - up[..., last] * forward[..., following]
+            moving = (
+                velocity[..., 0] * forward[..., axis]
+                + velocity[..., 1] * aside
+                + velocity[..., 2] * up[..., axis]
+            )
+            distance += (torso[..., axis] + time * moving - 0.5 * (right[..., axis] + left[..., axis])) ** 2
+        shown: Array = np.minimum(distance, MOST_IMBALANCE) * np.minimum(height / TARGET_HEIGHT, 1.0) ** 2
+        return shown
 
     def control_cost(self, view: View) -> Array:
         """uᵀ B M⁻¹ Bᵀ u over its trace, (...): the paper's torque cost scaled by the inverse mass matrix.

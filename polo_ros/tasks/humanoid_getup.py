@@ -6,7 +6,7 @@ import mujoco
 import numpy as np
 
 from polo_ros.arrays import Array
-from polo_ros.tasks.humanoid import CONTROL_COST, MOTION, TARGET_HEIGHT, UPRIGHT, Humanoid
+from polo_ros.tasks.humanoid import BALANCE, CONTROL_COST, MOTION, TARGET_HEIGHT, UPRIGHT, Humanoid
 from polo_ros.tasks.terms import RewardTerm
 from polo_ros.tasks.view import View
 
@@ -19,6 +19,7 @@ def getup_terms(height: float, sparse: float) -> tuple[RewardTerm, ...]:
         CONTROL_COST,
         UPRIGHT,
         MOTION,
+        BALANCE,
     )
 
 
@@ -37,6 +38,7 @@ class HumanoidGetup(Humanoid):
             "sparse": (height > TARGET_HEIGHT).astype(float),
             "control": self.control_cost(view),
             **self.posture_terms(view),
+            BALANCE.name: self.capture_distance(view),
         }
 
     def start(self, data: mujoco.MjData, rng: np.random.Generator) -> None:

@@ -1,4 +1,4 @@
-"""What tasks and rollouts need of a MuJoCo model: digests and batched sensors."""
+"""Functions of a MuJoCo model for tasks and rollouts: digests and batched sensors."""
 
 import hashlib
 

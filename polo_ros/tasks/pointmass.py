@@ -13,9 +13,9 @@ from polo_ros.tasks.view import View
 # largest distance of a start from the middle of the world in x and in y, in m: a third of the free space of
 # the mass between the walls of a corridor
 START_NOISE = 0.02
-# The value features are Gaussian bumps on a grid. What is learned about one place then generalises about as
-# far as a bump is wide, and the randomised priors differ from one corridor to the next; a tanh network of the
-# coordinates is too smooth for both. The grid covers the worlds and their outer walls.
+# The value features are Gaussian bumps on a grid. Values then generalise about as far as a bump is wide, and
+# the randomised priors differ from one corridor to the next; a tanh network of the coordinates is too smooth
+# for both. The grid covers the worlds and their outer walls.
 BUMP_SPACING = 0.25  # m, one cell of the occupancy grid
 BUMP_WIDTH = 1.5 * BUMP_SPACING
 BUMPS = BUMP_SPACING * np.arange(-7, 8)

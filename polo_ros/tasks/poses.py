@@ -7,6 +7,7 @@ import numpy as np
 
 from polo_ros.errors import PoloError
 from polo_ros.tasks.building import add_keyframe, matching_joints, require
+from polo_ros.tasks.legs import foot_point
 
 # how many numbers of a position a joint has
 POSITIONS = {mujoco.mjtJoint.mjJNT_FREE: 7, mujoco.mjtJoint.mjJNT_BALL: 4}
@@ -76,21 +77,5 @@ def add_standing_keyframe(
     data = mujoco.MjData(compiled)
     mujoco.mj_resetDataKeyframe(compiled, data, compiled.key(name).id)
     mujoco.mj_kinematics(compiled, data)
-    lowest = min(_height(compiled, data, foot) for foot in feet)
+    lowest = min(float(foot_point(compiled, data, foot)[1][2]) for foot in feet)
     add_keyframe(spec, name, joints, (0.0, 0.0, -lowest, 1.0, 0.0, 0.0, 0.0))
-
-
-def _height(model: mujoco.MjModel, data: mujoco.MjData, foot: str) -> float:
-    """The height of a foot: of the lowest point of a sphere, of the origin of anything else, in m."""
-    for kind, places in (
-        (mujoco.mjtObj.mjOBJ_GEOM, data.geom_xpos),
-        (mujoco.mjtObj.mjOBJ_SITE, data.site_xpos),
-        (mujoco.mjtObj.mjOBJ_BODY, data.xpos),
-    ):
-        index = mujoco.mj_name2id(model, int(kind), foot)
-        if index >= 0:
-            sphere = (
-                kind == mujoco.mjtObj.mjOBJ_GEOM and model.geom_type[index] == mujoco.mjtGeom.mjGEOM_SPHERE
-            )
-            return float(places[index, 2] - (model.geom_size[index, 0] if sphere else 0.0))
-    raise PoloError(f"the model has no geom, site or body named '{foot}' for a foot")

@@ -1,4 +1,4 @@
-"""A quadruped walks where `cmd_vel` says: any robot with hip, thigh and calf joints, by its names."""
+"""A quadruped follows `cmd_vel`: any robot with hip, thigh and calf joints, whose names are parameters."""
 
 from dataclasses import dataclass
 from functools import cached_property

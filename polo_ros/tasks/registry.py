@@ -13,18 +13,19 @@ import pkgutil
 import sys
 import traceback
 from collections.abc import Iterator, Mapping
-from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeVar
 
 from polo_ros.errors import PoloError, nearest
-from polo_ros.files import TASK_GROUP, TASK_SUFFIX
+from polo_ros.files import TASK_SUFFIX, task_entry_points
 from polo_ros.parameters.schema import build
 from polo_ros.tasks.task import Task
 from polo_ros.tasks.validation import check_class
 
 T = TypeVar("T")
+# how the names of modules begin that were imported from a task's file
+FILE_MODULE = "polo_ros_task_"
 
 
 def concrete_classes(package: ModuleType, base: type[T]) -> Iterator[type[T]]:
@@ -46,7 +47,7 @@ def task_classes() -> dict[str, type[Task]]:
     # mypy does not accept an abstract class as type[T]
     own = concrete_classes(package, Task)  # type: ignore[type-abstract]
     found: dict[str, type[Task]] = {member.name: member for member in own}
-    for entry_point in entry_points(group=TASK_GROUP):
+    for entry_point in task_entry_points():
         try:
             found[entry_point.name] = entry_point.load()
             check_class(found[entry_point.name])
@@ -86,7 +87,7 @@ def class_in_file(path: Path) -> type[Task]:
     if not path.is_file():
         raise PoloError(f"there is no task file {path}")
     # the folder is part of the module's name, since tasks of different folders may share a file name
-    name = f"polo_ros_task_{path.stem}_{abs(hash(str(path))):x}"
+    name = f"{FILE_MODULE}{path.stem}_{abs(hash(str(path))):x}"
     spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)

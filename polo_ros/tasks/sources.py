@@ -104,5 +104,5 @@ def compile_spec(spec: mujoco.MjSpec, what: str) -> mujoco.MjModel:
 
 
 def invalid(what: str, error: ValueError) -> PoloError:
-    """What to say where MuJoCo refuses a model."""
+    """The error for a model that MuJoCo refuses."""
     return PoloError(f"{what} is not a valid MJCF model: {' '.join(str(error).split())}")

@@ -43,6 +43,7 @@ class Task(ABC):
 
     Attributes:
       model: compiled, with everything that `build` has added.
+      model_path, torque_scale: as given.
       setup: of this robot; see `setup_type`.
       weights: of the reward terms, by name.
       goals: the goals that the model has.
@@ -88,6 +89,7 @@ class Task(ABC):
     ) -> None:
         check_class(type(self))
         self.setup = self.setup_type() if setup is None else setup
+        self.model_path, self.torque_scale = model_path, torque_scale
         spec, what = load_spec(model_path) if model_path else load_spec(self.source(), self._folder())
         with self._fitting(what):
             self.build(spec)
@@ -109,7 +111,7 @@ class Task(ABC):
             )
             for i in range(self.model.nsensor)
         }
-        with self._fitting(what):  # it may lack sensors or keyframes: find out now
+        with self._fitting(what):  # missing sensors or keyframes are an error now, not in the first plan
             check_task(self)
 
     def _folder(self) -> Path:
@@ -118,7 +120,7 @@ class Task(ABC):
 
     @contextmanager
     def _fitting(self, what: str) -> Iterator[None]:
-        """Names the model and the task in errors about the one not fitting the other."""
+        """Adds the names of model and task to errors about a model that does not fit the task."""
         try:
             yield
         except (PoloError, KeyError) as error:  # MuJoCo raises KeyError for an unknown name

@@ -1,4 +1,4 @@
-"""What is found out about a task when it is made, rather than in the first plan."""
+"""Checks of a task when it is made, so that faults do not first appear while planning."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from polo_ros.tasks.task import Task
 
 
-# what the class of every task sets, besides where its model comes from
+# the attributes that the class of every task sets, besides the source of its model
 ATTRIBUTES = {
     "name": "a string",
     "summary": "a sentence",

@@ -1,1 +1,1 @@
-"""What people look at: the browser view and film strips."""
+"""Pictures and pages: the browser view, film strips and plots."""

@@ -1,4 +1,4 @@
-"""Where a run is seen from: the model's own camera, or one that follows a robot with a floating base."""
+"""The camera of pictures: the model's own, or one that follows a robot with a floating base."""
 
 import itertools
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ OBJECT_REACH = 2.0
 FILLED = 0.92
 # width over height of a frame from the model's own camera
 FIXED_ASPECT = 4 / 3
-# least horizontal part of the unit direction in which a camera for people looks
+# least horizontal part of the unit direction of a camera that a user may turn
 STEEPEST = 0.05
 # least distance in extents of the model
 EXTENTS_AWAY = 1.5
@@ -148,7 +148,7 @@ class Viewpoint:
 
 
 def viewpoint(model: mujoco.MjModel, state: Array, aspect: float) -> Viewpoint:
-    """Where a person begins to look from: what `cameras` says, as a camera that can be turned around a point.
+    """The first view of a page: that of `cameras`, as a camera that can be turned around a point.
 
     Args:
       model: the world.

@@ -1,4 +1,4 @@
-"""What the nodes say of themselves on /diagnostics, as a line of lights with a sentence each."""
+"""The nodes' statuses on /diagnostics, each as a light with a sentence."""
 
 import html
 import time
@@ -9,7 +9,7 @@ import viser
 
 COLOURS = {0: "#2f9e44", 1: "#f08c00", 2: "#e03131"}
 SILENT_COLOUR = "#868e96"
-# a node that has not spoken for this long is silent, in s; it speaks once a second
+# a node without a status for this long is silent, in s; nodes publish one a second
 SILENCE_S = 3.5
 # characters of a sentence, which comes from another process
 LONGEST = 400
@@ -40,11 +40,11 @@ class Lights:
         self.draw()
 
     def hear(self, node: str, level: int, text: str) -> None:
-        """Take what a node has said."""
+        """Take a node's status."""
         self._lights[node] = Light(level, text[:LONGEST], time.monotonic())
 
     def alive(self, node: str) -> bool:
-        """Whether a node has spoken lately."""
+        """Whether a node has published a status lately."""
         light = self._lights.get(node)
         return light is not None and time.monotonic() - light.heard < SILENCE_S
 

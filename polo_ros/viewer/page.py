@@ -1,4 +1,4 @@
-"""The page: the robot, what the nodes say, buttons, parameters and plots."""
+"""The page: the robot, the nodes' statuses, buttons, parameters and plots."""
 
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
@@ -29,7 +29,7 @@ class Requests(Protocol):
     """What a user of the page can ask for; any method may be called from any thread and returns at once."""
 
     def press(self, button: str) -> None:
-        """Do what a button says: a label of `BUTTONS`, or `E_STOP`."""
+        """Act on a button: a label of `BUTTONS`, or `E_STOP`."""
 
     def set_parameter(self, node: str, name: str, value: Value) -> None:
         """Change a node's parameter."""
@@ -68,7 +68,7 @@ class Page:
     Args:
       port: the first that is tried.
       task: whose model is shown.
-      subtitle: what is said of the run beside the task's name, such as its seed.
+      subtitle: shown beside the task's name, such as the seed.
       start: the flat state (state_size,) that is drawn first.
       requests: what the page asks for.
 
@@ -119,7 +119,7 @@ class Page:
         return len(self._server.get_clients())
 
     def answer(self, text: str) -> None:
-        """Show what came of a request."""
+        """Show the answer to a request."""
         self._answer.content = text
 
     def refuse(self, node: str, name: str, value: Value, reason: str) -> None:
@@ -134,7 +134,7 @@ class Page:
             self._map.show(values)
 
     def draw_lights(self) -> None:
-        """Show what the nodes say, and the buttons of the nodes that run."""
+        """Show the nodes' statuses, and the buttons of the nodes that run."""
         self.lights.draw()
         for node, buttons in self._buttons.items():
             alive = self.lights.alive(node)

@@ -32,7 +32,11 @@ def test_the_pendulum_is_up_after_six_seconds() -> None:
     assert my_task.main(steps=300)
 
 
-def test_the_sweep_has_an_entry_for_each_combination(capsys: pytest.CaptureFixture[str]) -> None:
-    table = parameter_sweep.main(sigmas=(0.1, 0.5), horizons=(8, 16), seeds=1, steps=10)
-    assert list(table) == [(0.1, 8), (0.1, 16), (0.5, 8), (0.5, 16)]
-    assert len(capsys.readouterr().out.splitlines()) == 5
+def test_the_sweep_has_an_entry_for_each_combination(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    parameters = ("noise_sigma:=0.1,0.5", "horizon:=8,16")
+    outcomes = parameter_sweep.main(parameters, seeds=2, steps=10, workers=1, out=tmp_path)
+    found = {(each.values["noise_sigma"], each.values["horizon"]) for each in outcomes}
+    assert found == {(0.1, 8), (0.1, 16), (0.5, 8), (0.5, 16)}
+    assert "cheapest within the best one's interval: " in capsys.readouterr().out

@@ -7,7 +7,7 @@ import pytest
 
 from experiments import experiment, experiments
 from experiments.__main__ import main
-from experiments.results_file import text
+from polo_ros.sweeps.results_file import text
 
 
 @pytest.mark.usefixtures("no_film_strips")

@@ -16,10 +16,10 @@ from products import Dying, LastFirst, Products, Refusing, Sharing, wait_for
 
 from experiments import experiment, experiments
 from experiments.__main__ import main
-from experiments.parallel import run_jobs, worker_processes
 from experiments.reproduce import TIMES, complete, cost, header, reproduce, stages
-from experiments.results_file import ResultsFile
 from polo_ros.errors import PoloError
+from polo_ros.sweeps.jobs import run_jobs, worker_processes
+from polo_ros.sweeps.results_file import ResultsFile
 
 COLUMNS = ("number", "factor", "part", "product", *TIMES)
 HEADER = '# polo reproduce products; {"parts": 2}'
@@ -138,8 +138,8 @@ def test_finished_jobs_and_no_processes_outlive_an_interruption(tmp_path: Path, 
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (f"{HEADER}\nnumber,colour\n", "other columns than this version writes"),
-        ("", "other columns than this version writes"),
+        (f"{HEADER}\nnumber,colour\n", "other columns than this run writes"),
+        ("", "other columns than this run writes"),
         (
             f'# polo reproduce products; {{"parts": 3}}\n{",".join(COLUMNS)}\n',
             r'begun with other settings \(# polo reproduce products; {"parts": 3}\); give another --out',

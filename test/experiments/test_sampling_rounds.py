@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from solvers import SMALL, hopeless, start, warm_start
 from strictness import no_warnings
 
 from experiments.sampling_rounds import AnnealedMPPI, AnnealedPlanner, GainLimitedMPPI, GainLimitedPlanner
-from polo_ros.arrays import Array
 from polo_ros.parameters.schema import build
 from polo_ros.planner import Planner, PlannerConfig
 from polo_ros.planner.mppi import MPPI, Solution
@@ -16,7 +16,6 @@ from polo_ros.tasks import Task, make_task
 
 pytestmark = no_warnings
 
-SMALL = {"horizon": 12, "rollouts": 10, "noise_knots": 4, "noise_sigma": 0.4, "elites": 1}
 # no two of ten returns are sqrt(2 · 10) = 4.47 of their standard deviations apart
 UNREACHABLE = 5.0
 GAINS = (0.05, 0.12, 0.2, 0.5, 1.0)
@@ -38,23 +37,6 @@ def gain_limited(gain: float) -> type[GainLimitedMPPI]:
         minimum_gain = gain
 
     return Limited
-
-
-def start(task: Task, count: int = 1) -> Array:
-    rng = np.random.default_rng(1)
-    return np.array([task.start_state(rng) for _ in range(count)])
-
-
-def warm_start(mppi: MPPI, problems: int = 1) -> Array:
-    shape = (problems, mppi.config.knots, mppi.task.model.nu)
-    return np.random.default_rng(2).uniform(-0.5, 0.5, shape)
-
-
-def hopeless(task: Task) -> Array:
-    """A finite state that MuJoCo refuses to step."""
-    state: Array = start(task)[0]
-    state[task.model.nq] = 1e12
-    return state
 
 
 def chained(task: Task, sigmas: list[float], problems: int = 1) -> list[Solution]:

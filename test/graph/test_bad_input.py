@@ -1,4 +1,4 @@
-"""Bad input gets one clear sentence, and nothing is lost."""
+"""Bad input to running nodes gets one clear sentence, and nothing is lost."""
 
 from collections.abc import Callable, Generator
 from dataclasses import replace
@@ -7,76 +7,16 @@ from typing import Any
 import numpy as np
 import pytest
 from hardware import Hardware
-from harness import EVERYTHING, LATCHED, Graph, stamps
-from sensor_msgs.msg import JointState
-from std_msgs.msg import Float64MultiArray, MultiArrayDimension, UInt8MultiArray
+from harness import LATCHED, Graph
+from std_msgs.msg import UInt8MultiArray
 
 from polo_ros.learner.config import LearnerConfig
 from polo_ros.learner.learner import Learner
 from polo_ros.learner.origin import Origin
 from polo_ros.learner.weights import encode_value
-from polo_ros.nodes.messages import pack_bytes, pack_command
+from polo_ros.nodes.messages import pack_bytes
 from polo_ros.planner.value import Layer, ValueEnsemble
 from polo_ros.tasks import make_task
-
-# node and parameters of a start that must fail, and what the sentence must contain
-REFUSED_STARTS: dict[str, tuple[str, dict[str, Any], str]] = {
-    "unknown task": ("planner_node", {"task": "juggling"}, "there is no task 'juggling'; known are "),
-    "missing model": ("simulator_node", {"model_path": "/nowhere.xml"}, "there is no MJCF file /nowhere.xml"),
-    "broken model": ("simulator_node", {"model_path": "{folder}/broken.xml"}, "is not a valid MJCF model"),
-    "model of another task": (
-        "simulator_node", {"model_path": "{folder}/bare.xml"}, "the model has no sensor named"
-    ),
-    "wrong joint": ("planner_node", {"joints": ["hinge"]}, "unknown joint hinge; expected slider"),
-    "horizon": ("planner_node", {"horizon": 0}, "horizon"),
-    "temperature": ("planner_node", {"temperature": -1.0}, "temperature"),
-    "type": ("planner_node", {"temperature": "hot"}, "temperature must be of type float, not 'hot'"),
-    "misspelt parameter": (
-        "planner_node", {"safety.max_effort_scal": 0.1},
-        "planner_node has no parameter safety.max_effort_scal; did you mean safety.max_effort_scale?",
-    ),
-    "parameter of another node": (
-        "simulator_node", {"horizon": 8},
-        "simulator_node has no parameter horizon; it belongs to planner_node",
-    ),
-    "too many labels": (
-        "learner_node", {"warmup_labels": 64, "label_capacity": 32},
-        "warmup_labels 64 exceeds label_capacity 32",
-    ),
-    "choice": ("planner_node", {"noise": "pink"}, "noise must be one of white, filtered, knots, not 'pink'"),
-    "too few rollouts": ("planner_node", {"rollouts": 3}, "rollouts 3 are too few for 4 knots; use at least"),
-    "rate": ("planner_node", {"control_rate": 30.0}, "control_rate 30.0 is not task cartpole_swingup's 50 c"),
-    "broken weights": ("planner_node", {"weights_file": "{folder}/broken.xml"}, "the weights are corrupted"),
-    "missing weights": ("planner_node", {"weights_file": "no.safetensors"}, "no.safetensors"),
-}  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def refused(tmp_path_factory: pytest.TempPathFactory) -> Generator[Graph]:
-    """All of the starts that must fail, a few at a time."""
-    folder = tmp_path_factory.mktemp("refused")
-    (folder / "broken.xml").write_text("<mujoco><worldbody><body></mujoco>")
-    joint = '<body><joint name="slider" type="slide"/><geom size="1"/></body>'
-    (folder / "bare.xml").write_text(f"<mujoco><worldbody>{joint}</worldbody></mujoco>")
-    with Graph(folder) as graph:
-        for index, (name, (node, parameters, _)) in enumerate(REFUSED_STARTS.items()):
-            given: dict[str, Any] = {
-                key: value.format(folder=folder) if isinstance(value, str) else value
-                for key, value in parameters.items()
-            }
-            graph.start(node, name, **given)
-            if index >= 3:
-                graph.exit_code(list(REFUSED_STARTS)[index - 3])
-        yield graph
-
-
-@pytest.mark.parametrize("name", REFUSED_STARTS)
-def test_a_bad_start_is_refused_with_one_sentence(refused: Graph, name: str) -> None:
-    assert refused.exit_code(name) == 1
-    lines = refused.log(name).strip().splitlines()
-    assert len(lines) == 1
-    assert "[FATAL]" in lines[0]
-    assert REFUSED_STARTS[name][2] in lines[0]
 
 
 def make_value(task_name: str = "cartpole_swingup") -> ValueEnsemble:
@@ -241,66 +181,6 @@ def test_a_bad_parameter_is_refused_with_its_reason(
     assert reason in result.reason
     wait_for_log(planning.graph, f"refused parameter {name}: {result.reason}")
     planning.wait_for_motion()
-
-
-@pytest.fixture(scope="module")
-def simulator(tmp_path_factory: pytest.TempPathFactory) -> Generator[Graph]:
-    with Graph(tmp_path_factory.mktemp("simulator")) as graph:
-        graph.start("simulator_node")
-        yield graph
-
-
-@pytest.mark.parametrize(
-    ("message", "sentence"),
-    [
-        (Float64MultiArray(data=[1.0, 2.0]), "a command has 2 values for 1 joints; send one each for slider"),
-        (Float64MultiArray(), "a command has 0 values for 1 joints; send one each for slider"),
-        (Float64MultiArray(data=[float("nan")]), "the command for slider is nan"),
-    ],
-)
-def test_a_bad_command_is_named_and_does_not_step(
-    simulator: Graph, message: Float64MultiArray, sentence: str
-) -> None:
-    check_command(simulator, message, sentence)
-
-
-def test_a_bad_label_is_named_and_does_not_step(simulator: Graph) -> None:
-    message = pack_command(np.zeros(1), 0)
-    message.layout.dim = [MultiArrayDimension(label="answers_stamp_ns=soon")]
-    check_command(simulator, message, "the command's label 'answers_stamp_ns=soon' must end in a stamp in ns")
-
-
-def check_command(graph: Graph, message: Float64MultiArray, sentence: str) -> None:
-    """Send a bad command, then a good one: only the latter steps the world."""
-    states = graph.record(JointState, "joint_states")
-    commands = graph.node.create_publisher(Float64MultiArray, "effort_controller/commands", EVERYTHING)
-    graph.wait(lambda: states and commands.get_subscription_count(), "simulator")
-    start = stamps(states)[-1]
-    commands.publish(message)
-    graph.wait_says("simulator_node", sentence)
-    assert stamps(states)[-1] == start
-    commands.publish(pack_command(np.zeros(1), start))
-    graph.wait(lambda: stamps(states)[-1] > start, "step")
-    assert stamps(states)[-1] == start + 20_000_000
-    graph.node.destroy_publisher(commands)
-
-
-def test_a_second_simulator_is_refused(simulator: Graph) -> None:
-    states = simulator.record(JointState, "joint_states")
-    simulator.wait(lambda: states, "the first simulator")
-    simulator.start("simulator_node", "second")
-    assert simulator.exit_code("second") == 1
-    assert "another node publishes /joint_states already; stop it" in simulator.log("second")
-    assert "Traceback" not in simulator.log("second")
-    seen = len(states)
-    simulator.wait(lambda: len(states) > seen, "the first simulator to go on")
-
-
-def test_a_second_simulator_may_have_a_namespace_of_its_own(simulator: Graph) -> None:
-    states = simulator.record(JointState, "/other/joint_states")
-    simulator.start("simulator_node", "other", namespace="/other")
-    simulator.wait(lambda: states, "the other simulator")
-    assert simulator.end("other") == 0
 
 
 def test_experience_of_another_model_is_refused_by_the_learner(graph: Graph) -> None:

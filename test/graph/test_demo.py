@@ -13,6 +13,7 @@ from ports import free_port
 
 from benchmarks.faults.exits import interrupted_demo
 from polo_ros.files import share_path
+from polo_ros.nodes.start import run_command
 
 
 def start(graph: Graph, *options: str) -> Path:
@@ -95,13 +96,22 @@ def test_an_interrupt_at_any_moment_is_a_clean_end(
     assert ended.seconds < 10.0
 
 
+@pytest.mark.parametrize(
+    ("overrides", "sentence"),
+    [
+        ("{horizon: 21, task: pointmass_box}", "is for task pointmass_box, not cartpole_swingup"),
+        ("{reward.upright: 0.0, horizont: 21}", "no node has a parameter horizont; did you mean horizon?"),
+    ],
+)
+def test_overrides_that_nobody_would_read_are_refused(
+    overrides: str, sentence: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # --open leaves the environment of this process as it is
+    assert run_command("demo", ["--task", "cartpole_swingup", "--overrides", overrides, "--open"]) == 1
+    assert sentence in capsys.readouterr().err
+
+
 def test_overrides_are_layered_over_the_tasks_file(graph: Graph) -> None:
-    start(graph, "--overrides", "{horizon: 21, task: pointmass_box}")
-    assert graph.exit_code("demo") == 1
-    assert "is for task pointmass_box, not cartpole_swingup" in graph.log("demo")
-    start(graph, "--overrides", "{reward.upright: 0.0, horizont: 21}")
-    assert graph.exit_code("demo") == 1
-    assert "no node has a parameter horizont; did you mean horizon?" in graph.log("demo")
     # without this reward the pole is never swung up, so that the demo goes on
     single = ["-p", "safety.ramp_time:=1", "-p", "reward.upright:=0.0"]
     out = start(graph, "--overrides", "{horizon: 21}", *single, "--bound", "60", "--no-learn")

@@ -1,4 +1,4 @@
-"""Lockstep: one control period per command, the same life for the same seed."""
+"""Lockstep: one control period per command, the same run for the same seed."""
 
 from collections.abc import Generator
 from pathlib import Path
@@ -21,7 +21,7 @@ PERIOD = 20_000_000  # ns, of the cart-pole
 HUMANOID = share_path("config", "humanoid_getup.yaml")
 
 
-class Life:
+class RecordedRun:
     """A recorded run of planner and simulator from one seed."""
 
     def __init__(self, folder: Path, seed: int, config: Path = CARTPOLE) -> None:
@@ -67,55 +67,55 @@ class Life:
         }
 
 
-def live(folder: Path, steps: int, seeds: tuple[int, ...], config: Path = CARTPOLE) -> list[Life]:
+def record(folder: Path, steps: int, seeds: tuple[int, ...], config: Path = CARTPOLE) -> list[RecordedRun]:
     """Runs from several seeds, side by side, each of so many control periods at least."""
-    lives = [Life(folder / str(index), seed, config) for index, seed in enumerate(seeds)]
-    graphs = [life.graph for life in lives]
+    runs = [RecordedRun(folder / str(index), seed, config) for index, seed in enumerate(seeds)]
+    graphs = [run.graph for run in runs]
     try:
         # The probe hears the first state before anyone answers it, so that it misses none.
-        wait(lambda: all(life.states() for life in lives), "the first state", *graphs)
-        for life in lives:
-            life.plan()
+        wait(lambda: all(run.states() for run in runs), "the first state", *graphs)
+        for run in runs:
+            run.plan()
         # the probe may find a new planner's commands later than the world has moved
         wait(
-            lambda: all(len(life.states()) > steps and life.commands for life in lives),
+            lambda: all(len(run.states()) > steps and run.commands for run in runs),
             f"{steps} steps and commands",
             *graphs,
         )
-        for life in lives:
-            life.end_commands()
-        wait(lambda: all(life.knows_what_was_answered() for life in lives), "the answered states", *graphs)
+        for run in runs:
+            run.end_commands()
+        wait(lambda: all(run.knows_what_was_answered() for run in runs), "the answered states", *graphs)
     finally:
-        for life in lives:
-            life.end()
-    return lives
+        for run in runs:
+            run.end()
+    return runs
 
 
 @pytest.fixture(scope="module")
-def cartpoles(tmp_path_factory: pytest.TempPathFactory) -> list[Life]:
+def cartpoles(tmp_path_factory: pytest.TempPathFactory) -> list[RecordedRun]:
     """Two runs from seed 3 and one from seed 4."""
-    return live(tmp_path_factory.mktemp("cartpoles"), 100, (3, 3, 4))
+    return record(tmp_path_factory.mktemp("cartpoles"), 100, (3, 3, 4))
 
 
-def common(first: Life, second: Life) -> list[tuple[object, object]]:
+def common(first: RecordedRun, second: RecordedRun) -> list[tuple[object, object]]:
     """The states that both runs have published; one has gone on for longer than the other."""
     one, other = first.states(), second.states()
     return [(one[stamp], other[stamp]) for stamp in sorted(one.keys() & other.keys())]
 
 
-def test_the_same_seed_gives_the_same_states_to_the_bit(cartpoles: list[Life]) -> None:
+def test_the_same_seed_gives_the_same_states_to_the_bit(cartpoles: list[RecordedRun]) -> None:
     pairs = common(cartpoles[0], cartpoles[1])
     assert len(pairs) >= 100
     assert all(one == other for one, other in pairs)
 
 
-def test_another_seed_gives_other_states(cartpoles: list[Life]) -> None:
+def test_another_seed_gives_other_states(cartpoles: list[RecordedRun]) -> None:
     pairs = common(cartpoles[0], cartpoles[2])
     assert len(pairs) >= 100
     assert all(one != other for one, other in pairs)
 
 
-def test_the_world_steps_one_control_period_per_command(cartpoles: list[Life]) -> None:
+def test_the_world_steps_one_control_period_per_command(cartpoles: list[RecordedRun]) -> None:
     times = sorted(cartpoles[0].states())
     assert set(np.diff(times)) == {PERIOD}
     answered = cartpoles[0].answered()
@@ -124,7 +124,7 @@ def test_the_world_steps_one_control_period_per_command(cartpoles: list[Life]) -
 
 
 def test_the_humanoid_repeats_to_the_bit(tmp_path: Path) -> None:
-    first, second = live(tmp_path, 10, (0, 0), HUMANOID)
+    first, second = record(tmp_path, 10, (0, 0), HUMANOID)
     pairs = common(first, second)
     assert len(pairs) >= 10
     assert all(one == other for one, other in pairs)

@@ -1,4 +1,4 @@
-"""One node commands a robot and one simulates it: of two, the younger yields."""
+"""One node commands a robot and one simulates it: of two, the later one yields."""
 
 from pathlib import Path
 from typing import Any
@@ -135,7 +135,7 @@ def test_a_planner_is_silent_beside_a_publisher_that_cannot_yield(graph: Graph) 
     graph.start("simulator_node")
     graph.start("planner_node", autostart=True)
     graph.wait(lambda: len(commands) > 10, "commands")
-    stranger = graph.node.create_publisher(Float64MultiArray, "effort_controller/commands", EVERYTHING)
+    unclaimed = graph.node.create_publisher(Float64MultiArray, "effort_controller/commands", EVERYTHING)
     graph.wait_says("planner_node", "no commands: /effort_controller/commands has another publisher; stop it")
     assert f"(/probe_{graph.domain})" in graph.statuses["planner_node"].message
     refused = graph.enable(True)
@@ -143,7 +143,7 @@ def test_a_planner_is_silent_beside_a_publisher_that_cannot_yield(graph: Graph) 
     seen = len(commands)
     graph.wait_says("planner_node", "no commands")
     assert len(commands) == seen
-    graph.node.destroy_publisher(stranger)
+    graph.node.destroy_publisher(unclaimed)
     graph.wait_says("planner_node", "safe action: not enabled; call ~/enable")
     assert graph.enable(True).success
     graph.wait_says("planner_node", "planning")

@@ -105,7 +105,7 @@ def test_a_killed_planner_leaves_the_robot_safe_and_its_successor_goes_on(loop: 
 
 
 def test_an_interrupted_planner_ends_with_its_safe_action(loop: Loop) -> None:
-    """However often: impatient people press Ctrl-C again, and launch interrupts what they interrupted."""
+    """However often it is interrupted: users press Ctrl-C again, and launch interrupts its nodes as well."""
     for _ in range(20_000):
         loop.graph.children["planner_node"].send_signal(signal.SIGINT)
     assert loop.graph.end("planner_node") == 0

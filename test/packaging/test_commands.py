@@ -34,7 +34,9 @@ OWN_ROBOT = SOURCE / "docs" / "tutorials" / "own_robot.md"
 # of the options that a command gives twice, the last counts
 SMALL = {
     "train": ["--steps", "20", "--episode", "10"],
-    "evaluate": ["--seeds", "1", "--steps", "5"],
+    "evaluate": ["--seeds", "1", "--steps", "3"],
+    "sweep": ["--seeds", "1", "--steps", "5", "--workers", "1"],
+    "rank": ["--seeds", "1", "--steps", "5", "--states", "1", "--siblings", "3", "--labels", "2"],
     "check": ["-p", "horizon:=4", "-p", "rollouts:=6", "-p", "threads:=1"],
 }
 # where `make` has installed this Python: .venv, or .venv-kilted
@@ -56,10 +58,16 @@ def documented(*words: str, pages: Sequence[Path] = tuple(PAGES)) -> list[list[s
 
 
 def needs_more(command: list[str]) -> bool:
-    """Whether a `polo` command needs a robot, a bag or the network."""
+    """Whether a `polo` command needs a robot, a bag, a cluster or the network."""
     apart = {"doctor", "record", "replay", "explain", "export"}
     network = command[1:3] in (["weights", "push"], ["weights", "pull"])
-    return command[1] in apart or "--from-bag" in command or network
+    return command[1] in apart or "--from-bag" in command or "--address" in command or network
+
+
+def small(command: Sequence[str]) -> list[str]:
+    """The arguments of a `polo` command at a size of seconds."""
+    trials = ["--trials", "2"] if "--trials" in command else []
+    return [*command, *SMALL.get(command[0], []), *trials]
 
 
 def runs_here(command: list[str]) -> bool:
@@ -84,7 +92,7 @@ def test_polo_commands_run_in_the_order_of_the_pages(tmp_path: Path, monkeypatch
     commands = [command[1:] for command in documented("polo", pages=pages) if runs_here(command)]
     assert commands
     for command in commands:
-        assert main([*command, *SMALL.get(command[0], [])]) == 0, command
+        assert main(small(command)) == 0, command
 
 
 def test_the_tutorial_on_an_own_robot_works_to_the_letter(
@@ -105,7 +113,7 @@ def test_the_tutorial_on_an_own_robot_works_to_the_letter(
         Path(name).write_text(text)
     assert sum(bool(line.strip()) for line in Path("spot_walk.py").read_text().splitlines()) <= 40
     for command in documented("polo", pages=[OWN_ROBOT]):
-        assert main([*command[1:], *SMALL.get(command[1], [])]) == 0, command
+        assert main(small(command[1:])) == 0, command
         assert "Warnings: none" in capsys.readouterr().out or command[1:3] != ["check", "spot_walk.py"]
     header, row = Path("runs/spot_walk-evaluation/evaluation.csv").read_text().splitlines()[1:]
     found = dict(zip(header.split(","), row.split(","), strict=True))
@@ -155,7 +163,7 @@ def test_python_commands_name_files_that_exist() -> None:
 
 @pytest.mark.parametrize("command", documented("ros2", "launch", "polo_ros"), ids=shlex.join)
 def test_launch_commands_name_launch_files_and_arguments(command: list[str]) -> None:
-    assert command[3] in {f"{task}.launch.py" for task in ["polo", *task_classes()]}
+    assert command[3] in {f"{task}.launch.py" for task in ["polo", "fleet", *task_classes()]}
     given = parse_overrides(word for word in command[4:] if word != "--show-args")
     assert given.keys() <= LAUNCH_ARGUMENTS
 

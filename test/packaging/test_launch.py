@@ -121,6 +121,27 @@ def test_switches_choose_what_is_started(given: dict[str, str], executables: set
 
 @needs_launch
 @pytest.mark.usefixtures("installed")
+def test_a_fleet_has_one_learner(install: Path) -> None:
+    path = install / "polo_ros" / "share" / "polo_ros" / "launch" / "fleet.launch.py"
+    arguments = {argument.name: argument for argument in description(path).get_launch_arguments()}
+    assert arguments.keys() == LAUNCH_ARGUMENTS
+    defaults = {name: arguments[name].default_value[0].text for name in ("robots", "task")}
+    assert defaults == {"robots": "3", "task": "cartpole_swingup"}
+    _, started, _ = visit(robots="3", viewer="true")
+    robots = ["planner_node", "simulator_node", "viewer_node"]
+    assert sorted(started) == sorted([*robots * 3, "learner_node"])
+
+
+@needs_launch
+@pytest.mark.usefixtures("installed")
+@pytest.mark.parametrize("robots", ["0", "-1", "many"])
+def test_a_number_of_robots_that_is_none_is_refused(robots: str) -> None:
+    with pytest.raises(PoloError, match=f"robots must be a whole number from 1 on, not {robots}"):
+        visit(robots=robots)
+
+
+@needs_launch
+@pytest.mark.usefixtures("installed")
 @pytest.mark.parametrize("use_sim", ["true", "false"])
 def test_hardware_neither_starts_by_itself_nor_waits_for_a_simulator(use_sim: str) -> None:
     context, _, _ = visit(use_sim=use_sim)
@@ -195,3 +216,15 @@ def test_a_bag_holds_the_robots_topics_and_no_other_robots(namespace: str, prefi
         f"{prefix}camera/image_raw",
     )
     assert not any(pattern.search(topic) for topic in others)
+
+
+@needs_launch
+@pytest.mark.usefixtures("installed")
+@pytest.mark.parametrize(("namespace", "prefix"), [("", "/"), ("hall", "/hall/")])
+def test_a_bag_of_a_fleet_holds_all_its_robots(namespace: str, prefix: str) -> None:
+    _, _, recorder = visit(record="true", namespace=namespace, robots="2")
+    pattern = re.compile(recorder[4])
+    for robot in ("robot1", "robot2"):
+        assert all(pattern.search(f"{prefix}{robot}/{topic}") for topic in RECORDED)
+    assert pattern.search(f"{prefix}value_function/weights")
+    assert not pattern.search("/elsewhere/robot1/joint_states")

@@ -10,7 +10,7 @@ from workspace import SOURCE, outside_make
 MAKEFILE = str(SOURCE / "Makefile")
 
 # the extras of the developer's environment
-DEVELOPER = "viewer,record,lerobot,rerun,tensorboard,hub,experiments,test"
+DEVELOPER = "viewer,record,lerobot,rerun,tensorboard,hub,sweep,ray,dask,optuna,test"
 
 
 def make(
@@ -43,6 +43,7 @@ def would_install(*arguments: str, **variables: str) -> str:
         ((), ""),
         (("VIEW=1", "SEED=4"), "--viewer --seed 4"),
         (("PORT=8090",), "--port 8090"),
+        (("ROBOTS=3", "TASK=cartpole_swingup"), "--robots 3 --task cartpole_swingup"),
         (("ARGS=--no-learn",), "--no-learn"),
     ],
 )

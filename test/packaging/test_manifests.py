@@ -84,9 +84,12 @@ def test_constraints_pin_one_allowed_version_of_every_requirement() -> None:
 @pytest.mark.parametrize(
     ("folders", "used"),
     [
-        (("polo_ros",), ("viewer", "record", "lerobot", "rerun", "tensorboard", "hub")),
-        (("experiments",), ("experiments",)),
-        (("test",), ("experiments", "viewer", "record", "lerobot", "rerun", "tensorboard", "hub", "test")),
+        (
+            ("polo_ros",),
+            ("viewer", "record", "lerobot", "rerun", "tensorboard", "hub", "sweep", "ray", "dask", "optuna"),
+        ),
+        (("experiments",), ("sweep",)),
+        (("test",), ("sweep", "viewer", "record", "lerobot", "rerun", "tensorboard", "hub", "test")),
     ],
     ids=["package", "experiments", "tests"],
 )

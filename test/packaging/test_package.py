@@ -17,7 +17,7 @@ from polo_ros.tasks import task_classes
 
 NODES = ("planner_node", "learner_node", "simulator_node", "viewer_node")
 SHARED = ("config", "launch", "models")
-TASK_LAUNCH_FILES = {f"launch/{name}.launch.py" for name in task_classes()}
+TASK_LAUNCH_FILES = {f"launch/{name}.launch.py" for name in (*task_classes(), "fleet")}
 
 
 def shared_files(top: Path) -> set[str]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from diagnostic_msgs.msg import DiagnosticArray
 from launching import Listener, end_cleanly, interrupt, launched, needs_ros2, wait_for_child
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import JointState
@@ -50,6 +51,33 @@ def test_the_simulation_runs_and_ends_cleanly(
         assert listener.parameters("learner_node", names[:2], launch) == expected[:2]
         output = end_cleanly(launch)
     assert output.count("process has finished cleanly") == 3, output
+
+
+@needs_ros2
+def test_a_fleet_learns_from_all_its_robots(
+    environment: dict[str, str], listener: Listener, tmp_path: Path
+) -> None:
+    epochs: dict[str, str] = {}
+
+    def note(message: DiagnosticArray) -> None:
+        for status in message.status:
+            values = {pair.key: pair.value for pair in status.values}
+            epochs[status.name] = values.get("weights_epoch", "")
+
+    listener.node.create_subscription(DiagnosticArray, "/diagnostics", note, 10)
+    small = "overrides:={warmup_labels: 1, target_states: 2, seed: 7}"
+    with launched(environment, tmp_path, "robots:=2", small, task="fleet") as launch:
+        planners = ["robot1/planner_node", "robot2/planner_node"]
+
+        def agree() -> bool:
+            known = [epochs.get(planner) for planner in planners]
+            return bool(known[0]) and known[0] == known[1]
+
+        listener.wait(agree, launch)
+        seeds = [listener.parameters(f"/{node}", ["seed"], launch) for node in (*planners, "learner_node")]
+        assert seeds == [[7], [1007], [7]]
+        output = end_cleanly(launch)
+    assert output.count("process has finished cleanly") == 5, output
 
 
 @needs_ros2

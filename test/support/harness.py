@@ -127,7 +127,12 @@ class Graph:
         """Start any command in the graph's domain, with its output in the log of that name."""
         with self.log_path(name).open("ab") as log:
             self.children[name] = subprocess.Popen(
-                command, stdout=log, stderr=subprocess.STDOUT, env=self.environment
+                command,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env=self.environment,
+                # tests that run in the background ignore SIGINT, and so would every child
+                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
             )
 
     def kill(self, name: str) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 SOURCE = Path(__file__).resolve().parents[2]
 LAUNCH_ARGUMENTS = {
     "task", "use_sim", "use_sim_time", "lockstep", "namespace", "params_file", "model_path", "weights_file",
-    "overrides", "seed", "learn", "viewer", "rviz", "record", "autostart", "localhost",
+    "overrides", "seed", "robots", "learn", "viewer", "rviz", "record", "autostart", "localhost",
     "log_level",
 }  # fmt: skip
 
@@ -49,7 +49,7 @@ def base_environment() -> dict[str, str]:
 
 def outside_make() -> dict[str, str]:
     """The environment without what `make` passes on: the tests themselves may run under make."""
-    passed_on = re.compile("MAKE.*|MFLAGS|ARGS|VIEW|SEED|PORT|ROS|PYTHON|TORCH_INDEX")
+    passed_on = re.compile("MAKE.*|MFLAGS|ARGS|VIEW|SEED|PORT|ROBOTS|TASK|ROS|PYTHON|TORCH_INDEX")
     return {name: value for name, value in os.environ.items() if not passed_on.fullmatch(name)}
 
 

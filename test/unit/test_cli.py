@@ -1,5 +1,7 @@
 """The command `polo`: every command does its work, and bad input gets one sentence."""
 
+import csv
+import importlib.util
 from pathlib import Path
 
 import pytest
@@ -39,6 +41,25 @@ def refusal(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
     (line,) = captured.err.splitlines()
     assert line.startswith("polo: ")
     return line
+
+
+def test_train_without_ray_names_the_extra_and_labels_in_its_own_process(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    find = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "ray" else find(name))
+    assert main([*TRAIN, "--steps", "32", "--labels", "ray", "--out", str(tmp_path)]) == 0
+    said = capsys.readouterr().err
+    assert "pip install 'polo_ros[ray]'; labels are made in this process" in said
+    with (tmp_path / "metrics.csv").open(newline="") as file:
+        heading = next(file)
+        assert [row["updates"] for row in csv.DictReader(file)] == ["1", "2"]
+    assert 'learner_node.labels:="ray"' in heading
+
+
+def test_address_without_workers_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    line = refusal([*TRAIN, "--address", "there:6379", "--out", str(tmp_path)], capsys)
+    assert "--address is of a Ray cluster" in line and "add --labels ray" in line
 
 
 def test_tasks_lists_every_task(capsys: pytest.CaptureFixture[str]) -> None:

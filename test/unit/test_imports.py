@@ -7,13 +7,14 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = "polo_ros"
-SHARED = {"arrays", "errors", "files", "seeding", "parameters.schema", "parameters.markdown"}
+SHARED = {"arrays", "errors", "files", "seeding", "signals", "parameters.schema", "parameters.markdown"}
 # what each part may import beside itself and SHARED; a dotted name is one module of a part
 ARROWS: dict[str, set[str]] = {
     "arrays": set(),
     "errors": set(),
     "files": set(),
     "seeding": set(),
+    "signals": set(),
     "parameters.schema": set(),
     "parameters.markdown": set(),
     "tasks": set(),
@@ -25,6 +26,7 @@ ARROWS: dict[str, set[str]] = {
     "agent": {"learner", "parameters", "planner", "tasks", "viewer"},
     "nodes": {"agent", "control", "learner", "parameters", "planner", "recordings", "tasks", "viewer"},
     "recordings": {"agent", "control", "learner", "parameters", "planner", "tasks", "viewer"},
+    "sweeps": {"agent", "learner", "parameters", "planner", "tasks"},
     "sharing": {"agent", "learner", "parameters", "planner", "tasks"},
     "commands": {
         "agent",
@@ -34,6 +36,7 @@ ARROWS: dict[str, set[str]] = {
         "planner",
         "recordings",
         "sharing",
+        "sweeps",
         "tasks",
         "viewer",
     },

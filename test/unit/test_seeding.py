@@ -24,7 +24,7 @@ def test_start_states_actor_and_labels_draw_from_streams_of_their_own() -> None:
     task = make_task("cartpole_swingup")
     learner = Learner(task, LearnerConfig(), seed=7)
     agent = Agent(task, Planner(task, PlannerConfig(), seed=7), learner, seed=7)
-    generators = (agent.world.rng, agent.planner.rng, learner._labeller._solver.mppi.rng)
+    generators = (agent.world.rng, agent.planner.rng, learner._pool.solver.mppi.rng)
     drawn = [generator.random(4) for generator in generators]
     for first, second in combinations(drawn, 2):
         assert not np.isin(first, second).any()

@@ -1,4 +1,4 @@
-"""Packing and unpacking of every message: the one place that knows orders, frames and units."""
+"""Packing and unpacking of every message: orders, frames and units are converted here alone."""
 
 from polo_ros.control import NANOSECONDS
 from polo_ros.nodes.messages.commands import pack_command, pack_trajectory, unpack_command

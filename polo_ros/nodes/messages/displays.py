@@ -1,4 +1,4 @@
-"""What people look at: plans, rollouts, diagnostics."""
+"""Messages for displays: plans, rollouts, diagnostics."""
 
 import array
 from collections.abc import Sequence

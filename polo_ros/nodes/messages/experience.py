@@ -1,6 +1,7 @@
 """What planner and learner exchange: transitions, their schema, and weights as bytes."""
 
 import array
+from collections.abc import Mapping
 
 import numpy as np
 from std_msgs.msg import Float64MultiArray, MultiArrayDimension, UInt8MultiArray
@@ -16,14 +17,15 @@ from polo_ros.nodes.messages.limits import (
 from polo_ros.tasks.task import Task
 
 
-def check_schema(content: str, task: Task) -> None:
+def check_schema(content: str, task: Task, reward_weights: Mapping[str, float] | None = None) -> None:
     """Compare a received schema with a task's own; see `polo_ros.learner.experience`.
 
     Raises:
-      PoloError: it is too long, no schema, or of another version, task, model or layout.
+      PoloError: it is too long, no schema, or of another version, task, model, control period, layout or
+        reward.
     """
     check_size(len(content), MOST_SCHEMA_CHARACTERS, "experience/schema, characters")
-    experience.check_schema(content, task)
+    experience.check_schema(content, task, reward_weights)
 
 
 def pack_experience(time: float, episode: int, state: Array, ctrl: Array, reward: float) -> Float64MultiArray:

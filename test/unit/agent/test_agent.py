@@ -48,18 +48,18 @@ def make_agent(task: Task, seed: int = 0, learning: bool = True, period: int = 5
     return Agent(task, Planner(task, PLANNER, seed, threads), learner, seed)
 
 
-def lived(agent: Agent, episodes: int, steps: int = 12) -> list[Step]:
+def episodes_of(agent: Agent, episodes: int, steps: int = 12) -> list[Step]:
     """An agent's next episodes, a reset before each but the first."""
-    life = []
+    taken = []
     for episode in range(episodes):
         if episode:
             agent.reset()
-        life += [agent.step() for _ in range(steps)]
-    return life
+        taken += [agent.step() for _ in range(steps)]
+    return taken
 
 
 def assert_same(first: list[Step], second: list[Step]) -> None:
-    """Two lives are the same to the bit, but for the time they took."""
+    """Two runs are the same to the bit, but for the time they took."""
     assert len(first) == len(second)
     for one, other in zip(first, second, strict=True):
         np.testing.assert_array_equal(one.state, other.state)
@@ -69,9 +69,9 @@ def assert_same(first: list[Step], second: list[Step]) -> None:
         assert (one.report.value, one.report.best_return) == (other.report.value, other.report.best_return)
 
 
-def test_seeded_life_repeats_to_the_bit(task: Task) -> None:
+def test_a_seeded_run_repeats_to_the_bit(task: Task) -> None:
     first, second, other = (
-        lived(make_agent(task, seed, threads=threads), episodes=2)
+        episodes_of(make_agent(task, seed, threads=threads), episodes=2)
         for seed, threads in ((0, 1), (0, 2), (1, 1))
     )
     assert_same(first, second)
@@ -79,29 +79,29 @@ def test_seeded_life_repeats_to_the_bit(task: Task) -> None:
         assert_same(first, other)
 
 
-def test_agent_lives_in_the_planners_model(task: Task) -> None:
-    life = lived(make_agent(task, learning=False), episodes=1)
+def test_the_world_has_the_planners_model(task: Task) -> None:
+    steps = episodes_of(make_agent(task, learning=False), episodes=1)
     data = mujoco.MjData(task.model)
-    set_state(task.model, data, life[0].state)
-    for step in life:
+    set_state(task.model, data, steps[0].state)
+    for step in steps:
         np.testing.assert_allclose(task.state_of(data), step.state, atol=1e-12)
         assert step.time == pytest.approx(data.time, abs=1e-9)
         data.ctrl[:] = step.ctrl
         mujoco.mj_step(task.model, data)
-    assert np.abs(task.state_of(data) - life[0].state).max() > 0.1
+    assert np.abs(task.state_of(data) - steps[0].state).max() > 0.1
 
 
 def test_applied_control_is_the_plans_first(task: Task) -> None:
-    for step in lived(make_agent(task, learning=False), episodes=1):
+    for step in episodes_of(make_agent(task, learning=False), episodes=1):
         np.testing.assert_array_equal(step.ctrl, step.report.plan.knots[0])
         assert step.report.reward == pytest.approx(float(task.reward(task.observe(step.state, step.ctrl))))
 
 
 def test_episodes_are_counted_and_start_afresh(task: Task) -> None:
     agent = make_agent(task)
-    life = lived(agent, episodes=3, steps=4)
-    assert [step.episode for step in life] == [0] * 4 + [1] * 4 + [2] * 4
-    starts = [step for step in life if step.time == 0.0]
+    steps = episodes_of(agent, episodes=3, steps=4)
+    assert [step.episode for step in steps] == [0] * 4 + [1] * 4 + [2] * 4
+    starts = [step for step in steps if step.time == 0.0]
     assert len(starts) == 3
     assert len({tuple(step.state) for step in starts}) == 3
     assert all(abs(step.state[1] - np.pi) < 0.1 for step in starts)
@@ -110,17 +110,17 @@ def test_episodes_are_counted_and_start_afresh(task: Task) -> None:
 
 def test_agent_learns_every_update_period(task: Task) -> None:
     agent = make_agent(task)
-    life = lived(agent, episodes=2, steps=12)
-    learned = [number for number, step in enumerate(life, start=1) if step.update is not None]
+    steps = episodes_of(agent, episodes=2, steps=12)
+    learned = [number for number, step in enumerate(steps, start=1) if step.update is not None]
     assert learned == [5, 10, 15, 20]  # counted over episodes
-    assert [step.update.sequence for step in life if step.update is not None] == [1, 2, 3, 4]
-    assert [step.report.value != 0.0 for step in life] == [False] * 5 + [True] * 19
+    assert [step.update.sequence for step in steps if step.update is not None] == [1, 2, 3, 4]
+    assert [step.report.value != 0.0 for step in steps] == [False] * 5 + [True] * 19
 
 
 def test_the_features_of_the_plan_are_stored(task: Task, monkeypatch: pytest.MonkeyPatch) -> None:
     agent = make_agent(task)
     monkeypatch.setattr(task, "observe", None)  # nothing is computed a second time
-    steps = lived(agent, episodes=1, steps=4)
+    steps = episodes_of(agent, episodes=1, steps=4)
     assert agent.learner is not None
     expected = [task.value_features(step.report.view) for step in steps]
     np.testing.assert_array_equal(agent.learner.buffer.column("features"), expected)
@@ -128,7 +128,7 @@ def test_the_features_of_the_plan_are_stored(task: Task, monkeypatch: pytest.Mon
 
 def test_planner_takes_what_was_learned(task: Task) -> None:
     agent = make_agent(task)
-    lived(agent, episodes=1, steps=10)
+    episodes_of(agent, episodes=1, steps=10)
     assert agent.learner is not None and agent.planner.value is not None
     features = task.value_features(task.observe(task.start_state(np.random.default_rng(0))))
     np.testing.assert_array_equal(agent.planner.value.heads(features), agent.learner.value().heads(features))
@@ -137,25 +137,25 @@ def test_planner_takes_what_was_learned(task: Task) -> None:
 def test_update_period_changes_live(task: Task) -> None:
     agent = make_agent(task, period=100)
     assert agent.learner is not None
-    lived(agent, episodes=1, steps=6)
+    episodes_of(agent, episodes=1, steps=6)
     agent.learner.configure(dataclasses.replace(LEARNER, update_period=2))
     assert [agent.step().update is not None for _ in range(4)] == [False, True, False, True]
 
 
-def test_experience_is_what_was_lived(task: Task) -> None:
+def test_experience_is_what_the_agent_did(task: Task) -> None:
     agent = make_agent(task)
-    life = lived(agent, episodes=2)
+    steps = episodes_of(agent, episodes=2)
     assert agent.learner is not None
     buffer = agent.learner.buffer
-    np.testing.assert_array_equal(buffer.column("state"), [step.state for step in life])
-    np.testing.assert_array_equal(buffer.column("ctrl"), [step.ctrl for step in life])
-    np.testing.assert_array_equal(buffer.column("reward"), [step.report.reward for step in life])
-    np.testing.assert_array_equal(buffer.column("episode"), [step.episode for step in life])
+    np.testing.assert_array_equal(buffer.column("state"), [step.state for step in steps])
+    np.testing.assert_array_equal(buffer.column("ctrl"), [step.ctrl for step in steps])
+    np.testing.assert_array_equal(buffer.column("reward"), [step.report.reward for step in steps])
+    np.testing.assert_array_equal(buffer.column("episode"), [step.episode for step in steps])
 
 
 def test_agent_without_a_learner_only_acts(task: Task) -> None:
     agent = make_agent(task, learning=False)
-    assert all(step.update is None for step in lived(agent, episodes=1))
+    assert all(step.update is None for step in episodes_of(agent, episodes=1))
     assert agent.planner.value is None
 
 
@@ -169,7 +169,7 @@ def test_agent_that_learns_before_it_can_says_so(task: Task) -> None:
 @pytest.mark.parametrize("period", [5, 20])  # 20: the first update comes after the interruption
 def test_resumed_agent_goes_on_to_the_bit(task: Task, tmp_path: Path, period: int) -> None:
     whole = make_agent(task, period=period)
-    lived(whole, episodes=1)
+    episodes_of(whole, episodes=1)
     assert whole.learner is not None
     whole.learner.save(tmp_path / "checkpoint", epoch=7, extra=whole.counters())
     resumed = make_agent(task, seed=99, period=period)
@@ -177,7 +177,7 @@ def test_resumed_agent_goes_on_to_the_bit(task: Task, tmp_path: Path, period: in
     resumed.resume(resumed.learner.load(tmp_path / "checkpoint"))
     whole.reset()
     assert resumed.steps == whole.steps == 12
-    assert_same(lived(whole, episodes=2), lived(resumed, episodes=2))
+    assert_same(episodes_of(whole, episodes=2), episodes_of(resumed, episodes=2))
 
 
 def test_plans_that_found_nothing_are_not_followed(task: Task) -> None:

@@ -53,14 +53,14 @@ def test_a_new_goal_comes_every_goal_period(world: World) -> None:
 
 
 def test_the_goals_are_seeded() -> None:
-    def life(seed: int) -> Array:
+    def final_state(seed: int) -> Array:
         world = World(Moving(), np.random.default_rng(seed))
         for _ in range(PERIOD):
             world.step(neutral(world))
         return world.state
 
-    np.testing.assert_array_equal(life(1), life(1))
-    assert (life(1)[-7:] != life(2)[-7:]).any()
+    np.testing.assert_array_equal(final_state(1), final_state(1))
+    assert (final_state(1)[-7:] != final_state(2)[-7:]).any()
 
 
 def test_a_users_goal_stays_until_the_reset(world: World) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from benchmarks.faults.robots import make_arm
 from polo_ros.arrays import Array
-from polo_ros.control.command_limits import Measured, about_hold
+from polo_ros.control.command_limits import Measured, hold_warning
 from polo_ros.control.config import PlannerNodeConfig, SafetyParameters
 from polo_ros.control.joints import JointMapping
 from polo_ros.control.safety import GateState, SafetyGate
@@ -141,11 +141,11 @@ def test_a_robot_is_left_without_effort(gate: SafetyGate, action: str) -> None:
 
 def test_hold_is_explained_where_there_are_efforts(cartpole: Task) -> None:
     for task in (cartpole, make_arm("motor")):
-        assert about_hold(JointMapping(task.model), "hold", "safety.action") == (
+        assert hold_warning(JointMapping(task.model), "hold", "safety.action") == (
             "safety.action is hold, but an effort that is held pushes for ever: efforts are damped instead"
         )
-        assert about_hold(JointMapping(task.model), "damping", "safety.action") == ""
-    assert about_hold(JointMapping(make_arm("servo").model), "hold", "safety.action") == ""
+        assert hold_warning(JointMapping(task.model), "damping", "safety.action") == ""
+    assert hold_warning(JointMapping(make_arm("servo").model), "hold", "safety.action") == ""
 
 
 # ---- servos

@@ -11,6 +11,7 @@ from background_learners import DEADLINE, Make, hold_updates, learn, rows, start
 
 from polo_ros.errors import PoloError
 from polo_ros.learner.background import BackgroundLearner
+from polo_ros.learner.checkpoint import read_tensors
 
 
 def test_it_learns_once_its_experience_is_accepted(make: Make) -> None:
@@ -58,6 +59,38 @@ def test_experience_of_another_model_is_dropped(make: Make) -> None:
     learner.add(rows(3))
     learner.save().result(DEADLINE)  # waits for the current update
     assert not published.origins
+
+
+def test_each_robot_is_accepted_by_itself_and_begins_a_stream_of_its_own(make: Make, tmp_path: Path) -> None:
+    path = tmp_path / "learner.safetensors"
+    learner, published = make(path)
+    learner.accept(True, "robot1")
+    learner.accept(False, "robot2")
+    learner.add(rows(2), "robot3")  # waits
+    learner.add(rows(3), "robot1")
+    learner.add(rows(1), "robot1")
+    published.wait(1)
+    learner.accept(True, "robot3")
+    learner.accept(False, "robot2")  # costs the others nothing
+    learner.add(rows(2), "robot3")
+    published.wait(2)
+    learner.accept(True, "robot1")  # its planner has been started again
+    learner.add(rows(), "robot1")
+    published.wait(3)
+    learner.save().result(DEADLINE)
+    assert streams(path) == [4, 4, 4]
+    learner.load().result(DEADLINE)
+    learner.add(rows(), "robot1")  # after a gap
+    published.wait(5)
+    learner.close()
+    assert streams(path) == [4, 4, 4, 4]
+
+
+def streams(path: Path) -> list[int]:
+    """How many transitions of each stream, by its number, a checkpoint has."""
+    tensors, _ = read_tensors(path, "the checkpoint")
+    _, counts = np.unique(tensors["buffer.stream"], return_counts=True)
+    return sorted(counts.tolist())
 
 
 def test_pausing_keeps_experience_for_later(make: Make) -> None:

@@ -87,17 +87,18 @@ def test_dumped_rows_do_not_change_with_the_buffer() -> None:
     assert dumped["number"].tolist() == list(range(10))
 
 
-def transitions(episodes: list[int], capacity: int = 100) -> ReplayBuffer:
+def transitions(episodes: list[int], capacity: int = 100, streams: list[int] | None = None) -> ReplayBuffer:
     """A buffer whose transition i has control 100 + i, feature -i and reward i."""
     count = len(episodes)
     buffer = ReplayBuffer(capacity, state_size=1, feature_count=1, nu=1)
-    buffer.append(
+    buffer.add(
         {
             "state": np.arange(count, dtype=float)[:, None],
             "features": -np.arange(count, dtype=float)[:, None],
             "ctrl": 100.0 + np.arange(count, dtype=float)[:, None],
             "reward": np.arange(count, dtype=float),
             "episode": np.array(episodes, float),
+            "stream": np.array(streams or [0] * count, float),
         }
     )
     return buffer
@@ -121,7 +122,6 @@ def test_executed_controls_hold_the_last_of_the_buffer() -> None:
     buffer = transitions([0, 0, 0, 1, 1, 1, 1])
     assert executed(buffer, 5, 4) == [5, 6, 6, 6]
     assert executed(buffer, 6, 2) == [6, 6]
-    assert executed(buffer, 12, 2) == [6, 6]  # a start beyond the newest transition
 
 
 def test_executed_controls_of_many_transitions_at_once() -> None:
@@ -132,7 +132,6 @@ def test_executed_controls_of_many_transitions_at_once() -> None:
 
 def test_executed_controls_after_the_oldest_transitions_were_replaced() -> None:
     buffer = transitions([0, 0, 0, 0, 1, 1, 1], capacity=5)  # holds the transitions 2 to 6
-    assert buffer.oldest == 2
     assert executed(buffer, 0, 4) == [2, 3, 3, 3]
     assert executed(buffer, 2, 4) == [4, 5, 6, 6]
 
@@ -153,3 +152,42 @@ def test_unbroken_wants_the_same_episode_still_held() -> None:
 def test_executed_rewards_are_those_of_the_transitions() -> None:
     buffer = transitions([0] * 8, capacity=5)  # holds the transitions 3 to 7
     assert buffer.executed_rewards(np.array([0, 3]), 3).tolist() == [[3, 4, 5], [6, 7, 7]]
+
+
+def test_transitions_are_found_by_their_number_in_their_stream() -> None:
+    buffer = transitions([0] * 8, capacity=5, streams=[0, 0, 7, 0, 7, 7, 0, 7])  # holds 3 to 7
+
+    def found(stream: int, number: int) -> int:
+        (position,) = buffer.find(np.array([float(stream)]), np.array([number]))
+        return int(buffer.column("reward")[position])
+
+    assert [found(0, number) for number in (2, 3)] == [3, 6]
+    assert [found(7, number) for number in (1, 2, 3)] == [4, 5, 7]
+    assert [found(0, number) for number in (0, 9)] == [3, 6]  # replaced, and not there yet
+    assert found(3, 0) == 3  # a stream that is not held: the oldest transition
+    assert buffer.next_stream == 8
+
+
+@pytest.mark.parametrize("capacity", [30, 7])
+def test_streams_that_arrive_interleaved_read_as_if_each_were_alone(capacity: int) -> None:
+    rng = np.random.default_rng(0)
+    streams = rng.integers(0, 3, 30)
+    episodes = np.zeros(30, int)
+    for stream in range(3):
+        own = np.flatnonzero(streams == stream)
+        episodes[own] = np.arange(len(own)) // 4  # all streams have episodes of the same numbers
+    mixed = transitions(episodes.tolist(), capacity, streams.tolist())
+    for stream in range(3):
+        positions = np.flatnonzero(mixed.column("stream") == stream)
+        own = np.flatnonzero(streams == stream)[-len(positions) :]
+        alone = transitions(episodes[own].tolist())
+        starts = np.arange(len(own))
+        for steps in (0, 1, 3, 5):
+            held = alone.unbroken(starts, steps)
+            assert mixed.unbroken(positions, steps).tolist() == held.tolist()
+            earned = own[alone.executed_rewards(starts, steps).astype(int)]
+            np.testing.assert_array_equal(mixed.executed_rewards(positions, steps)[held], earned[held])
+            if steps:
+                controls = own[alone.executed_controls(starts, steps)[..., 0].astype(int) - 100]
+                found = mixed.executed_controls(positions, steps)[..., 0] - 100
+                np.testing.assert_array_equal(found, controls)

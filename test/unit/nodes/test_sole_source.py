@@ -32,7 +32,7 @@ def test_what_is_no_claim_is_ignored(text: str) -> None:
     assert Claim.parse(text) is None
 
 
-def test_the_elder_is_the_one_that_started_first_and_there_is_always_one() -> None:
+def test_the_earlier_is_the_one_that_started_first_and_there_is_always_one() -> None:
     first, later = Claim(5, "b", "/n", "pc", 7), Claim(6, "a", "/n", "pc", 8)
     at_once = Claim(5, "c", "/n", "pc", 9)
     assert sorted([later, at_once, first]) == [first, at_once, later]

@@ -51,6 +51,13 @@ def test_nested_namespaces_and_numbers_are_read_as_ros_2_reads_them() -> None:
     assert nested.values("/robot1/planner_node") == {"horizon": 8, "temperature": 0.1}
 
 
+def test_lists_are_read_as_launch_writes_them(tmp_path: Path) -> None:
+    path = tmp_path / "written"
+    path.write_text(yaml.dump({"/**": {"ros__parameters": {"experience_topics": ("a", "b")}}}))
+    assert "python/tuple" in path.read_text()
+    assert ParameterFile.read(path).values("/learner_node") == {"experience_topics": ["a", "b"]}
+
+
 def test_the_same_key_in_two_spellings_is_one_block() -> None:
     text = block("planner_node", horizon=8) + block("/planner_node", rollouts=9)
     assert file(text).values("/planner_node") == {"horizon": 8, "rollouts": 9}

@@ -19,7 +19,7 @@ from polo_ros.learner.experience import experience_schema
 from polo_ros.learner.received_weights import ReceivedWeights
 from polo_ros.parameters.settings import Settings, settings_for
 from polo_ros.planner import Planner
-from polo_ros.recordings.bag import BagWriter, schema_of
+from polo_ros.recordings.bag import WEIGHTS, BagWriter, messages, schema_of
 from polo_ros.recordings.explanation import explain, explanation_text
 from polo_ros.recordings.learning import train_from_recordings
 from polo_ros.recordings.recording import Recording, read_recording
@@ -119,7 +119,27 @@ def test_a_recording_is_the_run(recording: Recording, steps: list[Step]) -> None
     assert_allclose([plan.start for plan in recording.plans], [step.time for step in steps], atol=1e-9)
     assert_allclose(recording.plans[3].knots, steps[3].report.plan.knots)
     assert_allclose(recording.plans[3].spacing, steps[3].report.plan.spacing)
-    assert [each.text for each in recording.sayings] == ["safe action: e-stop pressed"]
+    assert [each.text for each in recording.statuses] == ["safe action: e-stop pressed"]
+
+
+def test_a_robot_of_a_fleet_has_the_fleets_weights_where_it_has_none_of_its_own(tmp_path: Path) -> None:
+    kind = "std_msgs/msg/String"
+    bag = BagWriter(tmp_path / "bag")
+    for topic in (
+        "/value_function/weights",
+        "/hall/value_function/weights",
+        "/robot2/value_function/weights",
+    ):
+        said = message(kind, data=topic)
+        bag.write(topic, kind, 1, bytes(TYPES.serialize_cdr(said, kind)))
+    bag.close()
+
+    def read(namespace: str) -> list[str]:
+        return [found.data for _, _, found in messages(tmp_path / "bag", (WEIGHTS,), namespace)]
+
+    assert read("") == read("robot1") == ["/value_function/weights"]
+    assert read("/hall/robot1") == ["/hall/value_function/weights"]
+    assert read("/robot2") == ["/robot2/value_function/weights"]
 
 
 def test_reading_a_bag_shows_how_far_it_is(

@@ -81,6 +81,33 @@ def test_features_of_a_known_pose(humanoid_getup: Task) -> None:
     assert features[29:].tolist() == [0.0] * 5
 
 
+@pytest.mark.parametrize("yaw", [0.0, 1.0, 3.0])
+@pytest.mark.parametrize("velocity", [(0.0, 0.0), (0.4, 0.0), (-0.1, 0.5), (9.0, 0.0)])
+def test_balance_is_the_distance_of_the_capture_point_from_the_feet(
+    humanoid_getup: Task, yaw: float, velocity: tuple[float, float]
+) -> None:
+    data = mujoco.MjData(humanoid_getup.model)
+    data.qpos[:7] = [5.0, -7.0, 2.0, np.cos(0.5 * yaw), 0.0, 0.0, np.sin(0.5 * yaw)]
+    data.qvel[:2] = velocity  # a free joint's linear velocity is in the world's axes
+    mujoco.mj_forward(humanoid_getup.model, data)
+    feet = 0.5 * (data.sensor("right_foot_position").data + data.sensor("left_foot_position").data)
+    capture = data.qpos[:2] + np.array(velocity) * (2.0 / 9.81) ** 0.5
+    expected = min(float(((capture - feet[:2]) ** 2).sum()), 1.0)
+    terms = humanoid_getup.reward_terms(humanoid_getup.observe(humanoid_getup.state_of(data)))
+    assert terms["balance"] == pytest.approx(expected, abs=1e-9)
+    assert expected > 0.0 or velocity == (0.0, 0.0)
+
+
+def test_balance_fades_out_near_the_ground(humanoid_getup: Task) -> None:
+    data = mujoco.MjData(humanoid_getup.model)
+    shares = []
+    for height in (2.0, 1.1, 0.55, 0.0, -0.1):
+        data.qpos[2], data.qvel[0] = height, 90.0  # beyond the largest distance
+        view = humanoid_getup.observe(humanoid_getup.state_of(data))
+        shares.append(float(humanoid_getup.reward_terms(view)["balance"]))
+    assert shares == pytest.approx([1.0, 1.0, 0.25, 0.0, 0.0])
+
+
 def test_a_mirrored_pose_has_mirrored_features(humanoid_getup: Task) -> None:
     for state in random_states(humanoid_getup, 20, (3.0, 4.0), seed=2):
         features = features_of(humanoid_getup, state)

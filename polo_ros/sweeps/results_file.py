@@ -1,16 +1,18 @@
-"""The CSV file of an experiment: complete after each job, and refused where it belongs to another one."""
+"""The CSV file of many jobs: complete after each job, and refused where it belongs to another one."""
 
 import csv
 import io
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
-from experiments.experiment import Row
 from polo_ros.errors import PoloError
 from polo_ros.files import write_atomically
 
+Row = dict[str, Any]
+"""A line of a results file by column; the values are numbers and strings."""
 Key = tuple[str, ...]
 
 
@@ -92,7 +94,7 @@ class ResultsFile:
             reader = csv.DictReader(stream)  # pandas would not tell a missing field from an empty one
             columns, rows = list(reader.fieldnames or ()), list(reader)
         if columns != self._columns:
-            raise PoloError(f"{self.file} has other columns than this version writes; give another --out")
+            raise PoloError(f"{self.file} has other columns than this run writes; give another --out")
         if header != self._header:
             raise PoloError(f"{self.file} was begun with other settings ({header}); give another --out")
         if any(None in row or None in row.values() for row in rows):
