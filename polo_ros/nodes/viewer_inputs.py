@@ -157,15 +157,17 @@ class ViewerInputs:
         if "value" in numbers and "value_std" in numbers:
             history.put("value_low", numbers["value"] - numbers["value_std"])
             history.put("value_high", numbers["value"] + numbers["value_std"])
-        terms = self._terms.take()
-        if terms is not None:
-            for name, value in unpack_reward_terms(terms).items():
-                history.put(f"reward.{name}", value)
         now = self._node.get_clock().now().nanoseconds / NANOSECONDS
         history.put("plan_age", MILLISECONDS * max(now - self._plan_start, 0.0))
-        weights = self._weight_bytes.take()
-        if weights is not None:
-            self._values.receive(unpack_bytes(weights))
+        terms, weights = self._terms.take(), self._weight_bytes.take()
+        try:
+            if terms is not None:
+                for name, value in unpack_reward_terms(terms).items():
+                    history.put(f"reward.{name}", value)
+            if weights is not None:
+                self._values.receive(unpack_bytes(weights))
+        except PoloError as error:
+            self._on_fault(str(error))
         self._values.draw()
         history.put("weights_age", self._values.age())
         history.sample()

@@ -25,7 +25,7 @@ class ViewerValues:
       task: what the values are about.
       parameters: gives the planner's present parameters by name.
       show: draws the map, values (`MAP_RESOLUTION`, `MAP_RESOLUTION`).
-      on_fault: called with the sentence about weights that cannot be shown.
+      on_fault: called with the sentence about a file that cannot be shown.
     """
 
     def __init__(
@@ -50,12 +50,13 @@ class ViewerValues:
         return time.monotonic() - self._came
 
     def receive(self, content: bytes) -> None:
-        """Take published weights; of refused ones the fault is told, and the last good ones stay."""
-        try:
-            self._value = self._received.receive(content)
-            self._came = time.monotonic()
-        except PoloError as error:
-            self._on_fault(str(error))
+        """Take published weights.
+
+        Raises:
+          PoloError: they are refused, and the last good ones stay.
+        """
+        self._value = self._received.receive(content)
+        self._came = time.monotonic()
 
     def draw(self) -> None:
         """Draw the map, where there is one and anything has changed."""

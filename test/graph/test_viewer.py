@@ -1,11 +1,15 @@
 """The viewer node: a page on localhost that shows what the state topics say."""
 
 import urllib.request
+from array import array
 
 from hardware import Driver
 from harness import Graph
 from ports import free_port
+from std_msgs.msg import Float64MultiArray
 from visualization_msgs.msg import MarkerArray
+
+from polo_ros.nodes.messages.limits import MOST_JOINTS
 
 
 def test_the_page_is_served_and_follows_the_states(graph: Graph) -> None:
@@ -29,6 +33,11 @@ def test_the_page_is_served_and_follows_the_states(graph: Graph) -> None:
         "viewer_node", "joint_states: missing joint hinge; expected slider, hinge; it also has elbow"
     )
     driver.names = ["slider", "hinge"]
+    graph.wait_says("viewer_node", "showing")
+    terms = graph.node.create_publisher(Float64MultiArray, "/planner_node/reward_terms", 10)
+    graph.wait(terms.get_subscription_count, "the viewer's subscription")
+    terms.publish(Float64MultiArray(data=array("d", bytes(8 * (MOST_JOINTS + 1)))))
+    graph.wait_says("viewer_node", "reward terms, values")
     graph.wait_says("viewer_node", "showing")
     graph.start("viewer_node", "second", port=port)
     graph.wait(lambda: "watch the robot at" in graph.log("second"), "the second page")

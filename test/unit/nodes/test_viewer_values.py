@@ -8,6 +8,7 @@ from numpy.testing import assert_allclose
 from weights_files import CONFIG
 
 from polo_ros.arrays import Array
+from polo_ros.errors import PoloError
 from polo_ros.learner.learner import Learner
 from polo_ros.learner.origin import Origin
 from polo_ros.learner.weights import encode_value
@@ -96,6 +97,7 @@ def test_refused_weights_leave_the_map_as_it_is() -> None:
     shown = Shown()
     shown.values.receive(published(VALUE))
     shown.values.draw()
-    shown.values.receive(b"nonsense")
+    with pytest.raises(PoloError, match="the last good weights stay"):
+        shown.values.receive(b"nonsense")
     shown.values.draw()
-    assert len(shown.faults) == len(shown.maps) == 1
+    assert len(shown.maps) == 1
