@@ -1,4 +1,4 @@
-"""Who labels: the interface of a pool, and labelling in the learner's own process."""
+"""Pools that make labels: their interface, and the one in the learner's own process."""
 
 import json
 from collections.abc import Callable

@@ -17,7 +17,7 @@ from polo_ros.planner.config import PlannerConfig
 from polo_ros.sweeps.results_file import text
 from polo_ros.tasks.task import Task
 
-# values of a range that does not say how many
+# values of a range without a count
 RANGE_VALUES = 5
 NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
 RANGE = re.compile(rf"({NUMBER})\.\.({NUMBER})(?::(\d+))?")

@@ -1,4 +1,4 @@
-"""What the combinations of a sweep came to: ranking, table, page and the best parameters."""
+"""The results of a sweep's combinations: ranking, table, page and the best parameters."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -157,8 +157,8 @@ def write_page(
         "",
         *markdown_table(head(outcomes, objective), [each.cells() for each in outcomes]),
         "",
-        f"The best is `{described(best.values)}`, in [best.yaml](best.yaml). These seeds have chosen it, so "
-        "that they flatter it: judge it on others, such as those from `polo evaluate --first-seed 1000`.",
+        f"The best is `{described(best.values)}`, in [best.yaml](best.yaml). It was chosen by these results, "
+        "which are therefore too good: judge it on other seeds, as by `polo evaluate --first-seed 1000`.",
         "",
         f"What all runs share: `{header.removeprefix('# ')}`. All rows: [sweep.csv](sweep.csv).",
     ]

@@ -1,4 +1,4 @@
-"""What runs jobs outside this process, and the choice between the engines that can."""
+"""Pools of worker processes: their interface, and the choice between the engines."""
 
 import importlib.util
 import os
