@@ -80,6 +80,9 @@ class LockstepController(Controller):
                 elif why_unfollowed(self._good, now):
                     self._planner.reset()  # the old plan as warm start may be why all diverge
                 answer = self._answer(snapshot, self._good)
+                # blocked meanwhile: plan again once the simulator asks again
+                if answer is None and self._planned_for == snapshot.stamp:
+                    self._planned_for = None
         if answer is not None and answer.planned:
             self._record([self._transition(snapshot, answer.ctrl, report)])
         self._outputs.show(report)

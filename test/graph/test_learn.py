@@ -22,7 +22,7 @@ def test_episodes_with_and_without_the_learner_leave_rewards_and_a_picture(graph
     assert len(found["alone"]) == len(found["learning"]) == 2
     for phase in ("alone", "learning"):
         times = [ended for ended, _ in found[phase]]
-        assert 0.0 < times[0] < times[1]
+        assert 0.0 < times[0] <= times[1]  # equal where a busy machine lets the monitor hear both at once
         assert all(-1.0 < reward < 0.9 for _, reward in found[phase])
     assert (out / "learn.png").read_bytes().startswith(b"\x89PNG")
     assert {path.stem for path in out.glob("*.log")} == {"simulator_node", "planner_node", "learner_node"}

@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 from controllers import DEADLINE, PERIOD, Make, Results, add_state
 
+from polo_ros.arrays import Array
 from polo_ros.control.config import PlannerNodeConfig
 from polo_ros.control.ports import ControllerSettings
 from polo_ros.control.status import Level
 from polo_ros.errors import PoloError
-from polo_ros.planner import PlannerConfig
+from polo_ros.planner import PlannerConfig, PlanReport
 from polo_ros.tasks import make_task
 
 
@@ -49,6 +50,27 @@ def test_lockstep_answers_with_the_safe_action_while_disabled(make: Make, result
     assert (list(ctrl), stamp) == ([0.0], 0)
     assert controller.status().text == "safe action: not enabled; call ~/enable"
     assert not results.of("record")
+
+
+def test_a_state_that_was_planned_while_another_node_commanded_is_answered_later(
+    make: Make, results: Results, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    controller = make(lockstep=True)
+    plan = controller._planner.plan
+
+    def block_and_plan(state: Array, now: float) -> PlanReport:
+        controller.block("another node commands")
+        return plan(state, now)
+
+    monkeypatch.setattr(controller._planner, "plan", block_and_plan)
+    add_state(controller, 0)
+    results.wait("show", 1)
+    assert not results.of("send")
+    monkeypatch.undo()
+    controller.block("")
+    add_state(controller, 0)  # the simulator asks again
+    results.wait("send", 1)
+    assert results.of("send")[0][1] == 0
 
 
 def test_the_gates_limit_reaches_commands_and_experience(make: Make, results: Results) -> None:
