@@ -26,18 +26,9 @@ from benchmarks.realtime import Listener, Nodes
 from benchmarks.round_trip import measure
 from benchmarks.shipped import params_file
 from benchmarks.tasks import judged
-from experiments.style import (
-    BLUE,
-    GREY,
-    TASK_NAMES,
-    VERMILION,
-    Style,
-    add_caption,
-    add_legend,
-    count_in_words,
-    new_figure,
-)
+from experiments.style import TASK_NAMES, Style, add_caption, add_legend, count_in_words, new_figure
 from polo_ros.parameters.settings import settings_for
+from polo_ros.viewer.figures import BLUE, GREY, VERMILION
 
 # control periods a run: 8 s of cart-pole, 15 s of point mass, 3.2 s of getting up
 STEPS = {"cartpole_swingup": 400, "pointmass_box": 300, "humanoid_getup": 400}

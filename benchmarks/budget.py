@@ -22,19 +22,7 @@ from matplotlib.ticker import FuncFormatter
 
 from benchmarks.emulated_time import run
 from benchmarks.overrides import add_override_option, override_values
-from experiments.style import (
-    BLUE,
-    GREEN,
-    GREY,
-    ORANGE,
-    TASK_NAMES,
-    VERMILION,
-    Style,
-    add_caption,
-    add_legend,
-    count_in_words,
-    new_figure,
-)
+from experiments.style import TASK_NAMES, Style, add_caption, add_legend, count_in_words, new_figure
 from polo_ros.agent.scores import score
 from polo_ros.errors import PoloError
 from polo_ros.files import share_path
@@ -43,6 +31,7 @@ from polo_ros.parameters.settings import settings_for
 from polo_ros.sweeps.jobs import run_jobs, worker_processes
 from polo_ros.sweeps.results_file import ResultsFile, Row
 from polo_ros.tasks import make_task
+from polo_ros.viewer.figures import BLUE, GREEN, GREY, ORANGE, VERMILION
 
 RATES = (10_000, 15_000, 20_000, 30_000, 60_000)
 WEIGHTS = "results/horizons/getup_fifth_torque/weights.safetensors"

@@ -23,9 +23,10 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import EngFormatter, NullFormatter
 
 from benchmarks.cost_cases import Case, buffer_case, label_case, plan_case, regression_case
-from experiments.style import BLUE, GREY, TASK_NAMES, add_caption, new_figure
+from experiments.style import TASK_NAMES, add_caption, new_figure
 from polo_ros.arrays import Array
 from polo_ros.parameters.settings import settings_for
+from polo_ros.viewer.figures import BLUE, GREY
 
 HUMANOID = "humanoid_getup"
 TASKS = ("cartpole_swingup", "pointmass_box", "humanoid_getup", "hand_cube", "humanoid_box")

@@ -31,12 +31,13 @@ from std_msgs.msg import Float64MultiArray
 
 from benchmarks.realtime import TIMEOUT_S, Nodes
 from benchmarks.shipped import params_file
-from experiments.style import BLUE, VERMILION, add_legend, new_figure
+from experiments.style import add_legend, new_figure
 from polo_ros.arrays import Array
 from polo_ros.control.joints import JointMapping
 from polo_ros.nodes.messages import pack_joint_state, pack_odometry
 from polo_ros.nodes.qos import EVERY_STATE, RELIABLE
 from polo_ros.parameters.settings import settings_for
+from polo_ros.viewer.figures import BLUE, VERMILION
 
 CLOCKS, CORES = ("wall", "simulated"), ("idle", "busy")
 COLUMNS = (

@@ -24,7 +24,7 @@ import mujoco
 import numpy as np
 import pandas as pd
 
-from experiments.style import BLUE, GREEN, GREY, ORANGE, VERMILION, Style, add_caption, add_legend, new_figure
+from experiments.style import Style, add_caption, add_legend, new_figure
 from polo_ros.agent.world import World
 from polo_ros.control import NANOSECONDS
 from polo_ros.control.command_history import Transition
@@ -33,6 +33,7 @@ from polo_ros.control.state import Snapshot
 from polo_ros.parameters.settings import settings_for
 from polo_ros.planner import Planner
 from polo_ros.planner.models import ModelErrors, with_errors
+from polo_ros.viewer.figures import BLUE, GREEN, GREY, ORANGE, VERMILION
 
 TASK = "cartpole_swingup"
 PLANNING: dict[str, tuple[Style, dict[str, Any]]] = {

@@ -19,7 +19,7 @@ import numpy as np
 
 from benchmarks.emulated_time import run
 from benchmarks.overrides import add_override_option, override_values
-from experiments.style import BLUE, GREY, VERMILION, add_caption, new_figure
+from experiments.style import add_caption, new_figure
 from polo_ros.agent.world import World
 from polo_ros.arrays import Array, Mask
 from polo_ros.errors import PoloError
@@ -29,6 +29,7 @@ from polo_ros.sweeps.jobs import run_jobs, worker_processes
 from polo_ros.sweeps.results_file import ResultsFile, Row
 from polo_ros.tasks import features
 from polo_ros.tasks.quadruped_walk import QuadrupedWalk
+from polo_ros.viewer.figures import BLUE, GREY, VERMILION
 
 # velocity goals by the time in s from which they hold: ahead and left in m/s, yaw rate in rad/s
 COMMANDS = (

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from experiments.style import BLUE, GREEN, GREY, ORANGE, VERMILION, Style, add_caption, add_legend, new_figure
+from experiments.style import Style, add_caption, add_legend, new_figure
 from polo_ros.parameters import markdown
+from polo_ros.viewer.figures import BLUE, GREEN, GREY, ORANGE, VERMILION
 
 CORES = (2, 16, 64)
 STYLES = {

@@ -25,7 +25,7 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.simulated_sensors import MILLISECOND, SimulatedSensors
-from experiments.style import BLUE, GREEN, GREY, ORANGE, VERMILION, Style, add_caption, add_legend, new_figure
+from experiments.style import Style, add_caption, add_legend, new_figure
 from polo_ros.control import NANOSECONDS
 from polo_ros.control.command_history import Command
 from polo_ros.control.command_limits import Measured
@@ -38,6 +38,7 @@ from polo_ros.files import share_path
 from polo_ros.learner.received_weights import ReceivedWeights
 from polo_ros.parameters.settings import settings_for
 from polo_ros.planner import Planner
+from polo_ros.viewer.figures import BLUE, GREEN, GREY, ORANGE, VERMILION
 
 SENSING = {
     "ideal": Style("ideal: the true state", GREY, "o"),

@@ -10,9 +10,10 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from experiments.experiment import Experiment, Row
-from experiments.style import BLUE, GREEN, VERMILION, add_caption, new_figure
+from experiments.style import add_caption, new_figure
 from experiments.worst_case import CLAIMS, Search
 from polo_ros.parameters import markdown
+from polo_ros.viewer.figures import BLUE, GREEN, VERMILION
 
 SLIP = 0.1
 DISCOUNTS = {0.5: BLUE, 0.9: GREEN, 0.99: VERMILION}

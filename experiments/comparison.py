@@ -13,9 +13,10 @@ from matplotlib.axes import Axes
 
 from experiments.configurations import TrainingConfiguration, evaluation_episodes
 from experiments.experiment import Experiment, Row
-from experiments.style import BLUE, GREY, VERMILION, add_legend, count_in_words, new_figure
+from experiments.style import add_legend, count_in_words, new_figure
 from experiments.training_cache import STANDING_HEIGHT, longest_standing
 from polo_ros.parameters.markdown import table
+from polo_ros.viewer.figures import BLUE, GREY, VERMILION
 
 HORIZONS = (32, 16)
 BASE = "base"

@@ -9,10 +9,11 @@ import pandas as pd
 
 from experiments.configurations import GETUP_FIFTH_TORQUE, QUICK_STEPS, evaluation_episodes
 from experiments.experiment import Experiment, Row
-from experiments.style import CONFIGURATION_NAMES, GREEN, GREY, RUN_STYLES, add_legend, new_figure
+from experiments.style import CONFIGURATION_NAMES, RUN_STYLES, add_legend, new_figure
 from experiments.training_cache import STANDING_HEIGHT, Training, longest_standing, trained
 from polo_ros.agent.scores import longest_run
 from polo_ros.parameters.markdown import table
+from polo_ros.viewer.figures import GREEN, GREY
 
 CONFIGURATION = GETUP_FIFTH_TORQUE
 # of the planner that evaluates

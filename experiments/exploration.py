@@ -10,17 +10,7 @@ import pandas as pd
 
 from experiments.experiment import Experiment, Row
 from experiments.occupancy import OccupancyGrid
-from experiments.style import (
-    BLUE,
-    GREY,
-    TASK_NAMES,
-    VERMILION,
-    Style,
-    add_caption,
-    add_legend,
-    count_in_words,
-    new_figure,
-)
+from experiments.style import TASK_NAMES, Style, add_caption, add_legend, count_in_words, new_figure
 from polo_ros.agent.agent import Agent
 from polo_ros.agent.world import World
 from polo_ros.arrays import Array
@@ -30,6 +20,7 @@ from polo_ros.parameters.markdown import table
 from polo_ros.parameters.settings import settings_for
 from polo_ros.planner import Planner, PlannerConfig
 from polo_ros.sweeps.statistics import half_interval
+from polo_ros.viewer.figures import BLUE, GREY, VERMILION
 
 WORLDS = ("pointmass_box", "pointmass_maze")
 # POLO with the world's own parameter file, the same with a horizon of one step, and random controls

@@ -17,6 +17,7 @@ from polo_ros.agent.scores import longest_run
 from polo_ros.files import share_path, write_atomically
 from polo_ros.parameters.markdown import table
 from polo_ros.sweeps.statistics import half_interval
+from polo_ros.viewer.figures import GREEN
 
 CONFIGURATION = "getup_fifth_torque"
 SCALES = (0.5, 1.0, 1.5, 2.0)
@@ -91,9 +92,7 @@ class Heads(Experiment):
                 chosen = frame[(frame["horizon"] == horizon) & (frame["method"] == method)]
                 chosen = chosen.assign(place=chosen["head_scale"] + shift)
                 draw_means(axes, chosen, "place", "mean_reward", style.METHODS[method])
-            axes.axvline(
-                1.0, color=style.GREEN, lw=1, ls=":", label="the head that the value was learned with"
-            )
+            axes.axvline(1.0, color=GREEN, lw=1, ls=":", label="the head that the value was learned with")
             axes.set(title=f"H = {horizon}", xlabel="radius of the head, as a multiple of 0.09 m")
             axes.set_xticks(sorted(frame["head_scale"].unique()))
             axes.grid(alpha=0.3)

@@ -8,9 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from polo_ros.sweeps.statistics import half_interval
-
-# of Okabe and Ito's palette, which colour-blind readers can tell apart
-GREY, BLUE, VERMILION, GREEN, ORANGE = "#595959", "#0072B2", "#D55E00", "#009E73", "#E69F00"
+from polo_ros.viewer.figures import BLUE, GREEN, GREY, ORANGE, VERMILION
 
 TASK_NAMES = {
     "cartpole_swingup": "Cart-pole swing-up",

@@ -9,7 +9,8 @@ from pathlib import Path
 import pandas as pd
 
 from benchmarks.peers.labels import PLANNER_LABELS
-from experiments.style import BLUE, GREEN, GREY, ORANGE, VERMILION, add_caption, add_legend, new_figure
+from experiments.style import add_caption, add_legend, new_figure
+from polo_ros.viewer.figures import BLUE, GREEN, GREY, ORANGE, VERMILION
 
 RATIOS = {
     "over_ours": ("time of a plan /\ntime of polo_ros's plan", "as long as polo_ros's"),

@@ -9,16 +9,8 @@ from pathlib import Path
 import pandas as pd
 
 from benchmarks.peers.labels import PLANNER_LABELS
-from experiments.style import (
-    BLUE,
-    TASK_NAMES,
-    VERMILION,
-    Style,
-    add_caption,
-    add_legend,
-    count_in_words,
-    new_figure,
-)
+from experiments.style import TASK_NAMES, Style, add_caption, add_legend, count_in_words, new_figure
+from polo_ros.viewer.figures import BLUE, VERMILION
 
 SETTINGS = {
     "shipped": Style("temperature and σ as shipped", BLUE, "o"),

@@ -111,9 +111,14 @@ def act(settings: Settings, value: ValueEnsemble | None, seed: int, count: int) 
       seed: of start state and sampling noise.
       count: control periods.
     """
+    return take_steps(make_agent(settings, value, seed), count)
+
+
+def make_agent(settings: Settings, value: ValueEnsemble | None, seed: int) -> Agent:
+    """An agent that acts without learning; the arguments are those of `act`."""
     planner = Planner(settings.task, settings.planner, seed, settings.planner_node.threads)
     planner.value = value
-    return take_steps(Agent(settings.task, planner, seed=seed), count)
+    return Agent(settings.task, planner, seed=seed)
 
 
 def evaluation_row(seed: int, episode: Episode, discount: float, with_value: bool) -> dict[str, Any]:

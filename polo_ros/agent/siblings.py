@@ -5,11 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from polo_ros.agent.agent import Agent
+from polo_ros.agent.evaluation import make_agent
 from polo_ros.agent.progress import progress_bar
 from polo_ros.arrays import Array
 from polo_ros.parameters.settings import Settings
-from polo_ros.planner import Planner
 from polo_ros.planner.value import ValueEnsemble
 from polo_ros.seeding import Stream, seed_of
 from polo_ros.tasks.task import Task
@@ -69,15 +68,15 @@ def collect_siblings(
     with progress_bar(len(seeds) * steps, f"act {task.name}", "step") as bar:
         for seed in seeds:
             rng = np.random.default_rng(seed_of(seed, Stream.LEARNER))
-            planner = Planner(task, settings.planner, seed, settings.planner_node.threads)
-            planner.value = value
-            agent = Agent(task, planner, seed=seed)
+            agent = make_agent(settings, value, seed)
             measures[seed], achieved[seed] = [], []
             for index in range(steps):
                 step = agent.step()
                 measures[seed].append(float(task.measured(step.report.view)))
                 achieved[seed].append(step.achieved)
-                reached = planner.terminal_states() if index in chosen else np.empty((0, task.state_size))
+                reached = (
+                    agent.planner.terminal_states() if index in chosen else np.empty((0, task.state_size))
+                )
                 if len(reached) >= siblings:
                     found.append((seed, index, rng.permutation(reached)[:siblings]))
                 bar.update()

@@ -6,7 +6,15 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from polo_ros.commands.shared import Commands, json_option, print_json, settings_of, task_options
+from polo_ros.commands.shared import (
+    Commands,
+    add_episode_options,
+    json_option,
+    print_json,
+    seeds_of,
+    settings_of,
+    task_options,
+)
 from polo_ros.errors import PoloError
 
 # what the tables at the end show of metrics.csv, of its last rows, and of evaluation.csv
@@ -50,9 +58,7 @@ def add(commands: Commands) -> None:
     )
     evaluation.add_argument("--weights", help="value function (default: the parameter file's)")
     evaluation.add_argument("--no-value", action="store_true", help="plan without a value function")
-    evaluation.add_argument("--first-seed", type=int, default=0, help="the first of the seeds (default: 0)")
-    evaluation.add_argument("--seeds", type=int, default=10, help="number of seeds (default: 10)")
-    evaluation.add_argument("--steps", type=int, default=500, help="control periods a seed (default: 500)")
+    add_episode_options(evaluation, seeds=10, steps=500)
     evaluation.add_argument("--out", type=Path, help="folder for results (default: runs/TASK-evaluation)")
     evaluation.add_argument(
         "--animation", type=Path, metavar="FILE", help="write a moving picture of the first seed (.gif, .png)"
@@ -119,7 +125,7 @@ def run_evaluate(options: argparse.Namespace) -> int:
     value = received.load(file) if file and not options.no_value else None
     if received.warning:
         print(f"polo: {received.warning}", file=sys.stderr)
-    seeds = range(options.first_seed, options.first_seed + options.seeds)
+    seeds = seeds_of(options)
     out = options.out or Path("runs") / f"{settings.task.name}-evaluation"
     rows = evaluate(settings, value, seeds, options.steps, out, options.animation)
     rewards = [float(row["mean_reward"]) for row in rows]

@@ -3,7 +3,15 @@
 import argparse
 from pathlib import Path
 
-from polo_ros.commands.shared import Commands, json_option, print_json, settings_of, task_options
+from polo_ros.commands.shared import (
+    Commands,
+    add_episode_options,
+    json_option,
+    print_json,
+    seeds_of,
+    settings_of,
+    task_options,
+)
 
 
 def add(commands: Commands) -> None:
@@ -17,9 +25,7 @@ def add(commands: Commands) -> None:
         "--weights", nargs="+", required=True, metavar="FILE",
         help="value functions; the planner acts with the first, which labels are bootstrapped on, too",
     )  # fmt: skip
-    ranking.add_argument("--first-seed", type=int, default=0, help="the first of the seeds (default: 0)")
-    ranking.add_argument("--seeds", type=int, default=4, help="episodes (default: 4)")
-    ranking.add_argument("--steps", type=int, default=250, help="control periods a seed (default: 250)")
+    add_episode_options(ranking, seeds=4, steps=250)
     ranking.add_argument("--states", type=int, default=10, help="states of each episode (default: 10)")
     ranking.add_argument("--siblings", type=int, default=8, help="rollouts of each state (default: 8)")
     ranking.add_argument("--labels", type=int, default=4, help="labels of each rollout's end (default: 4)")
@@ -35,7 +41,7 @@ def run_rank(options: argparse.Namespace) -> int:
 
     settings = settings_of(options)
     values = {file: load_value(file, settings.task)[0] for file in options.weights}
-    seeds = range(options.first_seed, options.first_seed + options.seeds)
+    seeds = seeds_of(options)
     out = options.out or Path("runs") / f"{settings.task.name}-ranks"
     rankings = rank_values(
         settings, values, seeds, options.steps, options.states, options.siblings, options.labels, out

@@ -43,6 +43,18 @@ def json_option() -> argparse.ArgumentParser:
     return options
 
 
+def add_episode_options(parser: argparse.ArgumentParser, seeds: int, steps: int) -> None:
+    """Add the options that say which episodes are run; seeds and steps are the defaults."""
+    parser.add_argument("--first-seed", type=int, default=0, help="the first of the seeds (default: 0)")
+    parser.add_argument("--seeds", type=int, default=seeds, help=f"number of seeds (default: {seeds})")
+    parser.add_argument("--steps", type=int, default=steps, help=f"control periods a seed (default: {steps})")
+
+
+def seeds_of(options: argparse.Namespace) -> range:
+    """The seeds that `add_episode_options` asks for."""
+    return range(options.first_seed, options.first_seed + options.seeds)
+
+
 def add_worker_options(parser: argparse.ArgumentParser) -> None:
     """Add the options that say where jobs run."""
     parser.add_argument("--workers", type=int, default=0, help="processes (default: one per core)")

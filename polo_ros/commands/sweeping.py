@@ -4,7 +4,15 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from polo_ros.commands.shared import Commands, add_worker_options, json_option, print_json, task_options
+from polo_ros.commands.shared import (
+    Commands,
+    add_episode_options,
+    add_worker_options,
+    json_option,
+    print_json,
+    seeds_of,
+    task_options,
+)
 from polo_ros.errors import PoloError
 
 if TYPE_CHECKING:
@@ -26,9 +34,7 @@ def add(commands: Commands) -> None:
         "-p name:=8,16,32 gives a parameter several values, -p name:=0.2..0.6 (or 0.2..0.6:9) a range of "
         "five (or nine); a single value is for all.",
     )
-    sweeping.add_argument("--first-seed", type=int, default=0, help="the first of the seeds (default: 0)")
-    sweeping.add_argument("--seeds", type=int, default=5, help="number of seeds (default: 5)")
-    sweeping.add_argument("--steps", type=int, default=500, help="control periods a seed (default: 500)")
+    add_episode_options(sweeping, seeds=5, steps=500)
     sweeping.add_argument(
         "--objective", default="mean_reward", help="column that decides (default: mean_reward)"
     )
@@ -120,6 +126,6 @@ def plan_of(options: argparse.Namespace) -> "SweepPlan":
         setup=setup,
         axes=axes,
         objective=Objective(options.objective, options.minimize),
-        seeds=range(options.first_seed, options.first_seed + options.seeds),
+        seeds=seeds_of(options),
         out=options.out or Path("runs") / f"{task.name}-sweep",
     )

@@ -1,6 +1,5 @@
 """The picture of a sweep: a panel for each parameter, and a map where two of them vary."""
 
-import io
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -8,14 +7,12 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from polo_ros.files import write_atomically
 from polo_ros.parameters.schema import Value
 from polo_ros.sweeps.axes import Axis
 from polo_ros.sweeps.outcomes import Objective, Outcome
 from polo_ros.sweeps.results_file import text
+from polo_ros.viewer.figures import BLUE, GREY, VERMILION, write_figure
 
-# of Okabe and Ito's palette, which colour-blind readers can tell apart
-GREY, BLUE, VERMILION = "#595959", "#0072B2", "#D55E00"
 DOT = "a combination, mean of its seeds"
 COLUMNS = 3
 # in inches
@@ -51,9 +48,7 @@ def draw_sweep(
         panel.remove()
     figure.suptitle(title)
     figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=4, frameon=False)
-    content = io.BytesIO()
-    figure.savefig(content, format="png")
-    write_atomically(path, content.getvalue())
+    write_figure(figure, path)
 
 
 def _searched(outcomes: Sequence[Outcome], axes: Sequence[Axis]) -> bool:

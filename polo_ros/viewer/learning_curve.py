@@ -1,6 +1,5 @@
 """Reward against seconds, with and without learning."""
 
-import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
@@ -8,10 +7,9 @@ from typing import Protocol
 import numpy as np
 
 from polo_ros.arrays import Array
-from polo_ros.files import write_atomically
+from polo_ros.viewer.figures import BLUE, GREY, write_figure
 
-# of Okabe and Ito's palette, which colour-blind readers can tell apart
-COLOURS = ("#595959", "#0072B2")
+COLOURS = (GREY, BLUE)
 AVERAGED_S = 0.2
 
 
@@ -57,9 +55,7 @@ def learning_curve(
     axes.set_ylim(top=1.08)
     axes.grid(alpha=0.3)
     figure.legend(loc="outside lower center", ncols=2, frameon=False)
-    content = io.BytesIO()
-    figure.savefig(content, format="png")
-    write_atomically(path, content.getvalue())
+    write_figure(figure, path)
 
 
 def averaged(curve: Array) -> tuple[Array, Array]:

@@ -1,15 +1,13 @@
 """Rank correlations by phase: labels among themselves, and value functions with labels."""
 
-import io
 from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
-from polo_ros.files import write_atomically
+from polo_ros.viewer.figures import BLUE, GREEN, GREY, ORANGE, PURPLE, VERMILION, write_figure
 
-# of Okabe and Ito's palette, which colour-blind readers can tell apart
-COLOURS = ("#b0b0b0", "#595959", "#0072B2", "#D55E00", "#009E73", "#E69F00", "#CC79A7")
+COLOURS = ("#b0b0b0", GREY, BLUE, VERMILION, GREEN, ORANGE, PURPLE)
 MARKERS = "_sDo^v*"
 # between two lines of one phase, in units of the distance between phases
 SHIFT = 0.11
@@ -55,6 +53,4 @@ def rank_plot(summary: Mapping[str, Mapping[str, tuple[float, float, int]]], pat
         frameon=False,
         title="mean over groups of siblings, 95 % interval",
     )
-    content = io.BytesIO()
-    figure.savefig(content, format="png")
-    write_atomically(path, content.getvalue())
+    write_figure(figure, path)

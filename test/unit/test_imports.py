@@ -26,7 +26,7 @@ ARROWS: dict[str, set[str]] = {
     "agent": {"learner", "parameters", "planner", "tasks", "viewer"},
     "nodes": {"agent", "control", "learner", "parameters", "planner", "recordings", "tasks", "viewer"},
     "recordings": {"agent", "control", "learner", "parameters", "planner", "tasks", "viewer"},
-    "sweeps": {"agent", "learner", "parameters", "planner", "tasks"},
+    "sweeps": {"agent", "learner", "parameters", "planner", "tasks", "viewer"},
     "sharing": {"agent", "learner", "parameters", "planner", "tasks"},
     "commands": {
         "agent",
