@@ -1,0 +1,386 @@
+"""A humanoid robot with legs of six joints stands and follows `cmd_vel`; by default a Unitree G1."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from functools import cached_property
+from typing import ClassVar
+
+import mujoco
+import numpy as np
+
+from polo_ros.arrays import Array, Mask
+from polo_ros.parameters.schema import parameter
+from polo_ros.tasks import building, features
+from polo_ros.tasks.actuators import to_position_servos
+from polo_ros.tasks.gait import Gait
+from polo_ros.tasks.leg_chains import LegChains
+from polo_ros.tasks.poses import add_standing_keyframe, keyframe_positions, limit_commands
+from polo_ros.tasks.soles import sole_extent, touch_with_soles
+from polo_ros.tasks.sources import ModelSource
+from polo_ros.tasks.state import GAIT_CLOCK
+from polo_ros.tasks.stepping import GRAVITY, Stance, Stepper, Steps, select
+from polo_ros.tasks.task import Task
+from polo_ros.tasks.terms import Feature, Measure, RewardTerm, bounded
+from polo_ros.tasks.view import View
+
+HOME = "home"
+# bent knees: an extended leg cannot be shortened by its kinematics to first order; angles in rad
+HIP_PITCH, KNEE, ANKLE_PITCH = -0.31, 0.67, -0.36
+ARMS = {"*_elbow*": 0.6, "left_shoulder_roll*": 0.2, "right_shoulder_roll*": -0.2, "*_shoulder_pitch*": 0.2}
+# the error at which a bounded reward term is one half
+SPEED_SCALE, YAW_RATE_SCALE = 0.3, 0.5  # m/s, rad/s
+CAPTURE_SCALE, FOOT_HEIGHT_SCALE, HEIGHT_SCALE = 0.1, 0.03, 0.1  # m
+TILT_SCALE, JOINT_SCALE = 0.08, 0.5  # 1 - cosine, rad
+# velocity goals are drawn up to these: ahead, to the left in m/s, yaw rate in rad/s
+FASTEST = np.array([0.4, 0.1, 0.3])
+# below this sum of a goal's numbers the feet stay on the ground
+STANDING = 0.05
+# a standing robot steps where its capture point is so far from the middle of its soles, ahead and aside in m,
+# a foot is so high, in m, or the feet are so far from where they stand at home, in m
+UNBALANCED, LIFTED, MISPLACED = np.array([0.07, 0.1]), 0.015, 0.08
+# a state follows its goal while the velocity is off by less than this, in m/s, and the base is upright
+FOLLOWING, UPRIGHT_COSINE = 0.2, 0.8
+# the centre of pressure is kept so far inside the soles, and steps within so far: ahead, and narrowest and widest
+# to the side, in m
+SOLE_MARGIN = np.array([[0.015, 0.008], [-0.015, -0.008]])
+REACH = (0.4, 0.14, 0.45)
+
+
+@dataclass(frozen=True)
+class HumanoidSetup:
+    """The robot, its servos and its gait; the defaults are a Unitree G1.
+
+    `kp`, `kd`, `effort` and `armature` are for hips, knees, ankles, waist and arms. Efforts and armatures are
+    those of the motors as the package mjlab has them from Unitree (its g1_constants.py); the gains are tuned.
+    """
+
+    base: str = parameter("pelvis", "Body of the pelvis.", dynamic=False)
+    feet: tuple[str, ...] = parameter(
+        ("left_ankle_roll_link", "right_ankle_roll_link"), "Bodies of the feet: left, right.", dynamic=False
+    )
+    joints: tuple[str, ...] = parameter(
+        ("*_hip_*", "*_knee*", "*_ankle_*", "waist_*", "*_shoulder_*|*_elbow*|*_wrist*"),
+        "Patterns of the joints of hips, knees, ankles, waist and arms; | separates alternatives.",
+        dynamic=False,
+    )
+    held: tuple[str, ...] = parameter(
+        ("waist_*", "*_wrist*"), "Patterns of joints whose commands stay at home.", dynamic=False
+    )
+    kp: tuple[float, ...] = parameter(
+        (200.0, 250.0, 200.0, 200.0, 40.0), "Stiffness of the servos, in N·m/rad.",
+        low=1.0, high=1000.0, dynamic=False,
+    )  # fmt: skip
+    kd: tuple[float, ...] = parameter(
+        (5.0, 5.0, 3.0, 5.0, 2.0), "Damping of the servos, in N·m·s/rad.", low=0.0, high=50.0, dynamic=False
+    )
+    effort: tuple[float, ...] = parameter(
+        (88.0, 139.0, 50.0, 50.0, 25.0), "Largest efforts, in N·m.", low=1.0, high=1000.0, dynamic=False
+    )
+    armature: tuple[float, ...] = parameter(
+        (0.0102, 0.0251, 0.0072, 0.0072, 0.0036), "Inertia of the motors at the joints, in kg·m².",
+        low=0.0, high=1.0, dynamic=False,
+    )  # fmt: skip
+    timestep: float = parameter(0.01, "Physics timestep, in s.", low=0.001, high=0.02, dynamic=False)
+    simple_contacts: bool = parameter(
+        True, "Whether only the corners of the soles touch, which saves most of the time.", dynamic=False
+    )
+    crouch: float = parameter(
+        0.01, "How far below the home pose the base is held, in m.", low=0.0, high=0.2, dynamic=False
+    )
+    width: float = parameter(0.2, "Distance of the feet in walking, in m.", low=0.1, high=0.5, dynamic=False)
+    gait_period: float = parameter(0.7, "Duration of two steps, in s.", low=0.3, high=3.0, dynamic=False)
+    gait_duty: float = parameter(
+        0.6, "Share of that for which a foot stands.", low=0.51, high=0.9, dynamic=False
+    )
+    gait_height: float = parameter(0.06, "Height of a swinging foot, in m.", low=0.0, high=0.2, dynamic=False)
+    reference: bool = parameter(True, "Whether plans are deviations from predicted steps.", dynamic=False)
+
+
+class HumanoidStandWalk(Task):
+    """Stands where the velocity goal is zero, and walks after it by the gait clock.
+
+    Commands are joint positions. Each reward term lies between 0 and 1.
+    """
+
+    name: ClassVar[str] = "humanoid_stand_walk"
+    summary: ClassVar[str] = "A humanoid, by default a Unitree G1, stands against pushes and walks where cmd_vel says."
+    model_source: ClassVar[ModelSource] = "g1_mj_description"
+    home: ClassVar[str] = HOME
+    start_noise: ClassVar[float] = 0.02
+    setup_type: ClassVar[type[HumanoidSetup]] = HumanoidSetup
+    setup: HumanoidSetup
+    gait: Gait
+    trace_sensor: ClassVar[str] = "path"
+    goal_period: ClassVar[int] = 200
+    substeps: ClassVar[int] = 2
+    measure: ClassVar[Measure] = Measure("velocity error", "m/s")
+    terms: ClassVar[tuple[RewardTerm, ...]] = (
+        RewardTerm("velocity", -1.0, -5.0, 0.0, "Error of the velocity over the ground; half at 0.3 m/s."),
+        RewardTerm("turn", -0.5, -5.0, 0.0, "Error of the yaw rate; half at 0.5 rad/s."),
+        RewardTerm("capture", -2.0, -5.0, 0.0, "Capture point from where the feet and the goal want it; half at 10 cm."),
+        RewardTerm("gait", -1.0, -5.0, 0.0, "Errors of the feet's heights, their mean; half at 3 cm."),
+        RewardTerm("height", -2.0, -5.0, 0.0, "Error of the base's height; half at 10 cm."),
+        RewardTerm("upright", -2.0, -5.0, 0.0, "Tilt of the base; half at 23 degrees."),
+        RewardTerm("flat", -0.5, -5.0, 0.0, "Tilt of the feet, their mean; half at 23 degrees."),
+        RewardTerm("posture", -0.3, -5.0, 0.0, "Joint angles off the home pose, their mean; half at 0.5 rad."),
+    )
+    features: ClassVar[tuple[Feature, ...]] = (
+        Feature("height of the base", 1, "m"),
+        Feature("gravity in the base's frame", 3, "1"),
+        Feature("linear velocity in the base's frame", 3, "m/s"),
+        Feature("angular velocity in the base's frame", 3, "rad/s"),
+        Feature("velocity goal", 3, "m/s, rad/s"),
+        Feature("capture point from the middle of the feet", 2, "m"),
+        Feature("leg positions", 12, "rad"),
+        Feature("leg velocities", 12, "rad/s"),
+        Feature("heights of the feet", 2, "m"),
+        Feature("sine and cosine of the gait's cycle", 2, "1"),
+    )
+
+    def build(self, spec: mujoco.MjSpec) -> None:
+        """Floor, servos, sensors, velocity goal, home pose and the contacts that are simulated."""
+        setup = self.setup
+        patterns = [group.split("|") for group in setup.joints]
+        everything = [one for group in patterns for one in group]
+
+        def by_pattern(values: Sequence[float]) -> dict[str, float]:
+            return {one: value for group, value in zip(patterns, values, strict=True) for one in group}
+
+        extents = [sole_extent(spec, foot) for foot in setup.feet]
+        self._sole = np.mean(extents, axis=0)
+        # feet are the points of the soles below the ankles
+        self._feet = [f"{foot}_sole" for foot in setup.feet]
+        for foot, sole, extent in zip(setup.feet, self._feet, extents, strict=True):
+            spec.body(foot).add_site(name=sole, pos=[0.0, 0.0, extent[0, 2]], group=building.HIDDEN_GROUP)
+        building.add_floor(spec)
+        armature = by_pattern(setup.armature)
+        for joint in building.matching_joints(spec, everything):
+            joint.armature = next(value for one, value in armature.items() if fnmatchcase(joint.name, one))
+        to_position_servos(
+            spec, by_pattern(setup.kp), by_pattern(setup.kd), by_pattern(setup.effort), everything
+        )
+        if HOME not in [key.name for key in spec.keys]:
+            legs = {"*_hip_pitch*": HIP_PITCH, "*_knee*": KNEE, "*_ankle_pitch*": ANKLE_PITCH}
+            add_standing_keyframe(spec, HOME, legs | ARMS, self._feet)
+        home = keyframe_positions(spec, HOME)
+        for pattern in setup.held:
+            limit_commands(spec, pattern, home, 0.01)
+        self._joints = building.add_joint_sensors(spec, everything)
+        building.add_frame_sensors(spec, setup.base)
+        building.add_foot_contacts(spec, self._feet)
+        building.add_velocity_goal(spec)
+        body, moving = mujoco.mjtObj.mjOBJ_BODY, mujoco.mjtObj.mjOBJ_XBODY
+        kinds = mujoco.mjtSensor
+        spec.add_sensor(name=self.trace_sensor, type=kinds.mjSENS_FRAMEPOS, objtype=moving, objname=setup.base)
+        spec.add_sensor(name="centre", type=kinds.mjSENS_SUBTREECOM, objtype=body, objname=setup.base)
+        spec.add_sensor(name="centre_velocity", type=kinds.mjSENS_SUBTREELINVEL, objtype=body, objname=setup.base)
+        for foot in setup.feet:
+            spec.add_sensor(name=f"{foot}_orientation", type=kinds.mjSENS_FRAMEQUAT, objtype=moving, objname=foot)
+        self.gait = Gait(setup.gait_period, setup.gait_duty, (0.0, 0.5), setup.gait_height)
+        self.has_reference = setup.reference
+        spec.option.timestep = setup.timestep
+        if setup.simple_contacts:
+            touch_with_soles(spec, setup.feet)
+            spec.option.cone, spec.option.impratio = mujoco.mjtCone.mjCONE_PYRAMIDAL, 1.0
+
+    @cached_property
+    def _home(self) -> Array:
+        """The home pose, (nq,)."""
+        return np.array(self.model.key_qpos[self.home_keyframe()])
+
+    @cached_property
+    def _angles(self) -> Array:
+        """The joints' angles in the home pose, (joints,), in rad."""
+        return np.array([self._home[self.model.joint(joint).qposadr[0]] for joint in self._joints])
+
+    @cached_property
+    def _legs(self) -> LegChains:
+        """The inverse kinematics of the legs around the home pose."""
+        return LegChains(self.model, self._home, self.setup.feet)
+
+    @cached_property
+    def _centre(self) -> Array:
+        """The centre of mass from the base in the home pose, (3,), in m."""
+        data = mujoco.MjData(self.model)
+        data.qpos[:] = self._home
+        mujoco.mj_kinematics(self.model, data)
+        mujoco.mj_comPos(self.model, data)
+        return data.subtree_com[self.model.body(self.setup.base).id] - self._home[:3]
+
+    @property
+    def _height(self) -> float:
+        """The wanted height of the base, in m."""
+        return float(self._home[2]) - self.setup.crouch
+
+    @cached_property
+    def _stepper(self) -> Stepper:
+        """The footsteps of the gait."""
+        setup = self.setup
+        height = self._height + float(self._centre[2])
+        sole = self._sole[:, :2] + SOLE_MARGIN
+        return Stepper(self.gait, height, setup.width, sole, REACH)
+
+    @property
+    def noise_scale(self) -> Array:
+        """The angle at which a servo gives its largest effort, or half the range of its commands if less."""
+        scale: Array = np.minimum(
+            super().noise_scale, self.model.actuator_forcerange[:, 1] / self.model.actuator_gainprm[:, 0]
+        )
+        return scale
+
+    def start(self, data: mujoco.MjData, rng: np.random.Generator) -> None:
+        """At rest in the home pose, with a velocity goal."""
+        super().start(data, rng)
+        self.draw_goal(data, rng)
+
+    def draw_goal(self, data: mujoco.MjData, rng: np.random.Generator) -> None:
+        """A velocity up to 0.4 m/s ahead or back, 0.1 m/s sideways and 0.3 rad/s."""
+        self.goals.set_velocity(data, rng.uniform(-FASTEST, FASTEST))
+
+    def reward_terms(self, view: View) -> dict[str, Array]:
+        """The terms of the reward, each (...), 0 to 1."""
+        setup = self.setup
+        velocity, goal = features.heading_velocity(view, setup.base), features.velocity_goal(view)
+        walks = np.abs(goal).sum(axis=-1, keepdims=True) > STANDING
+        height = features.foot_heights(view, self._feet)
+        raised = np.abs(height - self.gait.foot_heights(view))
+        # a foot of a standing robot may step
+        raised = np.where(walks, raised, np.minimum(raised, np.abs(height)))
+        tilts = [self._tilt(view, foot) for foot in setup.feet]
+        angles = features.joint_positions(view, self._joints)
+        missing = self._capture_point(view) - goal[..., :2] / self._stepper.rate
+        return {
+            "velocity": bounded(np.hypot(*np.moveaxis(velocity - goal, -1, 0)[:2]), SPEED_SCALE),
+            "turn": bounded(velocity[..., 2] - goal[..., 2], YAW_RATE_SCALE),
+            "capture": bounded(np.hypot(missing[..., 0], missing[..., 1]), CAPTURE_SCALE),
+            "gait": bounded(raised, FOOT_HEIGHT_SCALE).mean(axis=-1),
+            "height": bounded(features.position(view, setup.base)[..., 2] - self._height, HEIGHT_SCALE),
+            "upright": bounded(self._tilt(view, setup.base), TILT_SCALE),
+            "flat": bounded(np.stack(tilts, axis=-1), TILT_SCALE).mean(axis=-1),
+            "posture": bounded(angles - self._angles, JOINT_SCALE).mean(axis=-1),
+        }
+
+    def _tilt(self, view: View, body: str) -> Array:
+        """1 - cosine of a body's tilt, (...)."""
+        tilt: Array = 1.0 + features.projected_gravity(view, body)[..., 2]
+        return tilt
+
+    def _level(self, view: View, vectors: Array) -> Array:
+        """Horizontal vectors of the world (..., 2) or (..., k, 2) in the level frame of the base's heading."""
+        yaw = features.heading(view, self.setup.base)
+        if vectors.ndim > yaw.ndim + 1:
+            yaw = yaw[..., None]
+        cosine, sine = np.cos(yaw), np.sin(yaw)
+        ahead, aside = vectors[..., 0], vectors[..., 1]
+        return np.stack([cosine * ahead + sine * aside, cosine * aside - sine * ahead], axis=-1)
+
+    def _capture_point(self, view: View) -> Array:
+        """The capture point from the middle of the soles, (..., 2), in m, ahead and to the left."""
+        moved = view.sensor("centre") + view.sensor("centre_velocity") / self._stepper.rate
+        feet = features.foot_positions(view, self._feet).mean(axis=-2)
+        level = self._level(view, (moved - feet)[..., :2])
+        level[..., 0] -= self._stepper.sole[:, 0].mean()
+        return level
+
+    def reference_controls(self, states: Array, times: Array) -> Array:
+        """Predicted steps by the gait clock, (P, n, nu): what the planner's deviations are added to.
+
+        See `polo_ros.tasks.stepping`. Commands put the soles where the steps want them under a level base;
+        they lead by what the servos' springs and dampers lose to the robot's weight and to its motion.
+        """
+        view = self.observe(states)
+        base = features.position(view, self.setup.base)[:, :2]
+        soles = features.foot_positions(view, self._feet)[..., :2] - base[:, None]
+        yaws = np.stack([features.heading(view, foot) for foot in self.setup.feet], axis=-1)
+        turned = yaws - features.heading(view, self.setup.base)[:, None]
+        stance = Stance(
+            self._level(view, view.sensor("centre")[:, :2] - base),
+            self._level(view, view.sensor("centre_velocity")[:, :2]),
+            self._level(view, soles),
+            np.mod(turned + np.pi, 2.0 * np.pi) - np.pi,
+            features.velocity_goal(view),
+            view.sensor(GAIT_CLOCK)[:, 0],
+        )
+        moves = self._must_step(view, stance)
+        steps = self._stepper.stand(stance, times)
+        if moves.any():
+            walking = self._stepper.walk(stance, times)
+            steps = select(moves, walking, steps)
+        return self._commands(stance, steps, times)
+
+    def _must_step(self, view: View, stance: Stance) -> Mask:
+        """Whether each state (P,) is one in which the robot cannot or should not keep its feet in place."""
+        unbalanced = (np.abs(self._capture_point(view)) > UNBALANCED).any(axis=-1)
+        lifted = features.foot_heights(view, self._feet).max(axis=-1) > LIFTED
+        apart = stance.feet[:, 0] - stance.feet[:, 1]
+        at_home = self._legs.places[0, :2] - self._legs.places[1, :2]
+        misplaced = (np.abs(apart - at_home) > MISPLACED).any(axis=-1)
+        walks = np.abs(stance.goal).sum(axis=-1) > STANDING
+        moves: Mask = walks | unbalanced | lifted | misplaced
+        return moves
+
+    def _commands(self, stance: Stance, steps: Steps, times: Array) -> Array:
+        """Controls (P, n, nu) of the servos for predicted motion."""
+        legs, model = self._legs, self.model
+        base = steps.centre - self._centre[:2]
+        heading = stance.goal[:, 2:] * times
+
+        def turned(vectors: Array) -> Array:
+            """Vectors (P, n, 2, 2) along the axes of the turning base."""
+            ahead, aside = np.moveaxis(vectors, -1, 0)
+            cosine, sine = np.cos(heading)[..., None], np.sin(heading)[..., None]
+            return np.stack([cosine * ahead + sine * aside, cosine * aside - sine * ahead], axis=-1)
+
+        heights = steps.feet[..., 2:] - self._height
+        places = np.concatenate([turned(steps.feet[..., :2] - base[..., None, :]), heights], axis=-1)
+        angles = legs.angles(places, steps.yaws - heading[..., None])
+        weight = float(model.body_subtreemass[model.body(self.setup.base).id]) * GRAVITY
+        # the forces of an inverted pendulum point from the centre of pressure to that of mass
+        load = weight * steps.load[..., None]
+        lean = (steps.centre - (steps.load[..., None] * steps.pressure).sum(axis=-2)) / self._stepper.height
+        forces = np.concatenate([load * turned(np.broadcast_to(lean[..., None, :], steps.pressure.shape)), load], axis=-1)
+        efforts = legs.efforts(angles, turned(steps.pressure - base[..., None, :]), forces)
+        spans = np.maximum(np.diff(times), 1e-3)[:, None, None]
+        speeds = np.diff(angles, axis=1) / spans
+        speeds = np.concatenate([speeds, speeds[:, -1:]], axis=1)
+        controls = np.broadcast_to(self.neutral, (*angles.shape[:2], model.nu)).copy()
+        for actuator in range(model.nu):
+            leg, joint = np.nonzero(legs.joints == model.actuator_trnid[actuator, 0])
+            if leg.size:
+                kp, kd = model.actuator_gainprm[actuator, 0], -model.actuator_biasprm[actuator, 2]
+                place = (..., leg[0], joint[0])
+                controls[..., actuator] = angles[place] + (efforts[place] + kd * speeds[place]) / kp
+        limited: Array = np.clip(controls, self.control_low, self.control_high)
+        return limited
+
+    def value_features(self, view: View) -> Array:
+        """Base, velocity goal, balance, legs, feet and gait, (..., 43)."""
+        base = self.setup.base
+        legs = [self.model.joint(int(joint)).name for joint in self._legs.joints.ravel()]
+        return np.concatenate(
+            [
+                features.position(view, base)[..., 2:],
+                features.projected_gravity(view, base),
+                features.linear_velocity(view, base),
+                features.angular_velocity(view, base),
+                features.velocity_goal(view),
+                self._capture_point(view),
+                features.joint_positions(view, legs),
+                features.joint_velocities(view, legs),
+                features.foot_heights(view, self._feet),
+                self.gait.features(view),
+            ],
+            axis=-1,
+        )
+
+    def achieved(self, view: View) -> Mask:
+        """Whether it moves, or stands, upright, as its goal says."""
+        upright = self._tilt(view, self.setup.base) < 1.0 - UPRIGHT_COSINE
+        following: Mask = (self.measured(view) < FOLLOWING) & upright
+        return following
+
+    def measured(self, view: View) -> Array:
+        """The error of the velocity over the ground."""
+        error = features.heading_velocity(view, self.setup.base) - features.velocity_goal(view)
+        return np.hypot(error[..., 0], error[..., 1])
