@@ -1,5 +1,6 @@
 """A humanoid robot with legs of six joints stands and follows `cmd_vel`; by default a Unitree G1."""
 
+import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -45,6 +46,8 @@ FOLLOWING, UPRIGHT_COSINE = 0.2, 0.8
 # to the side, in m
 SOLE_MARGIN = np.array([[0.015, 0.008], [-0.015, -0.008]])
 REACH = (0.4, 0.14, 0.45)
+# the largest acceleration of a leg's joint that commands lead by, in rad/s²
+SHARPEST = 0.0
 
 
 @dataclass(frozen=True)
@@ -324,7 +327,7 @@ class HumanoidStandWalk(Task):
         """Controls (P, n, nu) of the servos for predicted motion."""
         legs, model = self._legs, self.model
         base = steps.centre - self._centre[:2]
-        heading = stance.goal[:, 2:] * times
+        heading = steps.heading
 
         def turned(vectors: Array) -> Array:
             """Vectors (P, n, 2, 2) along the axes of the turning base."""
@@ -340,10 +343,11 @@ class HumanoidStandWalk(Task):
         load = weight * steps.load[..., None]
         lean = (steps.centre - (steps.load[..., None] * steps.pressure).sum(axis=-2)) / self._stepper.height
         forces = np.concatenate([load * turned(np.broadcast_to(lean[..., None, :], steps.pressure.shape)), load], axis=-1)
-        efforts = legs.efforts(angles, turned(steps.pressure - base[..., None, :]), forces)
         spans = np.maximum(np.diff(times), 1e-3)[:, None, None]
-        speeds = np.diff(angles, axis=1) / spans
-        speeds = np.concatenate([speeds, speeds[:, -1:]], axis=1)
+        speeds = _slopes(angles, spans)
+        pushed = GRAVITY * turned(np.stack([lean, lean], axis=-2))[..., 0, :]
+        efforts = self._moving(angles, _slopes(speeds, spans), pushed)
+        efforts += legs.efforts(angles, turned(steps.pressure - base[..., None, :]), forces)
         controls = np.broadcast_to(self.neutral, (*angles.shape[:2], model.nu)).copy()
         for actuator in range(model.nu):
             leg, joint = np.nonzero(legs.joints == model.actuator_trnid[actuator, 0])
@@ -353,6 +357,33 @@ class HumanoidStandWalk(Task):
                 controls[..., actuator] = angles[place] + (efforts[place] + kd * speeds[place]) / kp
         limited: Array = np.clip(controls, self.control_low, self.control_high)
         return limited
+
+    def _moving(self, angles: Array, accelerations: Array, pushed: Array) -> Array:
+        """Efforts of the legs (P, n, legs, 6), in N·m, that carry and move all bodies, without the floor's forces.
+
+        Args:
+          angles, accelerations: of the legs' joints, (P, n, legs, 6), in rad and rad/s².
+          pushed: horizontal acceleration of the base, (P, n, 2), in m/s².
+        """
+        model, joints = self._floating, self._legs.joints
+        data = mujoco.MjData(model)
+        efforts = np.empty_like(angles)
+        data.qpos[:] = self._home
+        for place in np.ndindex(angles.shape[:2]):
+            data.qpos[model.jnt_qposadr[joints]] = angles[place]
+            data.qacc[:2] = pushed[place]
+            data.qacc[model.jnt_dofadr[joints]] = np.clip(accelerations[place], -SHARPEST, SHARPEST)
+            mujoco.mj_inverse(model, data)
+            efforts[place] = data.qfrc_inverse[model.jnt_dofadr[joints]]
+        return efforts
+
+    @cached_property
+    def _floating(self) -> mujoco.MjModel:
+        """The model without contacts, limits and sensors."""
+        model = copy.copy(self.model)
+        flags = mujoco.mjtDisableBit
+        model.opt.disableflags |= int(flags.mjDSBL_CONSTRAINT | flags.mjDSBL_SENSOR | flags.mjDSBL_CONTACT)
+        return model
 
     def value_features(self, view: View) -> Array:
         """Base, velocity goal, balance, legs, feet and gait, (..., 43)."""
@@ -384,3 +415,9 @@ class HumanoidStandWalk(Task):
         """The error of the velocity over the ground."""
         error = features.heading_velocity(view, self.setup.base) - features.velocity_goal(view)
         return np.hypot(error[..., 0], error[..., 1])
+
+
+def _slopes(values: Array, spans: Array) -> Array:
+    """Changes per second along the second axis, as many as values; the last one is repeated."""
+    slopes = np.diff(values, axis=1) / spans
+    return np.concatenate([slopes, slopes[:, -1:]], axis=1)

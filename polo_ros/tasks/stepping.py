@@ -14,6 +14,8 @@ from polo_ros.tasks.gait import Gait
 
 GRAVITY = 9.81
 LEFT, RIGHT = 0, 1
+# the part of a swing after which the foot is meant to be down: servos follow late
+LANDED = 0.85
 # how far beyond the capture point the centre of pressure of a standing robot goes, as a share of its error
 PUSH_BACK = 1.0
 
@@ -46,6 +48,7 @@ class Steps:
       centre: of the mass, (P, n, 2), in m.
       feet: (P, n, 2, 3), places of the soles, heights included, in m.
       yaws: of the feet, (P, n, 2), in rad.
+      heading: of the base, (P, n), in rad: that of the standing foot, and what is to be turned.
       pressure: the centre of pressure of each foot, (P, n, 2, 2), in m.
       load: each foot's share of the weight, (P, n, 2).
     """
@@ -53,6 +56,7 @@ class Steps:
     centre: Array
     feet: Array
     yaws: Array
+    heading: Array
     pressure: Array
     load: Array
 
@@ -104,7 +108,7 @@ class Stepper:
             pressure = np.clip(wanted, pivot + self.sole[0], pivot + self.sole[1])
             landing = self._reachable(pivot, pressure + (capture - pressure) * growth - beyond, side)
             # the rest of the swing, from where the foot is
-            progress = np.clip((since - double) / (step_time - double), 0.0, 1.0)
+            progress = np.clip((since - double) / (LANDED * (step_time - double)), 0.0, 1.0)
             eased_now = eased(progress)
             swung = np.where(eased_now < swung, 0.0 if index else eased_now, swung)
             part = np.clip((eased_now - swung) / np.maximum(1.0 - swung, 1e-3), 0.0, 1.0)
@@ -112,12 +116,13 @@ class Stepper:
             feet[states, swinging, :2] = other + part[:, None] * (landing - other)
             feet[..., 2] = 0.0
             feet[states, swinging, 2] = gait.height * np.sin(np.pi * progress) ** 2
-            landing_yaw = stance.goal[:, 2] * (time + step_time - since)
+            landing_yaw = yaws[states, standing] + stance.goal[:, 2] * step_time
             yaws[states, swinging] += part * (landing_yaw - yaws[states, swinging])
             # the weight moves from foot to foot while both are on the ground
             share = np.clip(since / max(double, 1e-9), 0.0, 1.0)
             left_behind = other + self.sole.mean(axis=0)
             found.centre[:, index], found.feet[:, index], found.yaws[:, index] = centre, feet, yaws
+            found.heading[:, index] = yaws[states, standing] + stance.goal[:, 2] * (since - 0.5 * step_time)
             found.pressure[states, index, standing], found.pressure[states, index, swinging] = pressure, left_behind
             found.load[states, index, standing], found.load[states, index, swinging] = share, 1.0 - share
             felt = share[:, None] * pressure + (1.0 - share[:, None]) * left_behind
@@ -137,6 +142,7 @@ class Stepper:
         found.load[..., LEFT], found.load[..., RIGHT] = share, 1.0 - share
         found.pressure[:] = np.clip(pressure[:, None], stance.feet + self.sole[0], stance.feet + self.sole[1])[:, None]
         found.feet[..., :2], found.feet[..., 2], found.yaws[:] = stance.feet[:, None], 0.0, stance.yaws[:, None]
+        found.heading[:] = stance.yaws.mean(axis=-1)[:, None]
         decay = np.exp(-self.rate * times)[:, None]
         found.centre[:] = middle[:, None] + decay * (stance.centre - middle)[:, None]
         return found
@@ -176,7 +182,7 @@ def eased(progress: Array) -> Array:
 def _room(states: int, times: int) -> Steps:
     """Arrays to be filled."""
     shape = (states, times)
-    return Steps(*(np.empty((*shape, *rest)) for rest in ((2,), (2, 3), (2,), (2, 2), (2,))))
+    return Steps(*(np.empty((*shape, *rest)) for rest in ((2,), (2, 3), (2,), (), (2, 2), (2,))))
 
 
 def select(chosen: Mask, first: Steps, second: Steps) -> Steps:
