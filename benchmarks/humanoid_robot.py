@@ -162,7 +162,9 @@ def draw(task: HumanoidStandWalk, real: HumanoidStandWalk, result: Run, end: int
         axes.grid(alpha=0.3)
     panels[1].legend(ncols=2, fontsize=8, loc="upper right")
     panels[3].plot(times, features.position(view, task.setup.base)[:, 2], color=GREY, lw=1.2)
-    panels[3].set(xlabel="time, s", ylabel="height, m", ylim=(0.0, 0.9), xlim=(0.0, len(result.states) * task.timestep))
+    panels[3].set(
+        xlabel="time, s", ylabel="height, m", ylim=(0.0, 0.9), xlim=(0.0, len(result.states) * task.timestep)
+    )
     panels[3].grid(alpha=0.3)
     add_caption(figure, "One run; it ends where the robot fell.")
     figure.savefig(picture)

@@ -1,8 +1,6 @@
 """A humanoid robot with legs of six joints stands and follows `cmd_vel`; by default a Unitree G1."""
 
-import copy
 from collections.abc import Sequence
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import cached_property
 from typing import ClassVar
@@ -11,16 +9,16 @@ import mujoco
 import numpy as np
 
 from polo_ros.arrays import Array, Mask
-from polo_ros.parameters.schema import parameter
 from polo_ros.tasks import building, features
 from polo_ros.tasks.actuators import to_position_servos
 from polo_ros.tasks.gait import Gait
-from polo_ros.tasks.leg_chains import LegChains
+from polo_ros.tasks.humanoid_setup import HumanoidSetup
 from polo_ros.tasks.poses import add_standing_keyframe, keyframe_positions, limit_commands
 from polo_ros.tasks.soles import sole_extent, touch_with_soles
 from polo_ros.tasks.sources import ModelSource
 from polo_ros.tasks.state import GAIT_CLOCK
-from polo_ros.tasks.stepping import GRAVITY, Stance, Stepper, Steps, select
+from polo_ros.tasks.step_servos import StepServos
+from polo_ros.tasks.stepping import Stance, Stepper, select
 from polo_ros.tasks.task import Task
 from polo_ros.tasks.terms import Feature, Measure, RewardTerm, bounded
 from polo_ros.tasks.view import View
@@ -46,58 +44,6 @@ FOLLOWING, UPRIGHT_COSINE = 0.2, 0.8
 # to the side, in m
 SOLE_MARGIN = np.array([[0.015, 0.008], [-0.015, -0.008]])
 REACH = (0.4, 0.14, 0.45)
-# the largest acceleration of a leg's joint that commands lead by, in rad/s²
-SHARPEST = 0.0
-
-
-@dataclass(frozen=True)
-class HumanoidSetup:
-    """The robot, its servos and its gait; the defaults are a Unitree G1.
-
-    `kp`, `kd`, `effort` and `armature` are for hips, knees, ankles, waist and arms. Efforts and armatures are
-    those of the motors as the package mjlab has them from Unitree (its g1_constants.py); the gains are tuned.
-    """
-
-    base: str = parameter("pelvis", "Body of the pelvis.", dynamic=False)
-    feet: tuple[str, ...] = parameter(
-        ("left_ankle_roll_link", "right_ankle_roll_link"), "Bodies of the feet: left, right.", dynamic=False
-    )
-    joints: tuple[str, ...] = parameter(
-        ("*_hip_*", "*_knee*", "*_ankle_*", "waist_*", "*_shoulder_*|*_elbow*|*_wrist*"),
-        "Patterns of the joints of hips, knees, ankles, waist and arms; | separates alternatives.",
-        dynamic=False,
-    )
-    held: tuple[str, ...] = parameter(
-        ("waist_*", "*_wrist*"), "Patterns of joints whose commands stay at home.", dynamic=False
-    )
-    kp: tuple[float, ...] = parameter(
-        (200.0, 250.0, 200.0, 200.0, 40.0), "Stiffness of the servos, in N·m/rad.",
-        low=1.0, high=1000.0, dynamic=False,
-    )  # fmt: skip
-    kd: tuple[float, ...] = parameter(
-        (5.0, 5.0, 3.0, 5.0, 2.0), "Damping of the servos, in N·m·s/rad.", low=0.0, high=50.0, dynamic=False
-    )
-    effort: tuple[float, ...] = parameter(
-        (88.0, 139.0, 50.0, 50.0, 25.0), "Largest efforts, in N·m.", low=1.0, high=1000.0, dynamic=False
-    )
-    armature: tuple[float, ...] = parameter(
-        (0.0102, 0.0251, 0.0072, 0.0072, 0.0036), "Inertia of the motors at the joints, in kg·m².",
-        low=0.0, high=1.0, dynamic=False,
-    )  # fmt: skip
-    timestep: float = parameter(0.01, "Physics timestep, in s.", low=0.001, high=0.02, dynamic=False)
-    simple_contacts: bool = parameter(
-        True, "Whether only the corners of the soles touch, which saves most of the time.", dynamic=False
-    )
-    crouch: float = parameter(
-        0.01, "How far below the home pose the base is held, in m.", low=0.0, high=0.2, dynamic=False
-    )
-    width: float = parameter(0.2, "Distance of the feet in walking, in m.", low=0.1, high=0.5, dynamic=False)
-    gait_period: float = parameter(0.7, "Duration of two steps, in s.", low=0.3, high=3.0, dynamic=False)
-    gait_duty: float = parameter(
-        0.6, "Share of that for which a foot stands.", low=0.51, high=0.9, dynamic=False
-    )
-    gait_height: float = parameter(0.06, "Height of a swinging foot, in m.", low=0.0, high=0.2, dynamic=False)
-    reference: bool = parameter(True, "Whether plans are deviations from predicted steps.", dynamic=False)
 
 
 class HumanoidStandWalk(Task):
@@ -107,7 +53,9 @@ class HumanoidStandWalk(Task):
     """
 
     name: ClassVar[str] = "humanoid_stand_walk"
-    summary: ClassVar[str] = "A humanoid, by default a Unitree G1, stands against pushes and walks where cmd_vel says."
+    summary: ClassVar[str] = (
+        "A humanoid, by default a Unitree G1, stands against pushes and walks where cmd_vel says."
+    )
     model_source: ClassVar[ModelSource] = "g1_mj_description"
     home: ClassVar[str] = HOME
     start_noise: ClassVar[float] = 0.02
@@ -121,12 +69,20 @@ class HumanoidStandWalk(Task):
     terms: ClassVar[tuple[RewardTerm, ...]] = (
         RewardTerm("velocity", -1.0, -5.0, 0.0, "Error of the velocity over the ground; half at 0.3 m/s."),
         RewardTerm("turn", -0.5, -5.0, 0.0, "Error of the yaw rate; half at 0.5 rad/s."),
-        RewardTerm("capture", -2.0, -5.0, 0.0, "Capture point from where the feet and the goal want it; half at 10 cm."),
+        RewardTerm(
+            "capture",
+            -2.0,
+            -5.0,
+            0.0,
+            "Capture point from where the feet and the goal want it; half at 10 cm.",
+        ),
         RewardTerm("gait", -1.0, -5.0, 0.0, "Errors of the feet's heights, their mean; half at 3 cm."),
         RewardTerm("height", -2.0, -5.0, 0.0, "Error of the base's height; half at 10 cm."),
         RewardTerm("upright", -2.0, -5.0, 0.0, "Tilt of the base; half at 23 degrees."),
         RewardTerm("flat", -0.5, -5.0, 0.0, "Tilt of the feet, their mean; half at 23 degrees."),
-        RewardTerm("posture", -0.3, -5.0, 0.0, "Joint angles off the home pose, their mean; half at 0.5 rad."),
+        RewardTerm(
+            "posture", -0.3, -5.0, 0.0, "Joint angles off the home pose, their mean; half at 0.5 rad."
+        ),
     )
     features: ClassVar[tuple[Feature, ...]] = (
         Feature("height of the base", 1, "m"),
@@ -175,11 +131,17 @@ class HumanoidStandWalk(Task):
         building.add_velocity_goal(spec)
         body, moving = mujoco.mjtObj.mjOBJ_BODY, mujoco.mjtObj.mjOBJ_XBODY
         kinds = mujoco.mjtSensor
-        spec.add_sensor(name=self.trace_sensor, type=kinds.mjSENS_FRAMEPOS, objtype=moving, objname=setup.base)
+        spec.add_sensor(
+            name=self.trace_sensor, type=kinds.mjSENS_FRAMEPOS, objtype=moving, objname=setup.base
+        )
         spec.add_sensor(name="centre", type=kinds.mjSENS_SUBTREECOM, objtype=body, objname=setup.base)
-        spec.add_sensor(name="centre_velocity", type=kinds.mjSENS_SUBTREELINVEL, objtype=body, objname=setup.base)
+        spec.add_sensor(
+            name="centre_velocity", type=kinds.mjSENS_SUBTREELINVEL, objtype=body, objname=setup.base
+        )
         for foot in setup.feet:
-            spec.add_sensor(name=f"{foot}_orientation", type=kinds.mjSENS_FRAMEQUAT, objtype=moving, objname=foot)
+            spec.add_sensor(
+                name=f"{foot}_orientation", type=kinds.mjSENS_FRAMEQUAT, objtype=moving, objname=foot
+            )
         self.gait = Gait(setup.gait_period, setup.gait_duty, (0.0, 0.5), setup.gait_height)
         self.has_reference = setup.reference
         spec.option.timestep = setup.timestep
@@ -198,18 +160,9 @@ class HumanoidStandWalk(Task):
         return np.array([self._home[self.model.joint(joint).qposadr[0]] for joint in self._joints])
 
     @cached_property
-    def _legs(self) -> LegChains:
-        """The inverse kinematics of the legs around the home pose."""
-        return LegChains(self.model, self._home, self.setup.feet)
-
-    @cached_property
-    def _centre(self) -> Array:
-        """The centre of mass from the base in the home pose, (3,), in m."""
-        data = mujoco.MjData(self.model)
-        data.qpos[:] = self._home
-        mujoco.mj_kinematics(self.model, data)
-        mujoco.mj_comPos(self.model, data)
-        return data.subtree_com[self.model.body(self.setup.base).id] - self._home[:3]
+    def _servos(self) -> StepServos:
+        """Turns predicted steps into controls."""
+        return StepServos(self.model, self._home, self.setup.base, self.setup.feet)
 
     @property
     def _height(self) -> float:
@@ -220,7 +173,7 @@ class HumanoidStandWalk(Task):
     def _stepper(self) -> Stepper:
         """The footsteps of the gait."""
         setup = self.setup
-        height = self._height + float(self._centre[2])
+        height = self._height + float(self._servos.centre[2])
         sole = self._sole[:, :2] + SOLE_MARGIN
         return Stepper(self.gait, height, setup.width, sole, REACH)
 
@@ -310,85 +263,25 @@ class HumanoidStandWalk(Task):
         if moves.any():
             walking = self._stepper.walk(stance, times)
             steps = select(moves, walking, steps)
-        return self._commands(stance, steps, times)
+        controls = self._servos.controls(steps, times, self._height, self.neutral)
+        limited: Array = np.clip(controls, self.control_low, self.control_high)
+        return limited
 
     def _must_step(self, view: View, stance: Stance) -> Mask:
         """Whether each state (P,) is one in which the robot cannot or should not keep its feet in place."""
         unbalanced = (np.abs(self._capture_point(view)) > UNBALANCED).any(axis=-1)
         lifted = features.foot_heights(view, self._feet).max(axis=-1) > LIFTED
         apart = stance.feet[:, 0] - stance.feet[:, 1]
-        at_home = self._legs.places[0, :2] - self._legs.places[1, :2]
+        at_home = self._servos.legs.places[0, :2] - self._servos.legs.places[1, :2]
         misplaced = (np.abs(apart - at_home) > MISPLACED).any(axis=-1)
         walks = np.abs(stance.goal).sum(axis=-1) > STANDING
         moves: Mask = walks | unbalanced | lifted | misplaced
         return moves
 
-    def _commands(self, stance: Stance, steps: Steps, times: Array) -> Array:
-        """Controls (P, n, nu) of the servos for predicted motion."""
-        legs, model = self._legs, self.model
-        base = steps.centre - self._centre[:2]
-        heading = steps.heading
-
-        def turned(vectors: Array) -> Array:
-            """Vectors (P, n, 2, 2) along the axes of the turning base."""
-            ahead, aside = np.moveaxis(vectors, -1, 0)
-            cosine, sine = np.cos(heading)[..., None], np.sin(heading)[..., None]
-            return np.stack([cosine * ahead + sine * aside, cosine * aside - sine * ahead], axis=-1)
-
-        heights = steps.feet[..., 2:] - self._height
-        places = np.concatenate([turned(steps.feet[..., :2] - base[..., None, :]), heights], axis=-1)
-        angles = legs.angles(places, steps.yaws - heading[..., None])
-        weight = float(model.body_subtreemass[model.body(self.setup.base).id]) * GRAVITY
-        # the forces of an inverted pendulum point from the centre of pressure to that of mass
-        load = weight * steps.load[..., None]
-        lean = (steps.centre - (steps.load[..., None] * steps.pressure).sum(axis=-2)) / self._stepper.height
-        forces = np.concatenate([load * turned(np.broadcast_to(lean[..., None, :], steps.pressure.shape)), load], axis=-1)
-        spans = np.maximum(np.diff(times), 1e-3)[:, None, None]
-        speeds = _slopes(angles, spans)
-        pushed = GRAVITY * turned(np.stack([lean, lean], axis=-2))[..., 0, :]
-        efforts = self._moving(angles, _slopes(speeds, spans), pushed)
-        efforts += legs.efforts(angles, turned(steps.pressure - base[..., None, :]), forces)
-        controls = np.broadcast_to(self.neutral, (*angles.shape[:2], model.nu)).copy()
-        for actuator in range(model.nu):
-            leg, joint = np.nonzero(legs.joints == model.actuator_trnid[actuator, 0])
-            if leg.size:
-                kp, kd = model.actuator_gainprm[actuator, 0], -model.actuator_biasprm[actuator, 2]
-                place = (..., leg[0], joint[0])
-                controls[..., actuator] = angles[place] + (efforts[place] + kd * speeds[place]) / kp
-        limited: Array = np.clip(controls, self.control_low, self.control_high)
-        return limited
-
-    def _moving(self, angles: Array, accelerations: Array, pushed: Array) -> Array:
-        """Efforts of the legs (P, n, legs, 6), in N·m, that carry and move all bodies, without the floor's forces.
-
-        Args:
-          angles, accelerations: of the legs' joints, (P, n, legs, 6), in rad and rad/s².
-          pushed: horizontal acceleration of the base, (P, n, 2), in m/s².
-        """
-        model, joints = self._floating, self._legs.joints
-        data = mujoco.MjData(model)
-        efforts = np.empty_like(angles)
-        data.qpos[:] = self._home
-        for place in np.ndindex(angles.shape[:2]):
-            data.qpos[model.jnt_qposadr[joints]] = angles[place]
-            data.qacc[:2] = pushed[place]
-            data.qacc[model.jnt_dofadr[joints]] = np.clip(accelerations[place], -SHARPEST, SHARPEST)
-            mujoco.mj_inverse(model, data)
-            efforts[place] = data.qfrc_inverse[model.jnt_dofadr[joints]]
-        return efforts
-
-    @cached_property
-    def _floating(self) -> mujoco.MjModel:
-        """The model without contacts, limits and sensors."""
-        model = copy.copy(self.model)
-        flags = mujoco.mjtDisableBit
-        model.opt.disableflags |= int(flags.mjDSBL_CONSTRAINT | flags.mjDSBL_SENSOR | flags.mjDSBL_CONTACT)
-        return model
-
     def value_features(self, view: View) -> Array:
         """Base, velocity goal, balance, legs, feet and gait, (..., 43)."""
         base = self.setup.base
-        legs = [self.model.joint(int(joint)).name for joint in self._legs.joints.ravel()]
+        legs = [self.model.joint(int(joint)).name for joint in self._servos.legs.joints.ravel()]
         return np.concatenate(
             [
                 features.position(view, base)[..., 2:],
@@ -415,9 +308,3 @@ class HumanoidStandWalk(Task):
         """The error of the velocity over the ground."""
         error = features.heading_velocity(view, self.setup.base) - features.velocity_goal(view)
         return np.hypot(error[..., 0], error[..., 1])
-
-
-def _slopes(values: Array, spans: Array) -> Array:
-    """Changes per second along the second axis, as many as values; the last one is repeated."""
-    slopes = np.diff(values, axis=1) / spans
-    return np.concatenate([slopes, slopes[:, -1:]], axis=1)

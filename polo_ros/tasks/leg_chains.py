@@ -121,7 +121,7 @@ def _body(model: mujoco.MjModel, foot: str) -> int:
     index = mujoco.mj_name2id(model, int(mujoco.mjtObj.mjOBJ_BODY), foot)
     if index < 0:
         raise PoloError(f"the model has no body named '{foot}' for a foot")
-    return index
+    return int(index)
 
 
 def _chain(model: mujoco.MjModel, body: int, foot: str) -> list[tuple[int, int]]:

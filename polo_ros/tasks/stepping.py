@@ -123,7 +123,10 @@ class Stepper:
             left_behind = other + self.sole.mean(axis=0)
             found.centre[:, index], found.feet[:, index], found.yaws[:, index] = centre, feet, yaws
             found.heading[:, index] = yaws[states, standing] + stance.goal[:, 2] * (since - 0.5 * step_time)
-            found.pressure[states, index, standing], found.pressure[states, index, swinging] = pressure, left_behind
+            found.pressure[states, index, standing], found.pressure[states, index, swinging] = (
+                pressure,
+                left_behind,
+            )
             found.load[states, index, standing], found.load[states, index, swinging] = share, 1.0 - share
             felt = share[:, None] * pressure + (1.0 - share[:, None]) * left_behind
             centre, capture = self._fall(centre, capture, felt, span)
@@ -140,8 +143,14 @@ class Stepper:
         gap = np.maximum(stance.feet[:, LEFT, 1] - right, 1e-3)
         share = np.clip((pressure[:, 1] - right) / gap, 0.0, 1.0)[:, None]
         found.load[..., LEFT], found.load[..., RIGHT] = share, 1.0 - share
-        found.pressure[:] = np.clip(pressure[:, None], stance.feet + self.sole[0], stance.feet + self.sole[1])[:, None]
-        found.feet[..., :2], found.feet[..., 2], found.yaws[:] = stance.feet[:, None], 0.0, stance.yaws[:, None]
+        found.pressure[:] = np.clip(
+            pressure[:, None], stance.feet + self.sole[0], stance.feet + self.sole[1]
+        )[:, None]
+        found.feet[..., :2], found.feet[..., 2], found.yaws[:] = (
+            stance.feet[:, None],
+            0.0,
+            stance.yaws[:, None],
+        )
         found.heading[:] = stance.yaws.mean(axis=-1)[:, None]
         decay = np.exp(-self.rate * times)[:, None]
         found.centre[:] = middle[:, None] + decay * (stance.centre - middle)[:, None]
