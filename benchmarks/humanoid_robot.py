@@ -4,13 +4,13 @@
     python -m benchmarks.humanoid_robot walk --seeds 10 --first-seed 400
 
 The planner sees the corners of the soles; the world that it acts on has every contact of the model and a
-physics step of 2 ms. Real time is emulated (`benchmarks.emulated_time`): a plan takes as long as its simulator
-steps cost at the given rate. A run has fallen where the base tilts by more than 60 degrees or sinks below 60 %
-of its height at the start.
+physics step of 2 ms. Real time is emulated (`benchmarks.emulated_time`): a plan takes as long as its
+simulator steps cost at the given rate. A run has fallen where the base tilts by more than 60 degrees or sinks
+below 60 % of its height at the start.
 
 `stand` lasts 20 s with a velocity goal of zero. A force of 0.1 s in a random horizontal direction strikes the
-pelvis every 3 s, from 1.5 s on. `walk` lasts 15 s: from 1 s on the goal is 0.3 m/s ahead until the base has come
-2 m along the heading that it began with, then zero.
+pelvis every 3 s, from 1.5 s on. `walk` lasts 15 s: from 1 s on the goal is 0.3 m/s ahead until the base has
+come 2 m along the heading that it began with, then zero.
 """
 
 import argparse

@@ -47,7 +47,7 @@ class HumanoidSetup:
         0.01, "How far below the home pose the base is held, in m.", low=0.0, high=0.2, dynamic=False
     )
     width: float = parameter(0.2, "Distance of the feet in walking, in m.", low=0.1, high=0.5, dynamic=False)
-    gait_period: float = parameter(0.7, "Duration of two steps, in s.", low=0.3, high=3.0, dynamic=False)
+    gait_period: float = parameter(0.6, "Duration of two steps, in s.", low=0.3, high=3.0, dynamic=False)
     gait_duty: float = parameter(
         0.6, "Share of that for which a foot stands.", low=0.51, high=0.9, dynamic=False
     )

@@ -40,8 +40,8 @@ STANDING = 0.05
 UNBALANCED, LIFTED, MISPLACED = np.array([0.07, 0.1]), 0.015, 0.08
 # a state follows its goal while the velocity is off by less than this, in m/s, and the base is upright
 FOLLOWING, UPRIGHT_COSINE = 0.2, 0.8
-# the centre of pressure is kept so far inside the soles, and steps within so far: ahead, and narrowest and widest
-# to the side, in m
+# how far inside the soles the centre of pressure is kept, and how far steps reach: ahead, and at least and at
+# most to the side, in m
 SOLE_MARGIN = np.array([[0.015, 0.008], [-0.015, -0.008]])
 REACH = (0.4, 0.14, 0.45)
 
@@ -223,7 +223,7 @@ class HumanoidStandWalk(Task):
         return tilt
 
     def _level(self, view: View, vectors: Array) -> Array:
-        """Horizontal vectors of the world (..., 2) or (..., k, 2) in the level frame of the base's heading."""
+        """Horizontal vectors of the world, (..., 2) or (..., k, 2), ahead and to the left of the base."""
         yaw = features.heading(view, self.setup.base)
         if vectors.ndim > yaw.ndim + 1:
             yaw = yaw[..., None]

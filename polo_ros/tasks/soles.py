@@ -14,7 +14,7 @@ RADIUS = 0.01
 
 
 def sole_extent(spec: mujoco.MjSpec, foot: str) -> Array:
-    """The lowest and the highest corner, (2, 3), in m, of the geoms of a foot that touch, in its body's frame.
+    """Lowest and highest corner, (2, 3), in m, of a foot's geoms that touch, in its body's frame.
 
     Raises:
       PoloError: the model has no such body, or nothing of it touches.

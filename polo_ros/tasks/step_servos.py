@@ -1,4 +1,4 @@
-"""Controls of position servos that make predicted steps: inverse kinematics, and what the servos would lose."""
+"""Controls of position servos that make predicted steps: inverse kinematics, led by what servos lose."""
 
 import copy
 from collections.abc import Sequence
@@ -14,8 +14,8 @@ from polo_ros.tasks.stepping import GRAVITY, Steps
 class StepServos:
     """Commands that put the soles where steps want them, under a level base.
 
-    A servo gives kp · (command - angle) - kd · speed. The command leads the wanted angle by effort / kp, for the
-    effort that carries the robot, and by kd · speed / kp.
+    A servo gives kp · (command - angle) - kd · speed. The command leads the wanted angle by effort / kp, for
+    the effort that carries the robot, and by kd · speed / kp.
 
     Args:
       model: a floating base with legs of six hinges each, driven by position servos.

@@ -1,8 +1,8 @@
 """Footsteps of a biped by its capture point, predicted by the linear inverted pendulum.
 
 The capture point ξ = x + v / ω, with ω² = g / height, moves away from the centre of pressure p:
-ξ' = ω (ξ - p), while the centre of mass follows it: x' = ω (ξ - x) (Englsberger et al. 2015). A step that ends
-in time T has ξ_T = p + (ξ - p) exp(ω T), and what ξ_T is off a periodic gait's, the foothold makes up for.
+ξ' = ω (ξ - p), while the centre of mass follows it: x' = ω (ξ - x) (Englsberger et al. 2015). A step that
+ends in time T has ξ_T = p + (ξ - p) exp(ω T); what ξ_T is off a periodic gait's, the foothold makes up for.
 """
 
 from dataclasses import dataclass
@@ -133,7 +133,7 @@ class Stepper:
         return found
 
     def stand(self, stance: Stance, times: Array) -> Steps:
-        """Both feet stay, and the centre of pressure between them pushes the capture point to their middle."""
+        """Both feet stay; the pressure between them pushes the capture point to their middle."""
         found = _room(len(stance.clock), len(times))
         middle = stance.feet.mean(axis=1) + self.sole.mean(axis=0)
         capture = stance.centre + stance.velocity / self.rate
