@@ -2,7 +2,10 @@
 
 from dataclasses import dataclass
 
+from polo_ros.errors import PoloError
 from polo_ros.parameters.schema import parameter
+
+GROUPS = "hips, knees, ankles, waist and arms"
 
 
 @dataclass(frozen=True)
@@ -53,3 +56,17 @@ class HumanoidSetup:
     )
     gait_height: float = parameter(0.06, "Height of a swinging foot, in m.", low=0.0, high=0.2, dynamic=False)
     reference: bool = parameter(True, "Whether plans are deviations from predicted steps.", dynamic=False)
+
+
+def check_setup(setup: HumanoidSetup) -> None:
+    """Refuse a setup whose parts are not as many as they must be.
+
+    Raises:
+      PoloError: names the parameter.
+    """
+    if len(setup.feet) != 2:
+        raise PoloError(f"setup.feet are the bodies of two feet, left and right, not {len(setup.feet)}")
+    for name in ("joints", "kp", "kd", "effort", "armature"):
+        count = len(getattr(setup, name))
+        if count != 5:
+            raise PoloError(f"setup.{name} has five entries, for {GROUPS}, not {count}")

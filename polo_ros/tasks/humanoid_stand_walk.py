@@ -12,9 +12,9 @@ from polo_ros.arrays import Array, Mask
 from polo_ros.tasks import building, features
 from polo_ros.tasks.actuators import to_position_servos
 from polo_ros.tasks.gait import Gait
-from polo_ros.tasks.humanoid_setup import HumanoidSetup
+from polo_ros.tasks.humanoid_setup import HumanoidSetup, check_setup
 from polo_ros.tasks.poses import add_standing_keyframe, keyframe_positions, limit_commands
-from polo_ros.tasks.soles import sole_extent, touch_with_soles
+from polo_ros.tasks.soles import sole_extents, touch_with_soles
 from polo_ros.tasks.sources import ModelSource
 from polo_ros.tasks.state import GAIT_CLOCK
 from polo_ros.tasks.step_servos import StepServos
@@ -100,13 +100,14 @@ class HumanoidStandWalk(Task):
     def build(self, spec: mujoco.MjSpec) -> None:
         """Floor, servos, sensors, velocity goal, home pose and the contacts that are simulated."""
         setup = self.setup
+        check_setup(setup)
         patterns = [group.split("|") for group in setup.joints]
         everything = [one for group in patterns for one in group]
 
         def by_pattern(values: Sequence[float]) -> dict[str, float]:
             return {one: value for group, value in zip(patterns, values, strict=True) for one in group}
 
-        extents = [sole_extent(spec, foot) for foot in setup.feet]
+        extents = sole_extents(spec, setup.feet)
         self._sole = np.mean(extents, axis=0)
         # feet are the points of the soles below the ankles
         self._feet = [f"{foot}_sole" for foot in setup.feet]
@@ -146,7 +147,7 @@ class HumanoidStandWalk(Task):
         self.has_reference = setup.reference
         spec.option.timestep = setup.timestep
         if setup.simple_contacts:
-            touch_with_soles(spec, setup.feet)
+            touch_with_soles(spec, setup.feet, extents)
             spec.option.cone, spec.option.impratio = mujoco.mjtCone.mjCONE_PYRAMIDAL, 1.0
 
     @cached_property

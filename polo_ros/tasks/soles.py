@@ -13,14 +13,19 @@ from polo_ros.tasks.building import require
 RADIUS = 0.01
 
 
-def sole_extent(spec: mujoco.MjSpec, foot: str) -> Array:
-    """Lowest and highest corner, (2, 3), in m, of a foot's geoms that touch, in its body's frame.
+def sole_extents(spec: mujoco.MjSpec, feet: Sequence[str]) -> Array:
+    """Lowest and highest corner of each foot's geoms that touch, (feet, 2, 3), in m, in its body's frame.
 
     Raises:
       PoloError: the model has no such body, or nothing of it touches.
     """
-    require("body", foot, (one.name for one in spec.bodies))
+    for foot in feet:
+        require("body", foot, (one.name for one in spec.bodies))
     model = spec.copy().compile()
+    return np.array([_extent(model, foot) for foot in feet])
+
+
+def _extent(model: mujoco.MjModel, foot: str) -> Array:
     body = model.body(foot)
     corners = []
     for geom in range(body.geomadr[0], body.geomadr[0] + body.geomnum[0]):
@@ -37,13 +42,14 @@ def sole_extent(spec: mujoco.MjSpec, foot: str) -> Array:
     return np.array([np.min(corners, axis=0), np.max(corners, axis=0)])
 
 
-def touch_with_soles(spec: mujoco.MjSpec, feet: Sequence[str]) -> None:
+def touch_with_soles(spec: mujoco.MjSpec, feet: Sequence[str], extents: Array) -> None:
     """Let the robot touch the world with four spheres under each foot alone, at the corners of its sole.
 
-    Raises:
-      PoloError: see `sole_extent`.
+    Args:
+      spec: of the model.
+      feet: bodies.
+      extents: see `sole_extents`.
     """
-    extents = [sole_extent(spec, foot) for foot in feet]
     for body in spec.bodies:
         for geom in body.geoms if body.name != "world" else ():
             geom.contype = geom.conaffinity = 0
