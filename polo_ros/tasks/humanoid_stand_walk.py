@@ -38,6 +38,8 @@ STANDING = 0.05
 # a standing robot steps where its capture point is so far from the middle of its soles, ahead and aside in m,
 # a foot is so high, in m, or the feet are so far from where they stand at home, in m
 UNBALANCED, LIFTED, MISPLACED = np.array([0.07, 0.1]), 0.015, 0.08
+# until this part of the gait's cycle a step may begin, and how far its capture point may be on the other side, in m
+BEGINNING, CROSSING = 0.2, 0.03
 # a state follows its goal while the velocity is off by less than this, in m/s, and the base is upright
 FOLLOWING, UPRIGHT_COSINE = 0.2, 0.8
 # how far inside the soles the centre of pressure is kept, and how far steps reach: ahead, and at least and at
@@ -269,14 +271,23 @@ class HumanoidStandWalk(Task):
         return limited
 
     def _must_step(self, view: View, stance: Stance) -> Mask:
-        """Whether each state (P,) is one in which the robot cannot or should not keep its feet in place."""
-        unbalanced = (np.abs(self._capture_point(view)) > UNBALANCED).any(axis=-1)
+        """Whether each state (P,) is one in which the robot should not keep its feet in place.
+
+        A robot that stands begins a step early in the half of the gait's cycle that swings a foot on the side to
+        which it falls: until then, the centre of pressure is better under both feet.
+        """
+        capture = self._capture_point(view)
+        unbalanced = (np.abs(capture) > UNBALANCED).any(axis=-1)
         lifted = features.foot_heights(view, self._feet).max(axis=-1) > LIFTED
         apart = stance.feet[:, 0] - stance.feet[:, 1]
         at_home = self._servos.legs.places[0, :2] - self._servos.legs.places[1, :2]
         misplaced = (np.abs(apart - at_home) > MISPLACED).any(axis=-1)
         walks = np.abs(stance.goal).sum(axis=-1) > STANDING
-        moves: Mask = walks | unbalanced | lifted | misplaced
+        phase = np.mod(stance.clock / self.gait.period, 1.0)
+        early = np.mod(phase, 0.5) < BEGINNING
+        swinging = np.where(phase < 0.5, -1.0, 1.0)  # the right foot swings first
+        helps = early & (swinging * capture[:, 1] > -CROSSING)
+        moves: Mask = walks | lifted | ((unbalanced | misplaced) & helps)
         return moves
 
     def value_features(self, view: View) -> Array:
