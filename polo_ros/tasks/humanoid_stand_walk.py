@@ -38,7 +38,7 @@ STANDING = 0.05
 # a standing robot steps where its capture point is so far from the middle of its soles, ahead and aside in m,
 # a foot is so high, in m, or the feet are so far from where they stand at home, in m
 UNBALANCED, LIFTED, MISPLACED = np.array([0.07, 0.1]), 0.015, 0.08
-# until this part of the gait's cycle a step may begin, and how far its capture point may be on the other side, in m
+# a step may begin up to this part of the gait's cycle, and with the capture point so far on the other side, in m
 BEGINNING, CROSSING = 0.2, 0.03
 # a state follows its goal while the velocity is off by less than this, in m/s, and the base is upright
 FOLLOWING, UPRIGHT_COSINE = 0.2, 0.8
@@ -273,8 +273,8 @@ class HumanoidStandWalk(Task):
     def _must_step(self, view: View, stance: Stance) -> Mask:
         """Whether each state (P,) is one in which the robot should not keep its feet in place.
 
-        A robot that stands begins a step early in the half of the gait's cycle that swings a foot on the side to
-        which it falls: until then, the centre of pressure is better under both feet.
+        A robot that stands begins a step early in the half of the gait's cycle that swings a foot on the side
+        to which it falls: until then, the centre of pressure is better under both feet.
         """
         capture = self._capture_point(view)
         unbalanced = (np.abs(capture) > UNBALANCED).any(axis=-1)
