@@ -38,7 +38,7 @@ STANDING = 0.05
 # a standing robot steps where its capture point is so far from the middle of its soles, ahead and aside in m,
 # a foot is so high, in m, or the feet are so far from where they stand at home, in m
 UNBALANCED, LIFTED, MISPLACED = np.array([0.07, 0.1]), 0.015, 0.08
-# a step may begin up to this part of the gait's cycle, and with the capture point so far on the other side, in m
+# a step may begin up to this part of the gait's cycle, and with the capture point so far across, in m
 BEGINNING, CROSSING = 0.2, 0.03
 # a state follows its goal while the velocity is off by less than this, in m/s, and the base is upright
 FOLLOWING, UPRIGHT_COSINE = 0.2, 0.8
