@@ -7,11 +7,11 @@ from pathlib import Path
 from polo_ros.agent.episode import check_counts
 from polo_ros.agent.progress import progress_bar
 from polo_ros.errors import PoloError
+from polo_ros.extras import require
 from polo_ros.parameters.schema import Value
 from polo_ros.sweeps.axes import Axis, combinations
 from polo_ros.sweeps.jobs import LostJobsError
 from polo_ros.sweeps.outcomes import Objective, Outcome, outcome, ranked, write_best, write_page
-from polo_ros.sweeps.pool import require
 from polo_ros.sweeps.results_file import Row
 from polo_ros.sweeps.runs import SEED, EpisodeSetup, Runs
 
@@ -122,7 +122,7 @@ def write_parquet(out: Path) -> Path:
     Raises:
       PoloError: pyarrow is not installed, or the file could not be written.
     """
-    require("pyarrow", "--parquet", "sweep")
+    require("sweep", "--parquet", "pyarrow")
     import pandas as pd
 
     file = out / PARQUET

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from polo_ros.agent.siblings import ACHIEVED, FALLING, RISING, STEADY, Siblings, phase_of
-from polo_ros.agent.value_ranks import ceiling, correlation, interval, rank, rank_values, summary
+from polo_ros.agent.value_ranks import ceiling, correlation, rank, rank_values, summary
 from polo_ros.cli import main
 from polo_ros.errors import PoloError
 from polo_ros.learner.ensemble import EnsembleTrainer
@@ -67,7 +67,6 @@ def test_phases_follow_the_measure(settings: Settings) -> None:
     assert phase_of(rising[::-1], none, 25, task, 0.01) == FALLING
     assert phase_of([0.5] * 50, none, 25, task, 0.01) == STEADY
     assert phase_of(rising, [True] * 50, 0, task, 0.01) == ACHIEVED
-    assert interval([0.3]) == float("inf")
 
 
 def test_results_are_whole_and_repeat(settings: Settings, tmp_path: Path) -> None:
