@@ -24,8 +24,7 @@ from polo_ros.agent.statistics import half_interval
 from polo_ros.arrays import Array
 from polo_ros.errors import PoloError
 from polo_ros.files import write_atomically
-from polo_ros.learner.learner import INVALID_REWARD
-from polo_ros.learner.targets import TargetSolver, bootstrap, target_settings
+from polo_ros.learner.targets import INVALID_REWARD, TargetSolver, bootstrap, target_settings
 from polo_ros.parameters.settings import Settings
 from polo_ros.planner.value import ValueEnsemble
 from polo_ros.seeding import Stream, seed_of

@@ -44,13 +44,13 @@ def test_labels_that_agree_leave_no_room_below_one() -> None:
 def test_the_ceiling_is_what_a_perfect_value_reaches() -> None:
     """Labels with a known noise about known values: the mean over many groups, to three standard errors."""
     rng = np.random.default_rng(0)
-    truths = rng.normal(size=(2000, 8))
+    truths = rng.normal(size=(800, 8))
     rankings = [
         rank(group(count=8), truth + rng.normal(0.0, 1.5, (4, 8)), {"truth": truth}) for truth in truths
     ]
     lines = summary(rankings)["all"]
     (reached, half, count), estimate = lines["truth"], lines["a perfect value (estimate)"]
-    assert count == 2000 and half < 0.02
+    assert count == 800 and half < 0.02
     assert estimate[0] == pytest.approx(reached, abs=1.5 * (half + estimate[1]))
 
 
