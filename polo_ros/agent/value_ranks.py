@@ -28,6 +28,7 @@ from polo_ros.learner.targets import INVALID_REWARD, TargetSolver, bootstrap, ta
 from polo_ros.parameters.settings import Settings
 from polo_ros.planner.value import ValueEnsemble
 from polo_ros.seeding import Stream, seed_of
+from polo_ros.viewer.figures import in_words
 
 # the baseline that a value function is compared with
 REWARD = "the state's own reward"
@@ -183,7 +184,7 @@ def rank_values(
 
     from polo_ros.viewer.rank_plot import rank_plot  # takes most of a second to load
 
-    title = f"{task.name.replace('_', ' ').capitalize()}: rank correlation among rival rollouts"
+    title = f"{in_words(task.name)}: rank correlation among rival rollouts"
     rank_plot(summary(rankings), out / "ranks.png", title)
     return rankings
 

@@ -37,7 +37,7 @@ class Objective:
     minimize: bool = False
 
     def check(self) -> None:
-        """Refuse a column that there is not.
+        """Refuse an unknown column.
 
         Raises:
           PoloError: names it and what was probably meant.
