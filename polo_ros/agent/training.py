@@ -25,6 +25,7 @@ from polo_ros.learner.origin import Origin, new_epoch
 from polo_ros.learner.weights import encode_value
 from polo_ros.parameters.settings import Settings
 from polo_ros.planner import Planner
+from polo_ros.viewer.figures import in_words
 
 COLUMNS = (
     "steps", "episode", "sim_time", "reward", "value", "value_std", "effective_sample_size",
@@ -118,7 +119,9 @@ def train(
                 agent.reset()
     origin = Origin.of(task, settings.learner.discount, epoch, learner.sequence)
     write_atomically(weights, encode_value(learner.value(), origin))
-    episode.draw(out / "last_episode.png", f"{task.name}, seed {seed}: last episode of {steps} steps")
+    episode.draw(
+        out / "last_episode.png", f"{in_words(task.name)}, seed {seed}: last episode of {steps} steps"
+    )
     return weights
 
 

@@ -5,10 +5,9 @@ import os
 from pathlib import Path
 
 from polo_ros.errors import PoloError
+from polo_ros.extras import require
 from polo_ros.recordings.export import ctrl_names, state_names, weighted_terms
 from polo_ros.recordings.recording import Recording
-
-MISSING = "files for Rerun need rerun-sdk, which is not installed: pip install 'polo_ros[rerun]'"
 
 
 def export_rerun(recording: Recording, path: Path) -> int:
@@ -24,10 +23,9 @@ def export_rerun(recording: Recording, path: Path) -> int:
     Raises:
       PoloError: the file could not be written, or rerun-sdk is not installed.
     """
-    try:
-        import rerun as rr
-    except ImportError:
-        raise PoloError(MISSING) from None
+    require("rerun", "a file for Rerun", "rerun")
+    import rerun as rr
+
     task = recording.task
     temporary = path.with_name(f".{path.stem}.{os.getpid()}.rrd")
     try:

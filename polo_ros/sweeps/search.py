@@ -178,7 +178,7 @@ def _suggest(trial: Trial, axis: Axis) -> Value:
 
 
 def _value(axis: Axis, suggested: Value) -> Value:
-    """The value that optuna's own stands for."""
+    """The parameter's value for a value of optuna's."""
     if not axis.is_range:
         return next(value for value in axis.values if text(value) == suggested)
     return rounded_number(suggested) if isinstance(suggested, float) else suggested

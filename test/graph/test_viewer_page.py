@@ -193,7 +193,7 @@ def test_a_dragged_body_is_pushed(graph: Graph, browser: Browser) -> None:
     page = open_page(browser, url, LARGE)
     graph.wait_says("viewer_node", "showing")
     task = make_task("cartpole_swingup")
-    page.wait_for_timeout(1500)  # until the viewer has looked who listens
+    page.wait_for_timeout(500)  # until the viewer has looked who listens
     box = page.locator(SCENE).bounding_box()
     assert box is not None
     middle = (box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)

@@ -7,11 +7,21 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = "polo_ros"
-SHARED = {"arrays", "errors", "files", "seeding", "signals", "parameters.schema", "parameters.markdown"}
+SHARED = {
+    "arrays",
+    "errors",
+    "extras",
+    "files",
+    "seeding",
+    "signals",
+    "parameters.schema",
+    "parameters.markdown",
+}
 # what each part may import beside itself and SHARED; a dotted name is one module of a part
 ARROWS: dict[str, set[str]] = {
     "arrays": set(),
     "errors": set(),
+    "extras": set(),
     "files": set(),
     "seeding": set(),
     "signals": set(),
