@@ -17,7 +17,7 @@ from visualization_msgs.msg import MarkerArray
 
 from polo_ros.nodes.messages import unpack_reward_terms, unpack_traces
 from polo_ros.nodes.messages.displays import LINE_POINTS
-from polo_ros.parameters.node_tables import NODES, node_table
+from polo_ros.parameters.node_tables import NODES, tuning_order
 from polo_ros.parameters.settings import settings_for
 from polo_ros.parameters.yaml_files import ParameterFile
 from polo_ros.tasks import task_class
@@ -119,8 +119,9 @@ def test_what_a_parameter_dump_holds_starts_the_same_node(graph: Graph) -> None:
 @pytest.mark.parametrize("node", NODES)
 def test_every_parameter_is_described_and_every_dynamic_number_has_a_range(robot: Robot1, node: str) -> None:
     found = robot.graph.describe(f"/robot1/{node}")
-    table = {spec.name: spec for spec in node_table(node, TASK)}
-    assert set(table) <= set(found)
+    table = {spec.name: spec for spec in tuning_order(node, TASK)}
+    # rqt_reconfigure shows them in the order in which they are listed
+    assert [name for name in found if name in table] == list(table)
     for name, spec in table.items():
         descriptor = found[name]
         assert descriptor.description == spec.description
