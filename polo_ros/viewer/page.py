@@ -100,7 +100,7 @@ class Page:
         self._requests = requests
         self.view = RobotView(server, task, start, requests.move_goal)
         gui = server.gui
-        gui.configure_theme(show_logo=False, show_share_button=False, control_width="large")
+        self._set_theme(dark=False)
         gui.main_panel.dock_right()
         gui.main_panel.set_width(PANEL_WIDTH)
         gui.add_markdown(f"**{task.name}** {subtitle}")
@@ -112,8 +112,12 @@ class Page:
                 self._add_velocity()
             with gui.add_folder("View"):
                 self.view.add_switches()
+                dark = gui.add_checkbox("Dark page", False)
+                dark.on_update(lambda _: self._set_theme(dark.value))
                 gui.add_markdown(HELP)
-        self._rewards = RewardPanel(gui, tabs.add_tab("Reward"), requests.set_parameter, self._runs)
+        rewards = tabs.add_tab("Reward")
+        self._add_save(rewards)
+        self._rewards = RewardPanel(gui, rewards, requests.set_parameter, self._runs)
         self._panels = {node: self._add_parameters(tabs, node, title) for node, title in TABS.items()}
         aside = gui.add_panel()
         with aside.add_tab("The last 20 s"):
@@ -178,6 +182,11 @@ class Page:
         """Stop serving."""
         self._server.stop()
 
+    def _set_theme(self, dark: bool) -> None:
+        self._server.gui.configure_theme(
+            dark_mode=dark, show_logo=False, show_share_button=False, control_width="large"
+        )
+
     def _runs(self, node: str) -> bool:
         return self.lights.alive(node)
 
@@ -226,12 +235,17 @@ class Page:
             drive(None)
 
     def _add_parameters(self, tabs: viser.GuiTabGroupHandle, node: str, title: str) -> ParameterPanel:
-        gui = self._server.gui
         tab = tabs.add_tab(title)
+        self._add_save(tab)
+        return ParameterPanel(
+            self._server.gui, tab, lambda name, value: self._requests.set_parameter(node, name, value)
+        )
+
+    def _add_save(self, tab: viser.GuiTabHandle) -> None:
+        hint = "what differs in all nodes from the files that they were started with; for overrides:="
         with tab:
-            save = gui.add_button("Save as YAML", hint="what differs from the file, for params_file")
-            save.on_click(self._download)
-        return ParameterPanel(gui, tab, lambda name, value: self._requests.set_parameter(node, name, value))
+            save = self._server.gui.add_button("Save as YAML", hint=hint)
+        save.on_click(self._download)
 
     def _download(self, event: "viser.GuiEvent[Any]") -> None:
         if event.client is not None:
