@@ -135,9 +135,11 @@ class Doctor:
     def _listen(self, seconds: float) -> None:
         """Handle messages for a time, and show how much of it is left."""
         with progress_bar(math.ceil(seconds), "listen", "s", patience=PATIENCE) as bar:
-            while (left := seconds - bar.n) > 0.0:
+            left = seconds
+            while left > 0.0:
                 part = min(left, 1.0)
                 spin_for(self._executor, part)
+                left -= part
                 bar.update(part)
 
     def _planner_parameters(self, driver_alone: bool) -> dict[str, Any]:
