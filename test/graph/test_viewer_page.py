@@ -59,8 +59,8 @@ def tab(page: Page, name: str) -> None:
 
 
 def row(page: Page, label: str) -> Locator:
-    """A label of the panel with its input."""
-    return page.get_by_text(label, exact=True).locator("xpath=../../..")
+    """A label of the panel with its input, in the tab that is open."""
+    return page.get_by_text(label, exact=True).locator("visible=true").locator("xpath=../../..")
 
 
 def test_sliders_buttons_and_refusals(graph: Graph, browser: Browser) -> None:
