@@ -102,7 +102,7 @@ class Listener(StatusMonitor):
         self.subscribe(Float64MultiArray, self._joints.command_topic, self._on_command, QUEUE)
         # services are called through a node of their own, or their executor would take the messages
         self._executor.remove_node(self._node)
-        self._caller = LightweightNode("caller")
+        self._caller = LightweightNode("caller", context=self._context)
         self._executor.add_node(self._caller)
 
     def subscribe(
