@@ -106,7 +106,7 @@ def go(page: Page, url: str) -> None:
     """Open an address as soon as it is served."""
     while True:
         try:
-            page.goto(url)
+            page.goto(url, wait_until="commit")
             return
         except Error:
             time.sleep(0.05)

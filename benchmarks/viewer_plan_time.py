@@ -15,7 +15,8 @@ a user's machine with a GPU. One page stays open:
 - browser stopped: it gets the data, and draws nothing;
 - browser: it draws a picture of a few pixels, at the lowest priority.
 
-A row holds a phase's median plan time and its ratio to that of the first phase of the round. A file that is
+A row holds a phase's median plan time and its ratio to that of the first phase of the round, and the CPU time
+of the planner's process a plan, which other programs on the machine change less. A file that is
 there already gets further rounds, so that several short runs make a long one.
 """
 
@@ -55,9 +56,12 @@ FIELDS = (
     "plan_time_ms",
     "ratio",
     "plans_per_s",
+    "planner_cpu_ms",
     "command_period_p99_ms",
     "viewer_core_percent",
 )
+# the phases that the others of their round are compared with
+BASES = ("closed", "browser stopped")
 CAMERA = {
     "type": "ViewerCameraMessage", "wxyz": [1.0, 0.0, 0.0, 0.0], "position": [3.0, 0.0, 1.0], "fov": 1.0,
     "near": 0.01, "far": 100.0, "image_height": 800, "image_width": 1400, "look_at": [0.0, 0.0, 0.0],
@@ -152,13 +156,13 @@ class Phases:
 
     Args:
       probe: listens.
-      viewer: its process.
+      viewer, planner: their processes.
       seconds: of a phase.
       path: of the file; rows of earlier runs stay.
     """
 
-    def __init__(self, probe: Probe, viewer: int, seconds: float, path: Path) -> None:
-        self._probe, self._viewer, self._seconds = probe, viewer, seconds
+    def __init__(self, probe: Probe, viewer: int, planner: int, seconds: float, path: Path) -> None:
+        self._probe, self._viewer, self._planner, self._seconds = probe, viewer, planner, seconds
         self._reset = probe.node.create_client(Trigger, "simulator_node/reset_world")
         earlier = read_rows(path)
         self._round = int(earlier[-1]["round"]) + 1 if earlier else 0
@@ -192,15 +196,16 @@ class Phases:
         probe.spin(RESET_S)
         probe.commands.clear()
         probe.plan_times.clear()
-        before, began = cpu_seconds(self._viewer), time.monotonic()
+        viewer, planner, began = cpu_seconds(self._viewer), cpu_seconds(self._planner), time.monotonic()
         probe.spin(self._seconds)
         took = time.monotonic() - began
         periods = [1e3 * (later - earlier) for (earlier, _), (later, _) in pairwise(probe.commands)]
         return {
             "plan_time_ms": 1e3 * statistics.median(probe.plan_times),
             "plans_per_s": len(probe.plan_times) / took,
+            "planner_cpu_ms": 1e3 * (cpu_seconds(self._planner) - planner) / len(probe.plan_times),
             "command_period_p99_ms": quantile(periods, 0.99),
-            "viewer_core_percent": 100 * (cpu_seconds(self._viewer) - before) / took,
+            "viewer_core_percent": 100 * (cpu_seconds(self._viewer) - viewer) / took,
         }
 
 
@@ -243,13 +248,16 @@ def summarise(rows: list[dict[str, str]]) -> Iterator[str]:
         numbers = ", ".join(
             f"{field} {statistics.median(float(row[field]) for row in found):.2f}" for field in FIELDS[2:]
         )
-        ratios = [float(row["ratio"]) for row in found]
-        low, _, high = statistics.quantiles(ratios, n=4)
-        error = statistics.stdev(ratios) / len(ratios) ** 0.5
-        yield (
-            f"{name}, {len(found)} rounds: {numbers}; ratio's quartiles {low:.3f} and {high:.3f}, mean "
-            f"{statistics.fmean(ratios):.3f} ± {error:.3f} (standard error)"
-        )
+        yield f"{name}, {len(found)} rounds: {numbers}"
+        first = {row["round"]: row for row in rows if row["phase"] in BASES}
+        for field in ("plan_time_ms", "planner_cpu_ms"):
+            ratios = [float(row[field]) / float(first[row["round"]][field]) for row in found]
+            low, _, high = statistics.quantiles(ratios, n=4)
+            error = statistics.stdev(ratios) / len(ratios) ** 0.5
+            yield (
+                f"  {field}: ratio's quartiles {low:.3f} and {high:.3f}, mean {statistics.fmean(ratios):.3f} "
+                f"± {error:.3f} (standard error)"
+            )
 
 
 def main() -> None:
@@ -275,7 +283,7 @@ def main() -> None:
         probe.wait(lambda: probe.plan_times, "plan")
         probe.wait(lambda: probe.node.count_publishers("viewer_node/robot"), "viewer")
         probe.spin(SETTLE_S)
-        phases = Phases(probe, viewer.pid, options.seconds, options.out)
+        phases = Phases(probe, viewer.pid, nodes[1].pid, options.seconds, options.out)
         if options.kind == "viewer":
             measure_viewer(phases, probe, until)
         else:
