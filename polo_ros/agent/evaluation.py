@@ -11,13 +11,13 @@ import numpy as np
 
 from polo_ros.agent.agent import Agent, Step
 from polo_ros.agent.episode import Episode, check_counts, rounded, take_steps
-from polo_ros.agent.progress import progress_bar
 from polo_ros.agent.provenance import description, value_digest
 from polo_ros.agent.scores import EpisodeScore, score
 from polo_ros.errors import PoloError
 from polo_ros.parameters.settings import Settings
 from polo_ros.planner import Planner
 from polo_ros.planner.value import ValueEnsemble
+from polo_ros.progress import progress_bar
 from polo_ros.viewer.figures import in_words
 
 EPISODE_COLUMNS = (

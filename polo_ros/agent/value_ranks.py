@@ -17,7 +17,6 @@ from scipy.optimize import brentq
 from scipy.stats import rankdata
 
 from polo_ros.agent.episode import check_counts, rounded
-from polo_ros.agent.progress import progress_bar
 from polo_ros.agent.provenance import description, value_digest
 from polo_ros.agent.siblings import PHASES, Siblings, collect_siblings
 from polo_ros.agent.statistics import half_interval
@@ -27,6 +26,7 @@ from polo_ros.files import write_atomically
 from polo_ros.learner.targets import INVALID_REWARD, TargetSolver, bootstrap, target_settings
 from polo_ros.parameters.settings import Settings
 from polo_ros.planner.value import ValueEnsemble
+from polo_ros.progress import progress_bar
 from polo_ros.seeding import Stream, seed_of
 from polo_ros.viewer.figures import in_words
 

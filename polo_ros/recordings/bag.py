@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from polo_ros.agent.progress import PATIENCE, progress_bar
 from polo_ros.errors import PoloError
 from polo_ros.extras import require
+from polo_ros.progress import PATIENCE, progress_bar
 
 if TYPE_CHECKING:
     from rosbags.highlevel import AnyReader

@@ -20,6 +20,7 @@ import numpy as np
 from polo_ros.arrays import Array
 from polo_ros.errors import PoloError
 from polo_ros.extras import require
+from polo_ros.progress import PATIENCE, progress_bar
 from polo_ros.recordings.export import ctrl_names, state_names
 from polo_ros.recordings.recording import Recording
 from polo_ros.tasks.task import Task
@@ -64,10 +65,11 @@ def export_lerobot(recording: Recording, path: Path) -> int:
         many = values.shape[1] > 1
         columns[name] = pa.FixedSizeListArray.from_arrays(flat, values.shape[1]) if many else flat
     features = {name: values for name, (values, _) in vectors.items()} | numbers
-    episodes = [
-        _episode(index, int(begin), int(end), task.summary, features)
-        for index, (begin, end) in enumerate(pairwise(bounds))
-    ]
+    episodes = []
+    with progress_bar(len(bounds) - 1, f"write {path.name}", "episode", patience=PATIENCE) as bar:
+        for index, (begin, end) in enumerate(pairwise(bounds)):
+            episodes.append(_episode(index, int(begin), int(end), task.summary, features))
+            bar.update()
     described: dict[str, Any] = {
         name: {"dtype": "float32", "shape": [len(entries)], "names": entries}
         for name, (_, entries) in vectors.items()

@@ -8,9 +8,9 @@ from optuna.trial import Trial, TrialState
 from tqdm import tqdm
 
 from polo_ros.agent.episode import check_counts
-from polo_ros.agent.progress import progress_bar
 from polo_ros.errors import PoloError
 from polo_ros.parameters.schema import Value
+from polo_ros.progress import progress_bar
 from polo_ros.sweeps.axes import Axis, described, rounded_number
 from polo_ros.sweeps.jobs import LostJobsError
 from polo_ros.sweeps.outcomes import Outcome

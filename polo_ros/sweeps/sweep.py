@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from polo_ros.agent.episode import check_counts
-from polo_ros.agent.progress import progress_bar
 from polo_ros.errors import PoloError
 from polo_ros.extras import require
 from polo_ros.parameters.schema import Value
+from polo_ros.progress import progress_bar
 from polo_ros.sweeps.axes import Axis, combinations
 from polo_ros.sweeps.jobs import LostJobsError
 from polo_ros.sweeps.outcomes import Objective, Outcome, outcome, ranked, write_best, write_page
