@@ -1,13 +1,11 @@
 """A real-time robot, its page and a headless Chromium: what the benchmarks of the page share."""
 
-import os
 import statistics
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import rclpy
@@ -100,12 +98,6 @@ def start_robot(task: str) -> list[subprocess.Popen[bytes]]:
     """Start a simulator and a planner, in this order, in real time."""
     planner = ("lockstep:=false", "use_sim_time:=true", "autostart:=true")
     return [start("simulator_node", task, "lockstep:=false"), start("planner_node", task, *planner)]
-
-
-def cpu_seconds(process: int) -> float:
-    """The CPU time of a process, in s."""
-    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 @contextmanager

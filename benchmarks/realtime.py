@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 from diagnostic_msgs.msg import DiagnosticArray
+from geometry_msgs.msg import Twist
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from rclpy.serialization import deserialize_message
 from rclpy.subscription import Subscription
@@ -19,9 +20,11 @@ from sensor_msgs.msg import JointState
 from std_msgs.msg import Float64MultiArray
 from std_srvs.srv import SetBool, Trigger
 
+from benchmarks.cpu import cpu_seconds
 from polo_ros.arrays import Array
 from polo_ros.control import NANOSECONDS
 from polo_ros.control.simulated_robot import RESET_GAP_S
+from polo_ros.control.state import CMD_VEL
 from polo_ros.nodes.lightweight_node import LightweightNode
 from polo_ros.nodes.messages import from_stamp, unpack_command
 from polo_ros.nodes.processes import Processes, ros_arguments
@@ -53,6 +56,40 @@ class Nodes(Processes):
         """The process of a running node."""
         return self._running[node].pid
 
+    def cpu_seconds(self) -> dict[str, float]:
+        """The CPU time that each running node has had, in s."""
+        return {node: cpu_seconds(child.pid) for node, child in self._running.items()}
+
+
+def run_by_clock(
+    nodes: Nodes,
+    listener: Listener,
+    file: Path,
+    simulator: Mapping[str, object],
+    planner: Mapping[str, object],
+    periods: int,
+) -> None:
+    """Start simulator and planner, record some control periods from a start state on, and end them.
+
+    Args:
+      nodes: none is running.
+      listener: records; it has left the graph afterwards.
+      file: parameters of both nodes.
+      simulator, planner: parameters on top.
+      periods: control periods to record.
+    """
+    try:
+        nodes.start("simulator_node", [file], {"lockstep": False, **simulator})
+
+        def start_planner() -> None:
+            given = {"lockstep": False, "use_sim_time": True, "autostart": True, **planner}
+            nodes.start("planner_node", [file], given)
+
+        listener.run_from_rest(nodes, start_planner, {"planner_node"}, periods)
+    finally:
+        nodes.stop()
+        listener.close()
+
 
 @dataclass(frozen=True)
 class Timekeeping:
@@ -83,17 +120,24 @@ class Listener(StatusMonitor):
 
     Args:
       task: whose states they are.
+      goals: the velocity goal (3,) at a time in s since the run began, which is then published as `cmd_vel`.
 
     Attributes:
       acted: (nu,) for each of `frames` but the last: the newest command sent when the next state was.
       reports: (stamp in s, values by name) of the planner's diagnostics.
       nodes_seen: names of the nodes that were on /diagnostics.
+      load: of each node while the run was recorded, CPU time by wall time.
+      wall_seconds: that the recorded run took.
     """
 
-    def __init__(self, task: Task) -> None:
+    def __init__(self, task: Task, goals: Callable[[float], Array] | None = None) -> None:
         self.acted: list[Array] = []
         self.reports: list[tuple[float, dict[str, str]]] = []
         self.nodes_seen: set[str] = set()
+        self.load: dict[str, float] = {}
+        self.wall_seconds = float("nan")
+        self._goals = goals
+        self._run_began_at: int | None = None  # number of the first state
         self._ctrl = np.array(task.neutral)
         self._topics: list[tuple[Subscription[Any], type[Any], Callable[[Any], object]]] = []
         self._taken: list[tuple[int, int, bytes]] = []
@@ -102,7 +146,8 @@ class Listener(StatusMonitor):
         self.subscribe(Float64MultiArray, self._joints.command_topic, self._on_command, QUEUE)
         # services are called through a node of their own, or their executor would take the messages
         self._executor.remove_node(self._node)
-        self._caller = LightweightNode("caller")
+        self._caller = LightweightNode("caller", context=self._context)
+        self._cmd_vel = self._caller.create_publisher(Twist, CMD_VEL, 1) if goals is not None else None
         self._executor.add_node(self._caller)
 
     def subscribe(
@@ -176,12 +221,23 @@ class Listener(StatusMonitor):
         while not condition():
             time.sleep(TAKE_PERIOD_S)
             self._take()
+            self._command_velocity()
             if self._states_received > known:
                 last, known = time.monotonic(), self._states_received
             dead = processes.dead()
             if dead or time.monotonic() - last > TIMEOUT_S:
                 reason = f"{dead} ended" if dead else f"no state came for {TIMEOUT_S:g} s"
                 raise RuntimeError(f"{reason} while waiting for {what}")
+
+    def _command_velocity(self) -> None:
+        """Publish the velocity goal of now: that of the beginning until the run begins."""
+        if self._cmd_vel is None or self._goals is None:
+            return
+        began = self._states_received if self._run_began_at is None else self._run_began_at
+        ahead, left, yaw_rate = map(float, self._goals((self._states_received - began) * self._task.timestep))
+        message = Twist()
+        message.linear.x, message.linear.y, message.angular.z = ahead, left, yaw_rate
+        self._cmd_vel.publish(message)
 
     def close(self) -> None:
         """Leave the graph."""
@@ -213,9 +269,14 @@ class Listener(StatusMonitor):
         self.wait(lambda: self.reports and self.reports[-1][0] >= began, nodes, "diagnostics")
         del self.frames[:-1], self.acted[:], self.reports[:-1]
         self.held, self.solved_at, self._held_since = 0.0, None, None
+        self._run_began_at = self._states_received
+        began, before = time.monotonic(), nodes.cpu_seconds()
         self.call(SetBool, "set_pause", data=False)
         wanted = self._states_received + periods
         self._wait(lambda: self._states_received > wanted, nodes, f"{periods} control periods")
+        self.wall_seconds = time.monotonic() - began
+        used = nodes.cpu_seconds()
+        self.load = {node: (used[node] - cpu) / self.wall_seconds for node, cpu in before.items()}
         self.wait(lambda: len(self.frames) > periods, nodes, f"{periods} control periods")
         reports = len(self.reports)
         self.wait(lambda: len(self.reports) > reports, nodes, "the last diagnostics")

@@ -41,7 +41,8 @@ from std_srvs.srv import Trigger
 from websockets.sync.client import connect
 from websockets.typing import Subprotocol
 
-from benchmarks.page import FLAGS, Probe, cpu_seconds, opened, quantile, start, start_robot
+from benchmarks.cpu import cpu_seconds
+from benchmarks.page import FLAGS, Probe, opened, quantile, start, start_robot
 from polo_ros.nodes.viewer_node import NICENESS
 
 PORT = 8918
