@@ -60,6 +60,7 @@ class Walk:
     """How a quadruped walked, until it fell if it did.
 
     Attributes:
+      task: planned with.
       contacts: (n, 4), which feet touched the ground.
       reached, wanted: (n, 3), velocity and its goal: ahead and left in m/s, yaw rate in rad/s.
       fell_at: in s; None where it did not.
@@ -67,6 +68,7 @@ class Walk:
       alternation: see `alternation`; of the periods in which the goal is not zero.
     """
 
+    task: QuadrupedWalk
     contacts: Mask
     reached: Array
     wanted: Array
@@ -156,9 +158,9 @@ def run_job(job: Row, config: Path | None, first: int, picture: Path) -> Row:
     mujoco.mj_kinematics(real.model, world.data)
     start_height = world.data.xpos[trunk, 2]
     result = run(settings, value, seed, SECONDS, job["steps_per_second"], world, before_step, fallen)
-    walk = judge(real, result.states, result.ctrl)
+    walk = judge(task, real, result.states, result.ctrl)
     if seed == first:
-        draw(task, walk, "in emulated real time", picture)
+        draw(walk, "in emulated real time", picture)
     return {
         **job,
         **walk.figures(),
@@ -173,11 +175,12 @@ def goal_at(time: float) -> Array:
     return np.array([goal for start, goal in COMMANDS if start <= time + 1e-9][-1])
 
 
-def judge(real: QuadrupedWalk, states: Array, ctrl: Array) -> Walk:
+def judge(task: QuadrupedWalk, real: QuadrupedWalk, states: Array, ctrl: Array) -> Walk:
     """How a robot walked.
 
     Args:
-      real: with all contacts.
+      task: gives the control period.
+      real: the robot with all contacts.
       states: (n, state_size), one a control period.
       ctrl: (n, nu), what acted from each on.
     """
@@ -192,8 +195,8 @@ def judge(real: QuadrupedWalk, states: Array, ctrl: Array) -> Walk:
     contacts = features.foot_contacts(view, real.setup.feet)[:end]
     walks = np.abs(wanted[:end]).sum(axis=1) > 0.0
     return Walk(
-        contacts, reached[:end], wanted[:end],
-        fell_at=end * real.timestep if fallen.size else None,
+        task, contacts, reached[:end], wanted[:end],
+        fell_at=end * task.timestep if fallen.size else None,
         velocity_error=float(np.hypot(error[:, 0], error[:, 1]).mean()),
         yaw_rate_error=float(error[:, 2].mean()),
         alternation=alternation(contacts[walks]),
@@ -211,9 +214,9 @@ def alternation(contacts: Mask) -> float:
     return -float(np.corrcoef(first, second)[0, 1]) if varies else 0.0
 
 
-def draw(task: QuadrupedWalk, walk: Walk, how: str, picture: Path) -> None:
+def draw(walk: Walk, how: str, picture: Path) -> None:
     """Draw contacts of the feet over time, and velocities beside what was wanted."""
-    contacts, reached, wanted = walk.contacts, walk.reached, walk.wanted
+    task, contacts, reached, wanted = walk.task, walk.contacts, walk.reached, walk.wanted
     times = np.arange(len(contacts)) * task.timestep
     figure = new_figure(10.0, 6.4)
     panels = figure.subplots(4, 1, sharex=True, height_ratios=[1.3, 1.0, 1.0, 1.0])

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from diagnostic_msgs.msg import DiagnosticArray
-from geometry_msgs.msg import Twist
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from rclpy.serialization import deserialize_message
 from rclpy.subscription import Subscription
@@ -20,14 +17,15 @@ from sensor_msgs.msg import JointState
 from std_msgs.msg import Float64MultiArray
 from std_srvs.srv import SetBool, Trigger
 
-from benchmarks.cpu import cpu_seconds
+from benchmarks.cpu import busy_seconds
+from benchmarks.realtime_nodes import Nodes
 from polo_ros.arrays import Array
 from polo_ros.control import NANOSECONDS
 from polo_ros.control.simulated_robot import RESET_GAP_S
-from polo_ros.control.state import CMD_VEL
 from polo_ros.nodes.lightweight_node import LightweightNode
 from polo_ros.nodes.messages import from_stamp, unpack_command
-from polo_ros.nodes.processes import Processes, ros_arguments
+from polo_ros.nodes.processes import Processes
+from polo_ros.nodes.robot_operator import Operator
 from polo_ros.nodes.status_monitor import StatusMonitor
 from polo_ros.tasks.task import Task
 
@@ -38,27 +36,6 @@ DISCOVERY_WAIT_S = 1.0
 # how often messages are taken, in s of wall time, and how many may queue up until then
 TAKE_PERIOD_S = 0.05
 QUEUE = QoSProfile(depth=1000, reliability=ReliabilityPolicy.RELIABLE)
-
-
-class Nodes(Processes):
-    """The nodes as child processes, some of them of the benchmarks' own."""
-
-    def start_own(
-        self, module: str, arguments: Sequence[str], params_file: Path, overrides: Mapping[str, object]
-    ) -> None:
-        """Start a planner node from a module of the benchmarks, with arguments of its own."""
-        command = [sys.executable, "-m", f"benchmarks.{module}", *arguments]
-        command += ros_arguments([params_file], overrides)
-        with self.log("planner_node").open("wb") as log:
-            self._running["planner_node"] = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
-
-    def pid(self, node: str) -> int:
-        """The process of a running node."""
-        return self._running[node].pid
-
-    def cpu_seconds(self) -> dict[str, float]:
-        """The CPU time that each running node has had, in s."""
-        return {node: cpu_seconds(child.pid) for node, child in self._running.items()}
 
 
 def run_by_clock(
@@ -120,23 +97,25 @@ class Listener(StatusMonitor):
 
     Args:
       task: whose states they are.
-      goals: the velocity goal (3,) at a time in s since the run began, which is then published as `cmd_vel`.
+      operate: what a user does, called 20 times a second with the simulated time in s since the run began,
+        which is 0 before.
 
     Attributes:
       acted: (nu,) for each of `frames` but the last: the newest command sent when the next state was.
       reports: (stamp in s, values by name) of the planner's diagnostics.
       nodes_seen: names of the nodes that were on /diagnostics.
-      load: of each node while the run was recorded, CPU time by wall time.
+      load: of each node while the run was recorded, CPU time by wall time; of "others", what neither nodes
+        nor this process had.
       wall_seconds: that the recorded run took.
     """
 
-    def __init__(self, task: Task, goals: Callable[[float], Array] | None = None) -> None:
+    def __init__(self, task: Task, operate: Callable[[Operator, float], object] | None = None) -> None:
         self.acted: list[Array] = []
         self.reports: list[tuple[float, dict[str, str]]] = []
         self.nodes_seen: set[str] = set()
         self.load: dict[str, float] = {}
         self.wall_seconds = float("nan")
-        self._goals = goals
+        self._operate = operate
         self._run_began_at: int | None = None  # number of the first state
         self._ctrl = np.array(task.neutral)
         self._topics: list[tuple[Subscription[Any], type[Any], Callable[[Any], object]]] = []
@@ -147,7 +126,7 @@ class Listener(StatusMonitor):
         # services are called through a node of their own, or their executor would take the messages
         self._executor.remove_node(self._node)
         self._caller = LightweightNode("caller", context=self._context)
-        self._cmd_vel = self._caller.create_publisher(Twist, CMD_VEL, 1) if goals is not None else None
+        self._operator = Operator(self._caller, print)
         self._executor.add_node(self._caller)
 
     def subscribe(
@@ -221,7 +200,7 @@ class Listener(StatusMonitor):
         while not condition():
             time.sleep(TAKE_PERIOD_S)
             self._take()
-            self._command_velocity()
+            self._act()
             if self._states_received > known:
                 last, known = time.monotonic(), self._states_received
             dead = processes.dead()
@@ -229,15 +208,11 @@ class Listener(StatusMonitor):
                 reason = f"{dead} ended" if dead else f"no state came for {TIMEOUT_S:g} s"
                 raise RuntimeError(f"{reason} while waiting for {what}")
 
-    def _command_velocity(self) -> None:
-        """Publish the velocity goal of now: that of the beginning until the run begins."""
-        if self._cmd_vel is None or self._goals is None:
-            return
-        began = self._states_received if self._run_began_at is None else self._run_began_at
-        ahead, left, yaw_rate = map(float, self._goals((self._states_received - began) * self._task.timestep))
-        message = Twist()
-        message.linear.x, message.linear.y, message.angular.z = ahead, left, yaw_rate
-        self._cmd_vel.publish(message)
+    def _act(self) -> None:
+        """Do what the user does now."""
+        if self._operate is not None:
+            began = self._states_received if self._run_began_at is None else self._run_began_at
+            self._operate(self._operator, (self._states_received - began) * self._task.timestep)
 
     def close(self) -> None:
         """Leave the graph."""
@@ -270,16 +245,21 @@ class Listener(StatusMonitor):
         del self.frames[:-1], self.acted[:], self.reports[:-1]
         self.held, self.solved_at, self._held_since = 0.0, None, None
         self._run_began_at = self._states_received
-        began, before = time.monotonic(), nodes.cpu_seconds()
+        began, before = time.monotonic(), self._cpu_seconds(nodes)
         self.call(SetBool, "set_pause", data=False)
         wanted = self._states_received + periods
         self._wait(lambda: self._states_received > wanted, nodes, f"{periods} control periods")
         self.wall_seconds = time.monotonic() - began
-        used = nodes.cpu_seconds()
-        self.load = {node: (used[node] - cpu) / self.wall_seconds for node, cpu in before.items()}
+        used = self._cpu_seconds(nodes)
+        self.load = {name: (used[name] - cpu) / self.wall_seconds for name, cpu in before.items()}
         self.wait(lambda: len(self.frames) > periods, nodes, f"{periods} control periods")
         reports = len(self.reports)
         self.wait(lambda: len(self.reports) > reports, nodes, "the last diagnostics")
+
+    def _cpu_seconds(self, nodes: Nodes) -> dict[str, float]:
+        """CPU time so far by what `load` names, in s."""
+        used = nodes.cpu_seconds()
+        return used | {"others": busy_seconds() - sum(used.values()) - time.process_time()}
 
     def run(self, periods: int) -> tuple[Array, Array]:
         """The first states (periods, state_size) and what acted from each, (periods, nu)."""

@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.overrides import add_override_option, override_values
-from benchmarks.realtime import Listener, Nodes, Timekeeping, run_by_clock
+from benchmarks.realtime import Listener, Timekeeping, run_by_clock
+from benchmarks.realtime_nodes import Nodes
 from polo_ros.agent.scores import score
 from polo_ros.files import share_path
 from polo_ros.parameters.settings import settings_for
