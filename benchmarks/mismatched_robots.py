@@ -122,36 +122,40 @@ class MismatchedWorld:
     Args:
       robot: which.
       error, size: of `Robot.errors`.
+      period: of control, in s.
       seed: of the start state.
+
+    Attributes:
+      world: steps at once.
     """
 
-    def __init__(self, robot: Robot, error: str, size: float, seed: int) -> None:
+    def __init__(self, robot: Robot, error: str, size: float, period: float, seed: int) -> None:
         self._robot, self._truth = robot, robot.make()
         step = self._truth.model.opt.timestep
         self._truth.model = true_model(self._truth.model, robot, error, size)
-        self._world = World(self._truth, np.random.default_rng(seed))
+        self.world = World(self._truth, np.random.default_rng(seed))
         late = round(1e-3 * size / step) if error == "latency_ms" else 0
         # commands that are on their way, the newest first; the last one acts for some steps of a period
-        self._substeps = round(self._truth.timestep / step)
+        self._substeps = round(period / step)
         whole, self._rest = divmod(late, self._substeps)
         self._sent = deque([np.array(self._truth.neutral)] * (whole + 2), maxlen=whole + 2)
 
     @property
     def state(self) -> Array:
         """The flat state, (state_size,)."""
-        return self._world.state
+        return self.world.state
 
     def set_goal(self, time: float) -> None:
         """Give the velocity goal of a time in s."""
         if self._robot.goals is not None:
-            self._world.set_velocity_goal(self._robot.goals(time))
+            self.world.set_velocity_goal(self._robot.goals(time))
 
     def step(self, ctrl: Array) -> None:
         """One control period in which a control (nu,) is sent."""
         self._sent.appendleft(ctrl)
         if self._rest:
-            self._world.step(self._sent[-1], self._rest)
-        self._world.step(self._sent[-2], self._substeps - self._rest)
+            self.world.step(self._sent[-1], self._rest)
+        self.world.step(self._sent[-2], self._substeps - self._rest)
 
 
 def true_model(nominal: mujoco.MjModel, robot: Robot, error: str, size: float) -> mujoco.MjModel:

@@ -83,7 +83,7 @@ def run(job: Row, name: str) -> Row:
     robot, seed = ROBOTS[name], job["seed"]
     settings = settings_for(robot.task)
     task = settings.task
-    world = MismatchedWorld(robot, job["error"], job["size"], seed)
+    world = MismatchedWorld(robot, job["error"], job["size"], task.timestep, seed)
     config = replace(settings.planner, **robot.planning[job["planning"]])
     planner = Planner(task, config, seed, threads=1)
     period, fit_times = round(task.timestep * NANOSECONDS), [0.0]
