@@ -1,13 +1,11 @@
 """A real-time robot, its page and a headless Chromium: what the benchmarks of the page share."""
 
-import os
 import statistics
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import rclpy
@@ -110,12 +108,6 @@ def go(page: Page, url: str) -> None:
             return
         except Error:
             time.sleep(0.05)
-
-
-def cpu_seconds(process: int) -> float:
-    """The CPU time of a process, in s."""
-    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 @contextmanager

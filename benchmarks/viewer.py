@@ -20,7 +20,8 @@ from pathlib import Path
 import rclpy
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from benchmarks.page import FLAGS, SIZE, Probe, cpu_seconds, go, opened, start, start_robot
+from benchmarks.cpu import cpu_seconds
+from benchmarks.page import FLAGS, SIZE, Probe, go, opened, start, start_robot
 
 PORT = 8917
 SETTLE_S = 3.0

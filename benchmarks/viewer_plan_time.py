@@ -44,7 +44,8 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
-from benchmarks.page import FLAGS, Probe, cpu_seconds, opened, quantile, start, start_robot
+from benchmarks.cpu import cpu_seconds
+from benchmarks.page import FLAGS, Probe, opened, quantile, start, start_robot
 
 PORT = 8918
 SETTLE_S = 3.0

@@ -106,7 +106,9 @@ def test_of_two_simulators_that_start_at_once_one_remains(graph: Graph, tmp_path
 
 def test_a_second_learner_names_the_first_and_publishes_nothing(graph: Graph) -> None:
     weights = graph.record(UInt8MultiArray, "value_function/weights", LATCHED)
-    shipped = share_path("config", "humanoid_getup_paper_torque.yaml")  # with weights to publish from the start on
+    shipped = share_path(
+        "config", "humanoid_getup_paper_torque.yaml"
+    )  # with weights to publish from the start on
     graph.start("learner_node", config=shipped)
     graph.wait(lambda: weights, "weights")
     graph.start("learner_node", "second", config=shipped)
