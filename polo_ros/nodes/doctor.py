@@ -18,7 +18,6 @@ from rclpy.node import Node
 from rclpy.parameter import Parameter, parameter_value_to_python
 from rclpy.parameter_client import AsyncParameterClient
 from rclpy.qos import QoSCompatibility, QoSProfile, ReliabilityPolicy, qos_check_compatible
-from rclpy.signals import SignalHandlerOptions
 from sensor_msgs.msg import Imu, JointState
 from std_msgs.msg import Float64MultiArray
 from trajectory_msgs.msg import JointTrajectory
@@ -31,6 +30,7 @@ from polo_ros.control.state import CMD_VEL, GOAL, IMU, JOINTS, StateAssembler
 from polo_ros.errors import PoloError
 from polo_ros.nodes.arrivals import Arrivals
 from polo_ros.nodes.executor import spin_for
+from polo_ros.nodes.lightweight_node import LightweightNode, initialise
 from polo_ros.nodes.messages import unpack_imu, unpack_joint_state, unpack_odometry
 from polo_ros.nodes.messages.commands import STAMP_LABEL
 from polo_ros.progress import PATIENCE, progress_bar
@@ -61,8 +61,8 @@ def parser() -> argparse.ArgumentParser:
 def main() -> int:
     """Measure and print; 0 where nothing is wrong, 1 where something is."""
     options = parser().parse_args()
-    rclpy.init(args=[], signal_handler_options=SignalHandlerOptions.NO)
     try:
+        initialise([])
         doctor = Doctor(options.namespace)
         checkup = doctor.examine(options.task, options.seconds)
     except PoloError as error:
@@ -90,7 +90,7 @@ class Doctor:
     """
 
     def __init__(self, namespace: str) -> None:
-        self._node: Node = rclpy.create_node("doctor", namespace=namespace or None)
+        self._node: Node = LightweightNode("doctor", namespace=namespace or None)
         self._executor = SingleThreadedExecutor()
         self._executor.add_node(self._node)
         self._planner_name = f"{self._node.get_namespace().rstrip('/')}/planner_node"

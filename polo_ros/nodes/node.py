@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, TypeVar
 
@@ -16,6 +17,7 @@ from rclpy.parameter import Parameter as RosParameter
 from rclpy.timer import Timer
 
 from polo_ros.control.config import CommonConfig
+from polo_ros.control.standstill import Standstill
 from polo_ros.control.status import Level, Status
 from polo_ros.errors import PoloError
 from polo_ros.nodes.executor import NodeExecutor
@@ -86,6 +88,7 @@ class PoloNode(LightweightNode):
         self.seed = common.seed
         self.fault = ""
         self.stops: list[int] = []
+        self._standstill = Standstill()
         self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
         self.every(DIAGNOSTICS_PERIOD_S, self._publish_diagnostics)
         self.every(CHECK_PERIOD_S, self._check)
@@ -206,6 +209,8 @@ class PoloNode(LightweightNode):
     def _check(self) -> None:
         if self.stops:
             raise Stopped
+        if stood_still := self._standstill.check(time.monotonic_ns()):
+            self._log.write(Level.WARN, stood_still)
         self.check()
 
     def _publish_diagnostics(self) -> None:

@@ -13,7 +13,6 @@ from diagnostic_msgs.msg import DiagnosticArray
 from geometry_msgs.msg import PoseStamped
 from nav_msgs.msg import Odometry
 from rclpy.qos import QoSProfile, ReliabilityPolicy
-from rclpy.signals import SignalHandlerOptions
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Bool, Float64, Float64MultiArray, String, UInt8MultiArray
@@ -24,7 +23,7 @@ from polo_ros.control.joints import EFFORT_TOPIC, POSITION_TOPIC, JointMapping
 from polo_ros.control.state import GOAL, JOINTS, odometry_bodies
 from polo_ros.errors import PoloError
 from polo_ros.nodes.executor import NodeExecutor
-from polo_ros.nodes.lightweight_node import LightweightNode
+from polo_ros.nodes.lightweight_node import LightweightNode, initialise
 from polo_ros.nodes.qos import EVERY_STATE, LATCHED, SENSOR
 from polo_ros.nodes.start import catch_endings
 from polo_ros.nodes.telemetry import NUMBERS
@@ -113,8 +112,8 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser().parse_args(arguments)
     out = options.out or Path("runs") / f"{options.task}-{time.strftime('%Y%m%d-%H%M%S')}"
     stops = catch_endings()
-    rclpy.init(args=[], signal_handler_options=SignalHandlerOptions.NO)
     try:
+        initialise([])
         recorder = Recorder(options.task, options.namespace, out)
     except PoloError as error:
         print(f"polo: {error}", file=sys.stderr)

@@ -231,6 +231,7 @@ def test_files_of_one_name_in_two_folders_are_two_tasks(tmp_path: Path) -> None:
         (TASK_FILE + TASK_FILE.replace("Mine", "Other"), "it has Mine, Other"),
         ("import missing_module", r"failed to import: ModuleNotFoundError: .* \(mine\.py, line 1\)"),
         ("def f(:", r"failed to import: SyntaxError"),
+        ("import sys; sys.exit(3)", r"failed to import: SystemExit: 3 \(mine\.py, line 1\)"),
     ],
 )
 def test_a_task_file_that_holds_no_task_is_refused(text: str, message: str, tmp_path: Path) -> None:
