@@ -22,7 +22,8 @@ from typing import Any
 
 import pandas as pd
 
-from benchmarks.realtime import Listener, Nodes
+from benchmarks.realtime import Listener
+from benchmarks.realtime_nodes import Nodes
 from benchmarks.round_trip import measure
 from benchmarks.shipped import params_file
 from benchmarks.tasks import judged

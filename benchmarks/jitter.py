@@ -29,7 +29,8 @@ from rclpy.signals import SignalHandlerOptions
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Float64MultiArray
 
-from benchmarks.realtime import TIMEOUT_S, Nodes
+from benchmarks.realtime import TIMEOUT_S
+from benchmarks.realtime_nodes import Nodes
 from benchmarks.shipped import params_file
 from experiments.style import add_legend, new_figure
 from polo_ros.arrays import Array

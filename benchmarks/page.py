@@ -1,17 +1,15 @@
 """A real-time robot, its page and a headless Chromium: what the benchmarks of the page share."""
 
-import os
 import statistics
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import rclpy
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Error, Page
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.parameter_client import AsyncParameterClient
 from rclpy.signals import SignalHandlerOptions
@@ -102,10 +100,14 @@ def start_robot(task: str) -> list[subprocess.Popen[bytes]]:
     return [start("simulator_node", task, "lockstep:=false"), start("planner_node", task, *planner)]
 
 
-def cpu_seconds(process: int) -> float:
-    """The CPU time of a process, in s."""
-    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+def go(page: Page, url: str) -> None:
+    """Open an address as soon as it is served."""
+    while True:
+        try:
+            page.goto(url, wait_until="commit")
+            return
+        except Error:
+            time.sleep(0.05)
 
 
 @contextmanager

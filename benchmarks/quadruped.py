@@ -5,16 +5,17 @@
 The planner sees feet that touch and a physics step as long as its control period; the world that it acts on
 has every contact of the model, elliptic friction cones as the model has them, and a physics step of 2 ms.
 Real time is emulated (`benchmarks.emulated_time`): a plan takes as long as its simulator steps cost at the
-given rate. A run has fallen where the base tilts by more than 60 degrees or sinks below half its height.
-Errors of the velocity leave nothing out: neither the time after a change nor the sway within a step. With
---push, a force of 0.1 s in a random direction strikes the trunk every 3 s.
+given rate. A run has fallen, and ends, where the base tilts by more than 60 degrees or sinks below half its
+height. Errors of the velocity leave nothing out: neither the time after a change nor the sway within a step.
+With --push, a force of 0.1 s in a random direction strikes the trunk every 3 s.
 """
 
 import argparse
 import functools
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+import mujoco
 import numpy as np
 
 from benchmarks.emulated_time import run
@@ -49,6 +50,41 @@ RESULTS = (
     "fell_at", "velocity_error", "yaw_rate_error", "alternation", "plans_per_second", "steps_per_plan",
     "ready_after",
 )  # fmt: skip
+# a robot has fallen where its base is below this share of its height at the start, or the cosine of its tilt
+# is below this
+FALLEN_HEIGHT, FALLEN_COSINE = 0.5, 0.5
+
+
+@dataclass(frozen=True)
+class Walk:
+    """How a quadruped walked, until it fell if it did.
+
+    Attributes:
+      task: planned with.
+      contacts: (n, 4), which feet touched the ground.
+      reached, wanted: (n, 3), velocity and its goal: ahead and left in m/s, yaw rate in rad/s.
+      fell_at: in s; None where it did not.
+      velocity_error, yaw_rate_error: means over all control periods, in m/s and rad/s.
+      alternation: see `alternation`; of the periods in which the goal is not zero.
+    """
+
+    task: QuadrupedWalk
+    contacts: Mask
+    reached: Array
+    wanted: Array
+    fell_at: float | None
+    velocity_error: float
+    yaw_rate_error: float
+    alternation: float
+
+    def figures(self) -> Row:
+        """The figures by name, as in a row of a CSV file."""
+        return {
+            "fell_at": "never" if self.fell_at is None else self.fell_at,
+            "velocity_error": self.velocity_error,
+            "yaw_rate_error": self.yaw_rate_error,
+            "alternation": self.alternation,
+        }
 
 
 def main() -> None:
@@ -108,35 +144,63 @@ def run_job(job: Row, config: Path | None, first: int, picture: Path) -> Row:
 
     def before_step(index: int) -> None:
         time = index * task.timestep
-        world.set_velocity_goal(np.array([goal for start, goal in COMMANDS if start <= time + 1e-9][-1]))
+        world.set_velocity_goal(goal_at(time))
         since = (time + 1e-9) % PUSH_EVERY
         if job["push"] and time > PUSH_EVERY / 2 and since < task.timestep:
             angle = rng.uniform(0.0, 2.0 * np.pi)
             force[:2] = job["push"] / PUSH_SECONDS * np.array([np.cos(angle), np.sin(angle)])
         world.data.xfrc_applied[trunk, :3] = force if since < PUSH_SECONDS else 0.0
 
-    result = run(settings, value, seed, SECONDS, job["steps_per_second"], world, before_step)
-    view = real.observe(result.states, result.ctrl)
-    wanted, reached = features.velocity_goal(view), features.heading_velocity(view, task.setup.base)
-    height = features.position(view, task.setup.base)[:, 2]
-    tilted = features.projected_gravity(view, task.setup.base)[:, 2] > -0.5
-    fallen = np.flatnonzero(tilted | (height < height[0] / 2))
-    end = int(fallen[0]) if fallen.size else len(wanted)
-    error = np.abs(reached - wanted)[:end]
-    contacts = features.foot_contacts(view, task.setup.feet)[:end]
-    walks = np.abs(wanted[:end]).sum(axis=1) > 0.0
+    def fallen() -> bool:
+        height, cosine = world.data.xpos[trunk, 2], world.data.xmat[trunk].reshape(3, 3)[2, 2]
+        return bool(height < FALLEN_HEIGHT * start_height or cosine < FALLEN_COSINE)
+
+    mujoco.mj_kinematics(real.model, world.data)
+    start_height = world.data.xpos[trunk, 2]
+    result = run(settings, value, seed, SECONDS, job["steps_per_second"], world, before_step, fallen)
+    walk = judge(task, real, result.states, result.ctrl)
     if seed == first:
-        draw(task, contacts, reached[:end], wanted[:end], picture)
+        draw(walk, "in emulated real time", picture)
     return {
         **job,
-        "fell_at": end * task.timestep if fallen.size else "never",
-        "velocity_error": float(np.hypot(error[:, 0], error[:, 1]).mean()),
-        "yaw_rate_error": float(error[:, 2].mean()),
-        "alternation": alternation(contacts[walks]),
-        "plans_per_second": result.plans / SECONDS,
+        **walk.figures(),
+        "plans_per_second": result.plans / (len(result.states) * task.timestep),
         "steps_per_plan": settings.planner.rollouts * (settings.planner.horizon * task.substeps + 1),
         "ready_after": result.ready_after,
     }
+
+
+def goal_at(time: float) -> Array:
+    """The velocity goal (3,) at a time in s, of `COMMANDS`."""
+    return np.array([goal for start, goal in COMMANDS if start <= time + 1e-9][-1])
+
+
+def judge(task: QuadrupedWalk, real: QuadrupedWalk, states: Array, ctrl: Array) -> Walk:
+    """How a robot walked.
+
+    Args:
+      task: gives the control period.
+      real: the robot with all contacts.
+      states: (n, state_size), one a control period.
+      ctrl: (n, nu), what acted from each on.
+    """
+    base = real.setup.base
+    view = real.observe(states, ctrl)
+    wanted, reached = features.velocity_goal(view), features.heading_velocity(view, base)
+    height = features.position(view, base)[:, 2]
+    tilted = features.projected_gravity(view, base)[:, 2] > -FALLEN_COSINE
+    fallen = np.flatnonzero(tilted | (height < FALLEN_HEIGHT * height[0]))
+    end = int(fallen[0]) if fallen.size else len(wanted)
+    error = np.abs(reached - wanted)[:end]
+    contacts = features.foot_contacts(view, real.setup.feet)[:end]
+    walks = np.abs(wanted[:end]).sum(axis=1) > 0.0
+    return Walk(
+        task, contacts, reached[:end], wanted[:end],
+        fell_at=end * task.timestep if fallen.size else None,
+        velocity_error=float(np.hypot(error[:, 0], error[:, 1]).mean()),
+        yaw_rate_error=float(error[:, 2].mean()),
+        alternation=alternation(contacts[walks]),
+    )  # fmt: skip
 
 
 def alternation(contacts: Mask) -> float:
@@ -150,8 +214,9 @@ def alternation(contacts: Mask) -> float:
     return -float(np.corrcoef(first, second)[0, 1]) if varies else 0.0
 
 
-def draw(task: QuadrupedWalk, contacts: Mask, reached: Array, wanted: Array, picture: Path) -> None:
+def draw(walk: Walk, how: str, picture: Path) -> None:
     """Draw contacts of the feet over time, and velocities beside what was wanted."""
+    task, contacts, reached, wanted = walk.task, walk.contacts, walk.reached, walk.wanted
     times = np.arange(len(contacts)) * task.timestep
     figure = new_figure(10.0, 6.4)
     panels = figure.subplots(4, 1, sharex=True, height_ratios=[1.3, 1.0, 1.0, 1.0])
@@ -161,7 +226,7 @@ def draw(task: QuadrupedWalk, contacts: Mask, reached: Array, wanted: Array, pic
             times, 3.6 - place, 3.6 - place + 0.8 * contacts[:, place], step="post", color=colour, lw=0
         )
         panels[0].text(-0.2, 4.0 - place, foot, ha="right", va="center")
-    panels[0].set(yticks=[], title="Feet on the ground, and velocity, in emulated real time")
+    panels[0].set(yticks=[], title=f"Feet on the ground, and velocity, {how}")
     names = ("ahead, m/s", "left, m/s", "yaw rate, rad/s")
     for place, (axes, name) in enumerate(zip(panels[1:], names, strict=True)):
         axes.plot(times, reached[:, place], color=GREY, lw=0.6, label="each control period")

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,12 +17,15 @@ from sensor_msgs.msg import JointState
 from std_msgs.msg import Float64MultiArray
 from std_srvs.srv import SetBool, Trigger
 
+from benchmarks.cpu import busy_seconds
+from benchmarks.realtime_nodes import Nodes
 from polo_ros.arrays import Array
 from polo_ros.control import NANOSECONDS
 from polo_ros.control.simulated_robot import RESET_GAP_S
 from polo_ros.nodes.lightweight_node import LightweightNode
 from polo_ros.nodes.messages import from_stamp, unpack_command
-from polo_ros.nodes.processes import Processes, ros_arguments
+from polo_ros.nodes.processes import Processes
+from polo_ros.nodes.robot_operator import Operator
 from polo_ros.nodes.status_monitor import StatusMonitor
 from polo_ros.tasks.task import Task
 
@@ -37,21 +38,34 @@ TAKE_PERIOD_S = 0.05
 QUEUE = QoSProfile(depth=1000, reliability=ReliabilityPolicy.RELIABLE)
 
 
-class Nodes(Processes):
-    """The nodes as child processes, some of them of the benchmarks' own."""
+def run_by_clock(
+    nodes: Nodes,
+    listener: Listener,
+    file: Path,
+    simulator: Mapping[str, object],
+    planner: Mapping[str, object],
+    periods: int,
+) -> None:
+    """Start simulator and planner, record some control periods from a start state on, and end them.
 
-    def start_own(
-        self, module: str, arguments: Sequence[str], params_file: Path, overrides: Mapping[str, object]
-    ) -> None:
-        """Start a planner node from a module of the benchmarks, with arguments of its own."""
-        command = [sys.executable, "-m", f"benchmarks.{module}", *arguments]
-        command += ros_arguments([params_file], overrides)
-        with self.log("planner_node").open("wb") as log:
-            self._running["planner_node"] = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
+    Args:
+      nodes: none is running.
+      listener: records; it has left the graph afterwards.
+      file: parameters of both nodes.
+      simulator, planner: parameters on top.
+      periods: control periods to record.
+    """
+    try:
+        nodes.start("simulator_node", [file], {"lockstep": False, **simulator})
 
-    def pid(self, node: str) -> int:
-        """The process of a running node."""
-        return self._running[node].pid
+        def start_planner() -> None:
+            given = {"lockstep": False, "use_sim_time": True, "autostart": True, **planner}
+            nodes.start("planner_node", [file], given)
+
+        listener.run_from_rest(nodes, start_planner, {"planner_node"}, periods)
+    finally:
+        nodes.stop()
+        listener.close()
 
 
 @dataclass(frozen=True)
@@ -83,17 +97,26 @@ class Listener(StatusMonitor):
 
     Args:
       task: whose states they are.
+      operate: what a user does, called 20 times a second with the simulated time in s since the run began,
+        which is 0 before.
 
     Attributes:
       acted: (nu,) for each of `frames` but the last: the newest command sent when the next state was.
       reports: (stamp in s, values by name) of the planner's diagnostics.
       nodes_seen: names of the nodes that were on /diagnostics.
+      load: of each node while the run was recorded, CPU time by wall time; of "others", what neither nodes
+        nor this process had.
+      wall_seconds: that the recorded run took.
     """
 
-    def __init__(self, task: Task) -> None:
+    def __init__(self, task: Task, operate: Callable[[Operator, float], object] | None = None) -> None:
         self.acted: list[Array] = []
         self.reports: list[tuple[float, dict[str, str]]] = []
         self.nodes_seen: set[str] = set()
+        self.load: dict[str, float] = {}
+        self.wall_seconds = float("nan")
+        self._operate = operate
+        self._run_began_at: int | None = None  # number of the first state
         self._ctrl = np.array(task.neutral)
         self._topics: list[tuple[Subscription[Any], type[Any], Callable[[Any], object]]] = []
         self._taken: list[tuple[int, int, bytes]] = []
@@ -103,6 +126,7 @@ class Listener(StatusMonitor):
         # services are called through a node of their own, or their executor would take the messages
         self._executor.remove_node(self._node)
         self._caller = LightweightNode("caller", context=self._context)
+        self._operator = Operator(self._caller, print)
         self._executor.add_node(self._caller)
 
     def subscribe(
@@ -176,12 +200,19 @@ class Listener(StatusMonitor):
         while not condition():
             time.sleep(TAKE_PERIOD_S)
             self._take()
+            self._act()
             if self._states_received > known:
                 last, known = time.monotonic(), self._states_received
             dead = processes.dead()
             if dead or time.monotonic() - last > TIMEOUT_S:
                 reason = f"{dead} ended" if dead else f"no state came for {TIMEOUT_S:g} s"
                 raise RuntimeError(f"{reason} while waiting for {what}")
+
+    def _act(self) -> None:
+        """Do what the user does now."""
+        if self._operate is not None:
+            began = self._states_received if self._run_began_at is None else self._run_began_at
+            self._operate(self._operator, (self._states_received - began) * self._task.timestep)
 
     def close(self) -> None:
         """Leave the graph."""
@@ -213,12 +244,22 @@ class Listener(StatusMonitor):
         self.wait(lambda: self.reports and self.reports[-1][0] >= began, nodes, "diagnostics")
         del self.frames[:-1], self.acted[:], self.reports[:-1]
         self.held, self.solved_at, self._held_since = 0.0, None, None
+        self._run_began_at = self._states_received
+        began, before = time.monotonic(), self._cpu_seconds(nodes)
         self.call(SetBool, "set_pause", data=False)
         wanted = self._states_received + periods
         self._wait(lambda: self._states_received > wanted, nodes, f"{periods} control periods")
+        self.wall_seconds = time.monotonic() - began
+        used = self._cpu_seconds(nodes)
+        self.load = {name: (used[name] - cpu) / self.wall_seconds for name, cpu in before.items()}
         self.wait(lambda: len(self.frames) > periods, nodes, f"{periods} control periods")
         reports = len(self.reports)
         self.wait(lambda: len(self.reports) > reports, nodes, "the last diagnostics")
+
+    def _cpu_seconds(self, nodes: Nodes) -> dict[str, float]:
+        """CPU time so far by what `load` names, in s."""
+        used = nodes.cpu_seconds()
+        return used | {"others": busy_seconds() - sum(used.values()) - time.process_time()}
 
     def run(self, periods: int) -> tuple[Array, Array]:
         """The first states (periods, state_size) and what acted from each, (periods, nu)."""

@@ -22,7 +22,8 @@ from typing import Any
 import numpy as np
 
 from benchmarks.overrides import add_override_option, override_values
-from benchmarks.realtime import Listener, Nodes, Timekeeping
+from benchmarks.realtime import Listener, Timekeeping, run_by_clock
+from benchmarks.realtime_nodes import Nodes
 from polo_ros.agent.scores import score
 from polo_ros.files import share_path
 from polo_ros.parameters.settings import settings_for
@@ -80,22 +81,11 @@ def run(
     began = time.monotonic()
     overrides: dict[str, Any] = {**given, "torque_scale": scale}
     task = settings_for(TASK, file, overrides).task
-    common: dict[str, Any] = {"seed": seed, "lockstep": False}
     nodes = Nodes(Path("runs/realtime_getup") / f"{scale:g}-{seed}")
     listener = Listener(task)
     periods = max(round(seconds / task.timestep), 1)
-    try:
-        nodes.start("simulator_node", [file], {"torque_scale": scale, **common, "realtime_factor": factor})
-
-        def start_planner() -> None:
-            nodes.start(
-                "planner_node", [file], {**overrides, **common, "use_sim_time": True, "autostart": True}
-            )
-
-        listener.run_from_rest(nodes, start_planner, {"planner_node"}, periods)
-    finally:
-        nodes.stop()
-        listener.close()
+    world = {"torque_scale": scale, "seed": seed, "realtime_factor": factor}
+    run_by_clock(nodes, listener, file, world, {**overrides, "seed": seed}, periods)
     states, ctrl = listener.run(periods)
     judge = make_task(TASK, torque_scale=scale)  # with the paper's weights
     view = judge.observe(states, ctrl)

@@ -30,7 +30,8 @@ from rclpy.signals import SignalHandlerOptions
 from std_srvs.srv import SetBool, Trigger
 
 from benchmarks.overrides import add_override_option, override_values
-from benchmarks.realtime import DISCOVERY_WAIT_S, TIMEOUT_S, Nodes
+from benchmarks.realtime import DISCOVERY_WAIT_S, TIMEOUT_S
+from benchmarks.realtime_nodes import Nodes
 from polo_ros.agent.world import World
 from polo_ros.files import share_path
 from polo_ros.learner.weights import load_value

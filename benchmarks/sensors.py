@@ -3,9 +3,10 @@
     python -m benchmarks.sensors
 
 Real-time control is emulated without ROS 2, so that a run repeats to the bit. The robot is simulated with a
-physics step of 1 ms. Joint states come at 500 Hz, an imu at 200 Hz, both without delay, odometry at 50 Hz and
-20 ms late. At every control period a plan is made from what has arrived, predicted to the next period, and
-acts from there on. The prediction is compared with the robot's true base at the moment that it is for.
+physics step of 1 ms; its velocity goal, where the task has one, is that of its start state. Joint states come
+at 500 Hz, an imu at 200 Hz, both without delay, odometry at 50 Hz and 20 ms late. At every control period a
+plan is made from what has arrived, predicted to the next period, and acts from there on. The prediction is
+compared with the robot's true base at the moment that it is for.
 
 "ideal" is the true state of every control period. "newest of each" takes the newest sample of each part with
 the stamp of the oldest; "one moment" combines them at odometry's moment; "imu" (`use_imu`) does so, too, and
@@ -164,6 +165,8 @@ def draw(file: Path) -> pd.DataFrame:
     for axes, (column, label) in zip(figure.subplots(1, len(columns)), columns.items(), strict=True):
         for shift, (sensing, style) in enumerate(SENSING.items()):
             runs = frame[frame["sensing"] == sensing]
+            if runs.empty:
+                continue
             places = runs["robot"].map(robots.index) + 0.16 * (shift - 2)
             axes.plot(places, runs[column], style.marker, color=style.colour, ms=3, alpha=0.35)
             means = runs[column].groupby(places).mean()

@@ -10,6 +10,7 @@ from benchmarks.state_delay import MixedParts
 from polo_ros.arrays import Array
 from polo_ros.control.joints import JointMapping
 from polo_ros.control.state import ODOM, StateAssembler
+from polo_ros.tasks.goals import VELOCITY
 from polo_ros.tasks.rotations import angle_between
 from polo_ros.tasks.task import Task
 
@@ -75,6 +76,9 @@ class SimulatedSensors:
     def _arrive(self, now: int) -> None:
         """What arrives at a time in ms; nothing before the first of each part has been measured."""
         ideal = self._sensing == "ideal"
+        if VELOCITY in self._task.goals.kinds:
+            goal = self._data.mocap_pos[self._task.goals.index(VELOCITY)].copy()
+            self.states.add_velocity_goal(goal, now * MILLISECOND)
         if ideal or now % JOINTS_MS == 0:
             self._add_joints(now)
         if ideal or (now % ODOM_MS == 0 and now >= ODOM_DELAY_MS) or now == 0:

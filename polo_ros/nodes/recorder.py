@@ -1,6 +1,7 @@
 """`polo record`: a run into a bag of mcap, where rosbag2 is not installed."""
 
 import argparse
+import json
 import sys
 import time
 from functools import partial
@@ -102,6 +103,7 @@ def parser() -> argparse.ArgumentParser:
     options.add_argument("--out", type=Path, help="folder of the bag (default: runs/TASK-DATE)")
     options.add_argument("--namespace", default="", help="of the robot, such as /robot1")
     options.add_argument("--seconds", type=float, help="wall time to record (default: until Ctrl-C)")
+    options.add_argument("--json", action="store_true", help="print one JSON object at the end, for machines")
     return options
 
 
@@ -117,15 +119,20 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"polo: {error}", file=sys.stderr)
         return 1
     began = shown = time.monotonic()
-    print(f"recording {options.task} into {out}; Ctrl-C ends it", flush=True)
+    bound = "" if options.seconds is None else f" of {options.seconds:g}"
+    said = sys.stderr if options.json else sys.stdout
+    print(f"recording {options.task} into {out}; Ctrl-C ends it", file=said, flush=True)
     while not stops and (options.seconds is None or time.monotonic() - began < options.seconds):
         recorder.executor.spin_once(timeout_sec=0.1)
         if time.monotonic() - shown >= STATUS_PERIOD_S:
             shown = time.monotonic()
-            print(f"{shown - began:6.0f} s, {recorder.written} messages", flush=True)
+            print(f"{shown - began:6.0f}{bound} s, {recorder.written} messages", file=said, flush=True)
     recorder.close()
     rclpy.try_shutdown()
-    print(f"{recorder.written} messages in {out}")
+    if options.json:
+        print(json.dumps({"task": options.task, "messages": recorder.written, "bag": str(out)}, indent=2))
+    else:
+        print(f"{recorder.written} messages in {out}")
     return 0
 
 

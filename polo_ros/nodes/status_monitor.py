@@ -26,6 +26,7 @@ from polo_ros.nodes.lightweight_node import LightweightNode, initialise
 from polo_ros.nodes.qos import EVERY_STATE
 from polo_ros.nodes.state_receiver import StateReceiver
 from polo_ros.tasks.task import Task
+from polo_ros.viewer.figures import in_words
 
 NUMBERS = ("reward", "value", "plan_time")
 
@@ -162,7 +163,7 @@ class StatusMonitor:
 
         times, states = map(np.array, zip(*self.frames, strict=True))
         rewards, values = np.array(self._curves).T
-        title = f"{self._task.name}, seed {seed}"
+        title = f"{in_words(self._task.name)}, seed {seed}"
         try:
             return film_strip(self._task, states, times, path, title, rewards=rewards, values=values)
         except PoloError as error:

@@ -13,7 +13,7 @@ from harness import Graph
 from rclpy.node import Node
 
 from polo_ros.files import share_path
-from polo_ros.nodes.locality import DISCOVERY_RANGE, PROFILES
+from polo_ros.nodes.locality import DISCOVERY_RANGE, PROFILES, profile_variable
 
 NODES = ("simulator_node", "planner_node", "learner_node", "viewer_node")
 PORT = 18_911
@@ -36,8 +36,7 @@ def graph(tmp_path_factory: pytest.TempPathFactory) -> Generator[Graph]:
     """All nodes, with DDS on the loopback interface alone."""
     with Graph(tmp_path_factory.mktemp("security")) as graph:
         profile = share_path("config", "security", "localhost.xml")
-        for name in ("FASTDDS_DEFAULT_PROFILES_FILE", "FASTRTPS_DEFAULT_PROFILES_FILE"):
-            graph.environment[name] = str(profile)
+        graph.environment[profile_variable(os.environ)] = str(profile)
         graph.start("simulator_node")
         graph.start("planner_node", use_sim_time=True, autostart=True)
         graph.start("learner_node", use_sim_time=True)

@@ -3,7 +3,7 @@
 import array
 
 import numpy as np
-from geometry_msgs.msg import Pose, PoseStamped, Twist, TwistStamped
+from geometry_msgs.msg import Pose, PoseStamped, TransformStamped, Twist, TwistStamped
 from nav_msgs.msg import Odometry
 from rclpy.serialization import deserialize_message
 from sensor_msgs.msg import Imu, JointState
@@ -103,6 +103,19 @@ def pack_odometry(body: FreeBody, qpos: Array, qvel: Array, stamp: int, frame: s
     twist.linear.x, twist.linear.y, twist.linear.z = map(float, linear)
     angular = qvel[body.qvel + 3 : body.qvel + 6]
     twist.angular.x, twist.angular.y, twist.angular.z = map(float, angular)
+    return message
+
+
+def pack_transform(body: FreeBody, qpos: Array, stamp: int) -> TransformStamped:
+    """The pose of a free body in odom, at a stamp in ns; qpos (nq,) is of the whole model."""
+    message = TransformStamped()
+    message.header.stamp = to_stamp(stamp)
+    message.header.frame_id = "odom"
+    message.child_frame_id = body.name
+    x, y, z, qw, qx, qy, qz = map(float, qpos[body.qpos : body.qpos + 7])
+    place, turn = message.transform.translation, message.transform.rotation
+    place.x, place.y, place.z = x, y, z
+    turn.x, turn.y, turn.z, turn.w = qx, qy, qz, qw
     return message
 
 

@@ -1,0 +1,30 @@
+"""Worlds of robots that are not as their models say."""
+
+import numpy as np
+import pytest
+
+from benchmarks.mismatched_robots import ROBOTS, MismatchedWorld, true_model
+from polo_ros.tasks import make_task
+
+CARTPOLE = ROBOTS["cartpole"]
+
+
+@pytest.mark.parametrize(("late", "acts"), [(0.0, (0, 0)), (10.0, (1, 0)), (20.0, (1, 1)), (30.0, (2, 1))])
+def test_a_command_acts_as_late_as_told(late: float, acts: tuple[int, int]) -> None:
+    """`acts`: how many periods ago the commands of both halves of a period were sent."""
+    world, punctual = (MismatchedWorld(CARTPOLE, "latency_ms", size, 0.02, 0) for size in (late, 0.0))
+    sent = [np.zeros(1), np.zeros(1), *np.array([[0.3], [-0.7], [1.0], [0.5]])]
+    for period in range(2, len(sent)):
+        world.step(sent[period])
+        for ago in acts:  # two physics steps a control period
+            punctual.world.step(sent[period - ago], 1)
+    np.testing.assert_array_equal(world.state, punctual.state)
+    assert world.world.data.time == pytest.approx(4 * 0.02)
+
+
+def test_a_payload_is_a_share_of_the_pole() -> None:
+    nominal = make_task("cartpole_swingup").model
+    heavier = true_model(nominal, CARTPOLE, "payload", 0.4)
+    assert heavier.body("pole").mass == pytest.approx(1.4 * nominal.body("pole").mass)
+    assert heavier.body("pole").inertia == pytest.approx(1.4 * nominal.body("pole").inertia)
+    assert heavier.body("cart").mass == nominal.body("cart").mass
