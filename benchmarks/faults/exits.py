@@ -73,13 +73,16 @@ def interrupted_demo(moment: float, arguments: Sequence[str], folder: Path) -> E
     output = folder / "demo.log"
     with output.open("wb") as log:
         demo = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, start_new_session=True)
-    time.sleep(moment)
-    interrupted = time.monotonic()
-    os.killpg(demo.pid, signal.SIGINT)
-    killed = not all_ended(demo, interrupted + PATIENCE_S)
-    seconds = time.monotonic() - interrupted
-    if killed:
-        os.killpg(demo.pid, signal.SIGKILL)
+    killed = True
+    try:
+        time.sleep(moment)
+        interrupted = time.monotonic()
+        os.killpg(demo.pid, signal.SIGINT)
+        killed = not all_ended(demo, interrupted + PATIENCE_S)
+        seconds = time.monotonic() - interrupted
+    finally:  # also where this program is told to end
+        if killed:
+            os.killpg(demo.pid, signal.SIGKILL)
     logs = [output, *(folder / "out").glob("*.log")]
     texts = [log.read_text(errors="replace") for log in logs]
     return Exit(
@@ -109,7 +112,7 @@ def parser() -> argparse.ArgumentParser:
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     arguments.add_argument("--task", default="humanoid_getup")
     arguments.add_argument("--tries", type=int, default=50)
-    arguments.add_argument("--latest", type=float, default=15.0, help="the last moment, in s")
+    arguments.add_argument("--latest", type=float, default=7.0, help="the last moment, in s")
     arguments.add_argument("--seed", type=int, default=0)
     arguments.add_argument("--logs", type=Path, default=Path("runs/exits"), help="folder for the logs")
     arguments.add_argument("--out", type=Path, default=RESULTS / "exits.csv")
@@ -119,6 +122,7 @@ def parser() -> argparse.ArgumentParser:
 def main() -> int:
     """Run the tries that the file does not hold yet; 1 where one was not clean."""
     options = parser().parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     moments = np.random.default_rng(options.seed).uniform(0.0, options.latest, options.tries)
     rows = Rows(options.out, COLUMNS)
     for index in range(len(rows.known), options.tries):

@@ -81,8 +81,11 @@ def check_schema(content: str, task: Task, reward_weights: Mapping[str, float] |
         found = {key: schema[key] for key in ("version", "task", "model_hash")}
         dynamics, period = schema.get("dynamics_hash", task.dynamics_hash()), float(schema["dt"])
         weights = read_reward_weights(schema["reward_weights"]) if "reward_weights" in schema else None
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise PoloError(f"experience/schema is not a schema ({error!r:.200})") from None
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
+        raise PoloError(
+            f"experience/schema is not a schema: it must be JSON with version, task, model_hash, dt and "
+            f"fields, each of name, size and unit ({error!r:.100})"
+        ) from None
     own = {"version": SCHEMA_VERSION, "task": task.name, "model_hash": task.model_hash()}
     for key, value in own.items():
         if found[key] != value:

@@ -3,6 +3,7 @@
 import json
 import math
 import secrets
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -171,7 +172,8 @@ def read_reward_weights(weights: object) -> dict[str, float]:
     if not isinstance(weights, dict):
         raise ValueError("reward_weights are no mapping")
     for name, weight in weights.items():
-        if type(weight) not in (int, float) or not math.isfinite(weight):
+        # compared before it is converted: JSON has whole numbers that no float can hold
+        if type(weight) not in (int, float) or not abs(weight) <= sys.float_info.max:
             raise ValueError(f"the weight of reward {name:.40} is no finite number")
     return {name: float(weight) for name, weight in weights.items()}
 

@@ -7,6 +7,7 @@ these cannot disagree.
 
 import dataclasses
 import math
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -56,7 +57,8 @@ class Parameter:
             return self._convert_list(value)
         kind = type(self.default)
         if kind is float and isinstance(value, int) and not isinstance(value, bool):
-            value = float(value)
+            # YAML has whole numbers that no float can hold
+            value = float(value) if abs(value) <= sys.float_info.max else math.inf * (1 if value > 0 else -1)
         if kind is str and value is None:
             value = ""  # YAML reads an empty value as None, as in `weights_file:` or -p weights_file:=
         if type(value) is not kind:
@@ -69,12 +71,12 @@ class Parameter:
         return checked
 
     def _check_range(self, value: float) -> None:
-        if not math.isfinite(value):
+        if isinstance(value, float) and not math.isfinite(value):
             raise PoloError(f"{self.name} must be finite, not {value}")
         too_low = self.low is not None and value < self.low
         too_high = self.high is not None and value > self.high
         if too_low or too_high:
-            raise PoloError(f"{self.name} must lie in [{self.low}, {self.high}], not {value}")
+            raise PoloError(f"{self.name} must lie in [{self.low}, {self.high}], not {value!s:.40}")
 
     def _convert_list(self, value: Any) -> tuple[Any, ...]:
         if isinstance(value, str) or not isinstance(value, Sequence):

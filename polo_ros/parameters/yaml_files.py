@@ -158,6 +158,10 @@ def _load(text: str) -> Any:
     loader = _Loader(text)
     try:
         return loader.get_single_data()
+    except PoloError:
+        raise
+    except (ValueError, RecursionError) as error:  # dates such as 2026-13-01, thousands of digits or brackets
+        raise yaml.YAMLError(str(error)) from None
     finally:
         loader.dispose()
 

@@ -81,7 +81,7 @@ def schema_of(path: Path, namespace: str = "") -> dict[str, Any]:
         try:
             schema = json.loads(message.data)
             str(schema["task"])
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             raise PoloError(f"{path}: {SCHEMA} is not a schema") from None
         found: dict[str, Any] = schema
         return found

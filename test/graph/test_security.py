@@ -171,7 +171,7 @@ def test_the_policy_allows_what_a_node_uses_and_nothing_else(graph: Graph, name:
     [
         ("humanoid_walk", {"use_imu": True, "lockstep": False}),
         ("humanoid_box", {}),
-        ("hand_cube", {"command_message": "trajectory"}),
+        ("hand_cube", {"command_message": "trajectory", "lockstep": False}),
     ],
 )
 def test_the_policy_allows_what_other_tasks_and_options_use(

@@ -126,7 +126,13 @@ def test_weights_of_another_format_are_refused(task: Task, content: bytes) -> No
             decode_value(save(load(content), metadata or None), task)
 
 
-@pytest.mark.parametrize("change", [{"epoch": "soon"}, {"sequence": ""}, {"task": None}])
+# larger than any float
+HUGE = f'{{"upright": {10**400}}}'
+
+
+@pytest.mark.parametrize(
+    "change", [{"epoch": "soon"}, {"sequence": ""}, {"task": None}, {"reward_weights": HUGE}]
+)
 def test_weights_without_a_readable_origin_are_refused(
     task: Task, content: bytes, change: dict[str, str | None]
 ) -> None:

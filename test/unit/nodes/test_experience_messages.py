@@ -77,6 +77,8 @@ def test_the_schema_tells_a_reader_the_fields(cartpole: Task) -> None:
         ("version", 99, "experience is of version 99, not 1"),
         ("fields", [], "other fields"),
         ("fields", None, "is not a schema"),
+        ("dt", 10**400, "is not a schema"),
+        ("reward_weights", {"upright": 10**400}, "is not a schema"),
     ],
 )
 def test_another_schema_is_refused(cartpole: Task, key: str, value: object, sentence: str) -> None:

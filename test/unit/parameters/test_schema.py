@@ -85,6 +85,8 @@ def test_lists_become_tuples() -> None:
         ({"gain": 1.0001}, r"gain must lie in \[0.0, 1.0\]"),
         ({"gain": math.nan}, "gain must be finite, not nan"),
         ({"gain": -math.inf}, "gain must be finite, not -inf"),
+        ({"gain": -(10**400)}, "gain must be finite, not -inf"),
+        ({"count": 10**400}, r"count must lie in \[1, 5\], not 10+$"),
         ({"mode": "medium"}, "mode must be one of fast, slow, not 'medium'"),
         ({"sizes": 16}, "sizes must be a list, not 16"),
         ({"sizes": "16"}, "sizes must be a list, not '16'"),

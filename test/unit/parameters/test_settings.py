@@ -187,6 +187,9 @@ def test_a_file_of_another_task_is_refused() -> None:
     ("text", "message"),
     [
         (b"a: [1", "is not valid YAML"),
+        (b"a: 2026-13-01", "is not valid YAML: month must be in 1..12"),
+        (b"a: " + 5000 * b"9", "is not valid YAML"),
+        (b"[" * 100_000, "is not valid YAML"),
         (b"\xff\xfe\xfa", "is not valid YAML"),
         (b"", "is not a ROS 2 parameter file"),
         (b"- horizon", "is not a ROS 2 parameter file"),
