@@ -1,4 +1,4 @@
-"""Ten seeds of `make demo`: shipped, without a value function, and with the paper's sampler.
+"""Ten seeds of `make demo`: shipped, with the paper's torques, and with the paper's sampler.
 
     python -m benchmarks.getup_seeds
 
@@ -15,9 +15,12 @@ from pathlib import Path
 
 from polo_ros.files import share_path
 
+PAPER_TORQUE = ("--config", str(share_path("config", "humanoid_getup_paper_torque.yaml")))
 SETTINGS: dict[str, tuple[str, ...]] = {
     "shipped": (),
     "no value function": ("--no-value",),
+    "paper's torque": PAPER_TORQUE,
+    "paper's torque, no value function": (*PAPER_TORQUE, "--no-value"),
     "paper's sampler": ("--config", str(share_path("config", "humanoid_getup_paper.yaml")), "--no-value"),
 }
 COLUMNS = ("setting", "seed", "solved", "solved_at", "sim_time", "wall_time", "outcome")

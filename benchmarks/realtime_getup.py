@@ -3,7 +3,8 @@
     python -m benchmarks.realtime_getup
 
 Each run starts supine with everything connected and lasts as long as told, whatever happens. A run stands
-where the root has been above the task's height for its hold time, as in `polo_ros.agent.scores`. Rewards
+where the task has been achieved for its hold time, as in `polo_ros.agent.scores`; it succeeds where the
+task is achieved at its end and for at least half of its time, as in `benchmarks.budget`. Rewards
 are the paper's, with default weights. `--override` gives parameters of planner and task on top of
 `--config`. The listener that judges runs on the same cores.
 """
@@ -18,6 +19,8 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from benchmarks.overrides import add_override_option, override_values
 from benchmarks.realtime import Listener, Timekeeping, run_by_clock
 from benchmarks.realtime_nodes import Nodes
@@ -28,7 +31,8 @@ from polo_ros.tasks import make_task
 
 TASK = "humanoid_getup"
 COLUMNS = (
-    "torque_scale", "seed", "stands", "stood_at", "longest_hold", "mean_reward",
+    "torque_scale", "seed", "success", "achieved_at_end", "achieved_seconds",
+    "stands", "stood_at", "longest_hold", "mean_reward",
     *(field.name for field in fields(Timekeeping)), "lost_states", "sim_time", "wall_time", "overrides",
 )  # fmt: skip
 
@@ -64,8 +68,9 @@ def main() -> None:
         chosen = [row for row in rows if row["torque_scale"] == scale]
         rewards = [float(row["mean_reward"]) for row in chosen]
         print(
-            f"torque_scale {scale:g}: stands in {sum(row['stands'] for row in chosen)} of {len(chosen)} "
-            f"seeds; mean reward {statistics.mean(rewards):.3f} ({min(rewards):.3f} to {max(rewards):.3f})"
+            f"torque_scale {scale:g}: succeeds in {sum(row['success'] for row in chosen)} of {len(chosen)} "
+            f"seeds, stands in {sum(row['stands'] for row in chosen)}; mean reward "
+            f"{statistics.mean(rewards):.3f} ({min(rewards):.3f} to {max(rewards):.3f})"
         )
 
 
@@ -83,13 +88,16 @@ def run(
     run_by_clock(nodes, listener, file, world, {**overrides, "seed": seed}, periods)
     states, ctrl = listener.run(periods)
     judge = make_task(TASK, torque_scale=scale)  # with the paper's weights
+    view = judge.observe(states, ctrl)
+    achieved = np.asarray(judge.achieved(view))
     longest = score(judge, states).longest_hold
     times = [moment for moment, _ in listener.frames]
     solved = listener.solved_at
     stands = longest >= judge.hold_time
     measured: dict[str, Any] = {
+        "achieved_seconds": float(achieved.sum() * judge.timestep),
         "longest_hold": longest,
-        "mean_reward": float(judge.reward(judge.observe(states, ctrl)).mean()),
+        "mean_reward": float(judge.reward(view).mean()),
         **asdict(listener.timekeeping()),
         "sim_time": times[periods] - times[0],
         "wall_time": time.monotonic() - began,
@@ -97,6 +105,8 @@ def run(
     return {
         "torque_scale": scale,
         "seed": seed,
+        "success": int(achieved[-1] and achieved.mean() >= 0.5),
+        "achieved_at_end": int(achieved[-1]),
         "stands": int(stands),
         "stood_at": f"{solved - times[0]:.3f}" if stands and solved is not None else "",
         **{key: f"{value:.5g}" if isinstance(value, float) else value for key, value in measured.items()},

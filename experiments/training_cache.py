@@ -15,7 +15,7 @@ from polo_ros.agent.scores import longest_run
 from polo_ros.agent.training import COLUMNS as TRAIN_COLUMNS
 from polo_ros.agent.training import train
 from polo_ros.errors import ExplodedError
-from polo_ros.files import write_atomically
+from polo_ros.files import share_path, write_atomically
 from polo_ros.learner.checkpoint import read_tensors
 from polo_ros.learner.weights import load_value
 from polo_ros.parameters.settings import Settings, settings_for
@@ -24,6 +24,9 @@ from polo_ros.planner.value import ValueEnsemble
 
 # the height of a humanoid's root from which it counts as standing, in m; the paper's reward asks for no more
 STANDING_HEIGHT = 1.0
+# the parameter files that experiments build on where it is not the task's own: the paper's figures are of its
+# torques and its reward
+FILES = {"humanoid_getup": "humanoid_getup_paper_torque.yaml"}
 
 
 @dataclass(frozen=True)
@@ -42,8 +45,9 @@ class Training:
 
 
 def settings_of(task: str, overrides: Mapping[str, Any]) -> Settings:
-    """The settings of a task's own file with some changed, on one thread: jobs run side by side."""
-    return settings_for(task, None, {**overrides, "threads": 1})
+    """The settings of a task's file with some changed, on one thread: jobs run side by side."""
+    name = FILES.get(task)
+    return settings_for(task, share_path("config", name) if name else None, {**overrides, "threads": 1})
 
 
 def trained(

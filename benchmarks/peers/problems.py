@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from benchmarks.peers.cylinder_push import CylinderPush
+from polo_ros.files import share_path
 from polo_ros.parameters.settings import settings_for
 from polo_ros.planner import PlannerConfig
 from polo_ros.tasks.task import Task
@@ -28,8 +29,8 @@ class Problem:
     steps: int
 
 
-def _shipped(name: str, judo_name: str, steps: int) -> Problem:
-    settings = settings_for(name)
+def _shipped(name: str, judo_name: str, steps: int, file: str | None = None) -> Problem:
+    settings = settings_for(name, share_path("config", file) if file else None)
     return Problem(settings.task, settings.planner, settings.planner_node.weights_file, judo_name, steps)
 
 
@@ -39,8 +40,8 @@ def cartpole_swingup() -> Problem:
 
 
 def humanoid_getup() -> Problem:
-    """Humanoid getup, 3.2 s of simulated time."""
-    return _shipped("humanoid_getup", judo_name="humanoid_getup", steps=400)
+    """Humanoid getup with the paper's torques, which judo has too, 3.2 s of simulated time."""
+    return _shipped("humanoid_getup", "humanoid_getup", 400, "humanoid_getup_paper_torque.yaml")
 
 
 def cylinder_push() -> Problem:

@@ -136,7 +136,7 @@ def feature_rows(states: TaskStates) -> Iterator[tuple[str, ...]]:
     """Each block of value features in each kind of state."""
     values = [states.task.value_features(view) for view in states.views.values()]
     start = 0
-    for feature in states.task.features:
+    for feature in states.task.listed_features():
         block = slice(start, start + feature.size)
         yield (feature.name, str(feature.size), *(numbers(value[..., block]) for value in values))
         start += feature.size

@@ -162,7 +162,7 @@ def features(states: TaskStates) -> Iterator[str]:
         yield "value_features gives numbers that are not finite"
     constant = np.ptp(values.reshape(-1, values.shape[-1]), axis=0) == 0.0
     start = 0
-    for feature in states.task.features:
+    for feature in states.task.listed_features():
         if constant[start : start + feature.size].all():
             yield f"value feature '{feature.name}' is the same in all sampled states"
         start += feature.size

@@ -81,7 +81,7 @@ def task_section(task: Task) -> list[str]:
         (f"`{term.name}`", f"{term.weight:g}", f"{term.low:g} … {term.high:g}", term.description)
         for term in task.terms
     ]
-    features = [(feature.name, feature.size, feature.unit) for feature in task.features]
+    features = [(feature.name, feature.size, feature.unit) for feature in task.listed_features()]
     features.append(("**all**", task.feature_count, ""))
     return [
         "",

@@ -153,6 +153,10 @@ class Task(ABC):
     def value_features(self, view: View) -> Array:
         """The value function's input for each state, (..., feature_count)."""
 
+    def listed_features(self) -> tuple[Feature, ...]:
+        """What the entries of `value_features` are: `features`, unless the setup adds to them."""
+        return self.features
+
     def start(self, data: mujoco.MjData, rng: np.random.Generator) -> None:
         """Put `data` into a start state drawn with `rng`.
 
@@ -224,7 +228,7 @@ class Task(ABC):
     @property
     def feature_count(self) -> int:
         """The number of entries of the value function's input."""
-        return sum(feature.size for feature in self.features)
+        return sum(feature.size for feature in self.listed_features())
 
     @property
     def state_size(self) -> int:

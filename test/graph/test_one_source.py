@@ -106,7 +106,9 @@ def test_of_two_simulators_that_start_at_once_one_remains(graph: Graph, tmp_path
 
 def test_a_second_learner_names_the_first_and_publishes_nothing(graph: Graph) -> None:
     weights = graph.record(UInt8MultiArray, "value_function/weights", LATCHED)
-    shipped = share_path("config", "humanoid_getup.yaml")  # with weights to publish from the start on
+    shipped = share_path(
+        "config", "humanoid_getup_paper_torque.yaml"
+    )  # with weights to publish from the start on
     graph.start("learner_node", config=shipped)
     graph.wait(lambda: weights, "weights")
     graph.start("learner_node", "second", config=shipped)
@@ -118,7 +120,7 @@ def test_a_second_learner_names_the_first_and_publishes_nothing(graph: Graph) ->
 
 
 def test_an_untrained_learner_leaves_a_planner_its_weights(graph: Graph) -> None:
-    shipped = share_path("config", "humanoid_getup.yaml")
+    shipped = share_path("config", "humanoid_getup_paper_torque.yaml")
     graph.start("planner_node", config=shipped)
     graph.wait(lambda: graph.reported("planner_node", "weights_epoch") > 0, "the planner's weights")
     before = graph.reported("planner_node", "weights_epoch")

@@ -118,7 +118,8 @@ def test_the_settings_of_the_paper() -> None:
 
 def test_real_time_plans_less_and_is_otherwise_as_recommended() -> None:
     file = share_path("config", "humanoid_getup_realtime.yaml")
-    real_time, recommended = settings_for("humanoid_getup", file), settings_for("humanoid_getup")
+    lockstep = share_path("config", "humanoid_getup_paper_torque.yaml")
+    real_time, recommended = settings_for("humanoid_getup", file), settings_for("humanoid_getup", lockstep)
     changed = {"horizon": 48, "rollouts": 12, "noise_sigma": 0.4}
     assert real_time.planner == replace(recommended.planner, **changed)
     assert (real_time.planner_node.lockstep, real_time.planner_node.threads) == (False, 2)

@@ -1,0 +1,109 @@
+"""Controls of position servos that make predicted steps: inverse kinematics, led by what servos lose."""
+
+import copy
+from collections.abc import Sequence
+
+import mujoco
+import numpy as np
+
+from polo_ros.arrays import Array
+from polo_ros.tasks.leg_chains import LegChains
+from polo_ros.tasks.stepping import GRAVITY, Steps
+
+
+class StepServos:
+    """Commands that put the soles where steps want them, under a level base.
+
+    A servo gives kp · (command - angle) - kd · speed. The command leads the wanted angle by effort / kp, for
+    the effort that carries the robot, and by kd · speed / kp.
+
+    Args:
+      model: a floating base with legs of six hinges each, driven by position servos.
+      home: (nq,), see `LegChains`.
+      base, feet: names of bodies.
+
+    Attributes:
+      legs: the kinematics.
+      centre: of mass from the base in the home pose, (3,), in m.
+
+    Raises:
+      PoloError: see `LegChains`.
+    """
+
+    def __init__(self, model: mujoco.MjModel, home: Array, base: str, feet: Sequence[str]) -> None:
+        self.legs = LegChains(model, home, feet)
+        self._home, self._model = home, model
+        # without contacts, limits and sensors
+        self._floating = copy.copy(model)
+        flags = mujoco.mjtDisableBit
+        self._floating.opt.disableflags |= int(
+            flags.mjDSBL_CONSTRAINT | flags.mjDSBL_SENSOR | flags.mjDSBL_CONTACT
+        )
+        data = mujoco.MjData(model)
+        data.qpos[:] = home
+        mujoco.mj_kinematics(model, data)
+        mujoco.mj_comPos(model, data)
+        body = model.body(base).id
+        self.centre: Array = data.subtree_com[body] - home[:3]
+        self._weight = float(model.body_subtreemass[body]) * GRAVITY
+
+    def controls(self, steps: Steps, times: Array, height: float, otherwise: Array) -> Array:
+        """Controls (P, n, nu), not limited to their ranges.
+
+        Args:
+          steps: of P states at n times.
+          times: (n,), in s.
+          height: of the base above the soles that stand, in m.
+          otherwise: (nu,), controls of actuators that move no leg.
+        """
+        model, legs = self._model, self.legs
+        base = steps.centre - self.centre[:2]
+        cosine, sine = np.cos(steps.heading)[..., None], np.sin(steps.heading)[..., None]
+
+        def turned(vectors: Array) -> Array:
+            """Vectors (P, n, 2, 2) along the axes of the turning base."""
+            ahead, aside = np.moveaxis(vectors, -1, 0)
+            return np.stack([cosine * ahead + sine * aside, cosine * aside - sine * ahead], axis=-1)
+
+        places = np.empty_like(steps.feet)
+        places[..., :2], places[..., 2] = (
+            turned(steps.feet[..., :2] - base[..., None, :]),
+            steps.feet[..., 2] - height,
+        )
+        angles = legs.angles(places, steps.yaws - steps.heading[..., None])
+        # the force of an inverted pendulum points from the centre of pressure to that of mass
+        pressure = (steps.load[..., None] * steps.pressure).sum(axis=-2)
+        lean = (steps.centre - pressure) / (height + self.centre[2])
+        lean = turned(np.stack([lean, lean], axis=-2))
+        load = self._weight * steps.load[..., None]
+        forces = np.concatenate([load * lean, load], axis=-1)
+        efforts = self._carrying(angles, GRAVITY * lean[..., 0, :])
+        efforts += legs.efforts(angles, turned(steps.pressure - base[..., None, :]), forces)
+        speeds = np.diff(angles, axis=1) / np.maximum(np.diff(times), 1e-3)[:, None, None]
+        speeds = np.concatenate([speeds, speeds[:, -1:]], axis=1)
+        controls = np.broadcast_to(otherwise, (*angles.shape[:2], model.nu)).copy()
+        for actuator in range(model.nu):
+            leg, joint = np.nonzero(legs.joints == model.actuator_trnid[actuator, 0])
+            if leg.size:
+                kp, kd = model.actuator_gainprm[actuator, 0], -model.actuator_biasprm[actuator, 2]
+                place = (..., leg[0], joint[0])
+                controls[..., actuator] = angles[place] + (efforts[place] + kd * speeds[place]) / kp
+        return controls
+
+    def _carrying(self, angles: Array, pushed: Array) -> Array:
+        """Efforts of the legs (P, n, legs, 6), in N·m, that carry all bodies, without the floor's forces.
+
+        Args:
+          angles: of the legs' joints, (P, n, legs, 6), in rad.
+          pushed: horizontal acceleration of the base, (P, n, 2), in m/s².
+        """
+        model, joints = self._floating, self.legs.joints
+        data = mujoco.MjData(model)
+        data.qpos[:] = self._home
+        efforts = np.empty_like(angles)
+        for place in np.ndindex(angles.shape[:2]):
+            data.qpos[model.jnt_qposadr[joints]] = angles[place]
+            data.qacc[:2] = pushed[place]
+            mujoco.mj_inverse(model, data)
+            efforts[place] = data.qfrc_inverse[model.jnt_dofadr[joints]]
+        return efforts
