@@ -46,6 +46,9 @@ WORKERS ?= $(shell nproc)
 PYTEST := PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 $(BIN)/python -m pytest -p xdist.plugin -n $(WORKERS) --dist loadfile \
   --no-loadscope-reorder
 
+# Python prints a traceback at a Ctrl-C in its first tenth of a second: signals wait until the program takes them
+PATIENT := $(shell env --block-signal=INT,TERM echo env --block-signal=INT,TERM 2>/dev/null)
+
 .PHONY: help install demo learn shell lint check test docs clean
 
 help:
@@ -54,10 +57,10 @@ help:
 install: $(INSTALLED)-develop
 
 demo: $(INSTALLED)$(if $(WATCHED),-viewer)
-	@$(BIN)/python -m polo_ros.nodes.demo $(if $(VIEW),--viewer) $(if $(SEED),--seed $(SEED)) $(if $(PORT),--port $(PORT)) $(if $(ROBOTS),--robots $(ROBOTS)) $(if $(TASK),--task $(TASK)) $(ARGS)
+	@$(PATIENT) $(BIN)/python -m polo_ros.nodes.demo $(if $(VIEW),--viewer) $(if $(SEED),--seed $(SEED)) $(if $(PORT),--port $(PORT)) $(if $(ROBOTS),--robots $(ROBOTS)) $(if $(TASK),--task $(TASK)) $(ARGS)
 
 learn: $(INSTALLED)
-	@$(BIN)/python -m polo_ros.nodes.learn $(if $(TASK),--task $(TASK)) $(if $(SEED),--seed $(SEED)) $(ARGS)
+	@$(PATIENT) $(BIN)/python -m polo_ros.nodes.learn $(if $(TASK),--task $(TASK)) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
 # the start-up file of an interactive bash can put other folders first, so that it has to come before
 shell: $(INSTALLED)

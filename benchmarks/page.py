@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import rclpy
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Error, Page
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.parameter_client import AsyncParameterClient
 from rclpy.signals import SignalHandlerOptions
@@ -98,6 +98,16 @@ def start_robot(task: str) -> list[subprocess.Popen[bytes]]:
     """Start a simulator and a planner, in this order, in real time."""
     planner = ("lockstep:=false", "use_sim_time:=true", "autostart:=true")
     return [start("simulator_node", task, "lockstep:=false"), start("planner_node", task, *planner)]
+
+
+def go(page: Page, url: str) -> None:
+    """Open an address as soon as it is served."""
+    while True:
+        try:
+            page.goto(url, wait_until="commit")
+            return
+        except Error:
+            time.sleep(0.05)
 
 
 @contextmanager

@@ -270,8 +270,8 @@ class Listener(StatusMonitor):
         """
         if len(self.frames) != len(self.acted) + 1:
             raise PoloError(
-                "the states' time jumped by a second or more during the run: the world began anew, or the machine "
-                "was too busy; run it again on an idle machine"
+                "the states' time jumped by a second or more: the world began anew during the run, or the "
+                "machine was too busy; run it again on an idle machine"
             )
         states = np.array([state for _, state in self.frames[:periods]])
         return states, np.array(self.acted[:periods])

@@ -18,10 +18,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import rclpy
-from playwright.sync_api import Browser, Error, Page, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
 from benchmarks.cpu import cpu_seconds
-from benchmarks.page import FLAGS, SIZE, Probe, opened, start, start_robot
+from benchmarks.page import FLAGS, SIZE, Probe, go, opened, start, start_robot
 
 PORT = 8917
 SETTLE_S = 3.0
@@ -44,16 +44,6 @@ def empty_page(browser: Browser) -> float:
         page.close()
         server.terminate()
     return took
-
-
-def go(page: Page, url: str) -> None:
-    """Open an address as soon as it is served."""
-    while True:
-        try:
-            page.goto(url)
-            return
-        except Error:
-            time.sleep(0.05)
 
 
 def until_drawn(browser: Browser, url: str, began: float) -> Iterator[tuple[str, float]]:

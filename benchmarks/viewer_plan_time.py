@@ -1,13 +1,13 @@
 """What the page costs the planner: plan times with it closed and open, in turns.
 
     python -m benchmarks.viewer_plan_time --out benchmarks/results/viewer_plan_time.csv
+    python -m benchmarks.viewer_plan_time --kind browser --out benchmarks/results/viewer_plan_time_browser.csv
 
 Each phase starts from a reset of the world, and every other round runs backwards. Rounds of the first kind
-tell what the viewer costs:
+tell what the viewer, its plots and its markers cost:
 
 - closed: the viewer runs without a browser;
-- receiver: a client takes what a browser would get, and draws nothing;
-- receiver, all niced: the same with all threads of the viewer at the low priority of the one that draws.
+- receiver: a client takes what a browser would get, and draws nothing.
 
 Rounds of the second kind tell what a browser costs that draws in software on the same cores, as none does on
 a user's machine with a GPU. One page stays open:
@@ -15,7 +15,9 @@ a user's machine with a GPU. One page stays open:
 - browser stopped: it gets the data, and draws nothing;
 - browser: it draws a picture of a few pixels, at the lowest priority.
 
-A row holds a phase's median plan time and its ratio to that of the first of these kinds in the round.
+A row holds a phase's median plan time and its ratio to that of the first phase of the round, and the CPU time
+of the planner's process a plan, which other programs on the machine change less. A file that is
+there already gets further rounds, so that several short runs make a long one.
 """
 
 import argparse
@@ -26,24 +28,24 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from itertools import pairwise
 from pathlib import Path
-from typing import TextIO
 
 import msgspec
 import rclpy
 import viser
 from playwright.sync_api import sync_playwright
 from std_srvs.srv import Trigger
-from websockets.sync.client import connect
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
 from benchmarks.cpu import cpu_seconds
 from benchmarks.page import FLAGS, Probe, opened, quantile, start, start_robot
-from polo_ros.nodes.viewer_node import NICENESS
 
 PORT = 8918
 SETTLE_S = 3.0
@@ -55,9 +57,12 @@ FIELDS = (
     "plan_time_ms",
     "ratio",
     "plans_per_s",
+    "planner_cpu_ms",
     "command_period_p99_ms",
     "viewer_core_percent",
 )
+# the phases that the others of their round are compared with
+BASES = ("closed", "browser stopped")
 CAMERA = {
     "type": "ViewerCameraMessage", "wxyz": [1.0, 0.0, 0.0, 0.0], "position": [3.0, 0.0, 1.0], "fov": 1.0,
     "near": 0.01, "far": 100.0, "image_height": 800, "image_width": 1400, "look_at": [0.0, 0.0, 0.0],
@@ -94,66 +99,81 @@ def stopped(processes: list[int]) -> Iterator[None]:
             os.kill(process, signal.SIGCONT)
 
 
-@contextmanager
-def niced(process: int, niceness: int) -> Iterator[None]:
-    """A process whose threads all have one niceness."""
-    threads = [int(thread) for thread in os.listdir(f"/proc/{process}/task")]
-    before = [os.getpriority(os.PRIO_PROCESS, thread) for thread in threads]
-    for thread in threads:
-        os.setpriority(os.PRIO_PROCESS, thread, niceness)
-    try:
-        yield
-    finally:  # going back needs the right to
-        for thread, each in zip(threads, before, strict=True):
-            os.setpriority(os.PRIO_PROCESS, thread, each)
-
-
 def receive(port: int) -> None:
-    """Take what the page's server sends to a browser, for ever."""
+    """Take what the page's server sends to a browser, from each line on standard input to the next one."""
     protocol = Subprotocol(f"viser-v{viser.__version__}")
-    with connect(f"ws://127.0.0.1:{port}", subprotocols=[protocol], max_size=None) as connection:
-        connection.send(msgspec.msgpack.encode(CAMERA))  # viser counts a client from this message on
-        while True:
-            connection.recv()
+    while sys.stdin.readline():
+        with connect(f"ws://127.0.0.1:{port}", subprotocols=[protocol], max_size=None) as connection:
+            connection.send(msgspec.msgpack.encode(CAMERA))  # viser counts a client from this message on
+            ending = threading.Thread(target=close_at_line, args=(connection,))
+            ending.start()
+            with suppress(ConnectionClosed):
+                while True:
+                    connection.recv()
+            ending.join()
 
 
-@contextmanager
-def receiver(probe: Probe) -> Iterator[None]:
-    """A client of the page that draws nothing; the viewer subscribes to the planner meanwhile."""
-    process = subprocess.Popen(
-        ["nice", "-n", "19", sys.executable, "-m", "benchmarks.viewer_plan_time", "--receive"]
-    )
-    terms = "planner_node/reward_terms"
-    probe.wait(lambda: probe.node.count_subscribers(terms), "subscription of the viewer")
-    yield
-    process.kill()
-    process.wait()
-    probe.wait(lambda: not probe.node.count_subscribers(terms), "end of the viewer's subscription")
+def close_at_line(connection: ClientConnection) -> None:
+    """Wait for a line on standard input, and close."""
+    sys.stdin.readline()
+    connection.close()
 
 
-class Phases:
-    """Measures phases, and writes a row each.
+class Receiver:
+    """A client of the page that draws nothing; the viewer subscribes to the planner while it is connected.
 
     Args:
       probe: listens.
-      viewer: its process.
-      seconds: of a phase.
-      file: takes the rows.
-
-    Attributes:
-      ratios: by the phase's name, a number a round.
     """
 
-    def __init__(self, probe: Probe, viewer: int, seconds: float, file: TextIO) -> None:
-        self._probe, self._viewer, self._seconds, self._file = probe, viewer, seconds, file
+    def __init__(self, probe: Probe) -> None:
+        self._probe = probe
+        command = ["nice", "-n", "19", sys.executable, "-m", "benchmarks.viewer_plan_time", "--receive"]
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE)
+
+    @contextmanager
+    def connected(self) -> Iterator[None]:
+        """Be connected meanwhile."""
+        terms, probe = "planner_node/reward_terms", self._probe
+        self._toggle()
+        probe.wait(lambda: probe.node.count_subscribers(terms), "subscription of the viewer")
+        yield
+        self._toggle()
+        probe.wait(lambda: not probe.node.count_subscribers(terms), "end of the viewer's subscription")
+
+    def close(self) -> None:
+        """End the process."""
+        self._process.kill()
+        self._process.wait()
+
+    def _toggle(self) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.write(b"\n")
+        self._process.stdin.flush()
+
+
+class Phases:
+    """Measures phases, and adds a row each to a file.
+
+    Args:
+      probe: listens.
+      viewer, planner: their processes.
+      seconds: of a phase.
+      path: of the file; rows of earlier runs stay.
+    """
+
+    def __init__(self, probe: Probe, viewer: int, planner: int, seconds: float, path: Path) -> None:
+        self._probe, self._viewer, self._planner, self._seconds = probe, viewer, planner, seconds
         self._reset = probe.node.create_client(Trigger, "simulator_node/reset_world")
-        self._writer = csv.DictWriter(file, FIELDS)
-        self._writer.writeheader()
-        self._round = 0
-        self.ratios: dict[str, list[float]] = {}
+        earlier = read_rows(path)
+        self._round = int(earlier[-1]["round"]) + 1 if earlier else 0
+        self._file = path.open("a", newline="")
+        self._writer = csv.DictWriter(self._file, FIELDS)
+        if not earlier:
+            self._writer.writeheader()
 
     def round(self, kinds: Kinds) -> None:
-        """Measure each kind; every other round in the opposite order."""
+        """Measure each kind; every other round in the opposite order. A round is written as a whole."""
         order = list(kinds) if self._round % 2 == 0 else list(kinds)[::-1]
         rows = {}
         for name in order:
@@ -162,7 +182,6 @@ class Phases:
         base = rows[next(iter(kinds))]["plan_time_ms"]
         for name in order:
             ratio = rows[name]["plan_time_ms"] / base
-            self.ratios.setdefault(name, []).append(ratio)
             numbers = {key: f"{value:.4f}" for key, value in (rows[name] | {"ratio": ratio}).items()}
             self._writer.writerow({"round": self._round, "phase": name} | numbers)
             print(self._round, name, f"{rows[name]['plan_time_ms']:.2f} ms, {ratio:.3f}", flush=True)
@@ -178,34 +197,31 @@ class Phases:
         probe.spin(RESET_S)
         probe.commands.clear()
         probe.plan_times.clear()
-        before, began = cpu_seconds(self._viewer), time.monotonic()
+        viewer, planner, began = cpu_seconds(self._viewer), cpu_seconds(self._planner), time.monotonic()
         probe.spin(self._seconds)
         took = time.monotonic() - began
         periods = [1e3 * (later - earlier) for (earlier, _), (later, _) in pairwise(probe.commands)]
         return {
             "plan_time_ms": 1e3 * statistics.median(probe.plan_times),
             "plans_per_s": len(probe.plan_times) / took,
+            "planner_cpu_ms": 1e3 * (cpu_seconds(self._planner) - planner) / len(probe.plan_times),
             "command_period_p99_ms": quantile(periods, 0.99),
-            "viewer_core_percent": 100 * (cpu_seconds(self._viewer) - before) / took,
+            "viewer_core_percent": 100 * (cpu_seconds(self._viewer) - viewer) / took,
         }
 
 
-def measure_viewer(phases: Phases, probe: Probe, viewer: int, rounds: int) -> None:
+def measure_viewer(phases: Phases, probe: Probe, until: float) -> None:
     """What the viewer costs."""
-
-    @contextmanager
-    def all_niced() -> Iterator[None]:
-        with receiver(probe), niced(viewer, NICENESS):
-            yield
-
-    kinds: Kinds = {
-        "closed": nullcontext, "receiver": lambda: receiver(probe), "receiver, all niced": all_niced
-    }  # fmt: skip
-    for _ in range(rounds):
-        phases.round(kinds)
+    receiver = Receiver(probe)
+    kinds: Kinds = {"closed": nullcontext, "receiver": receiver.connected}
+    try:
+        while time.monotonic() < until:
+            phases.round(kinds)
+    finally:
+        receiver.close()
 
 
-def measure_browser(phases: Phases, url: str, rounds: int) -> None:
+def measure_browser(phases: Phases, url: str, until: float) -> None:
     """What a browser costs on the same cores."""
     with sync_playwright() as playwright, tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -213,9 +229,36 @@ def measure_browser(phases: Phases, url: str, rounds: int) -> None:
         with opened(browser, url, hidden=True):
             chromium = descendants(int((folder / "pid").read_text()))
             kinds: Kinds = {"browser stopped": lambda: stopped(chromium), "browser": nullcontext}
-            for _ in range(rounds):
+            while time.monotonic() < until:
                 phases.round(kinds)
         browser.close()
+
+
+def read_rows(path: Path) -> list[dict[str, str]]:
+    """The rows of a file; none where there is no file."""
+    if not path.exists():
+        return []
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def summarise(rows: list[dict[str, str]]) -> Iterator[str]:
+    """A line a phase: medians of its numbers, and its ratios with their spread."""
+    for name in dict.fromkeys(row["phase"] for row in rows):
+        found = [row for row in rows if row["phase"] == name]
+        numbers = ", ".join(
+            f"{field} {statistics.median(float(row[field]) for row in found):.2f}" for field in FIELDS[2:]
+        )
+        yield f"{name}, {len(found)} rounds: {numbers}"
+        first = {row["round"]: row for row in rows if row["phase"] in BASES}
+        for field in ("plan_time_ms", "planner_cpu_ms"):
+            ratios = [float(row[field]) / float(first[row["round"]][field]) for row in found]
+            low, _, high = statistics.quantiles(ratios, n=4)
+            error = statistics.stdev(ratios) / len(ratios) ** 0.5
+            yield (
+                f"  {field}: ratio's quartiles {low:.3f} and {high:.3f}, mean {statistics.fmean(ratios):.3f} "
+                f"± {error:.3f} (standard error)"
+            )
 
 
 def main() -> None:
@@ -223,15 +266,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--task", default="humanoid_getup")
     parser.add_argument("--seconds", type=float, default=1.5, help="wall time a phase")
-    parser.add_argument(
-        "--rounds", type=int, default=14, help="of the first kind; half as many of the second"
-    )
-    parser.add_argument("--out", type=Path)
+    parser.add_argument("--kind", choices=("viewer", "browser"), default="viewer", help="of the rounds")
+    parser.add_argument("--minutes", type=float, default=10.0, help="after which no round begins")
+    parser.add_argument("--out", type=Path, help="file that rows are added to")
     parser.add_argument("--receive", action="store_true", help="be the client that draws nothing")
     options = parser.parse_args()
     if options.receive:
         receive(PORT)
+        return
     os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
+    until = time.monotonic() + 60.0 * options.minutes
     probe = Probe(options.task)
     nodes = start_robot(options.task)
     viewer = start("viewer_node", options.task, f"port:={PORT}", "use_sim_time:=true")
@@ -240,21 +284,19 @@ def main() -> None:
         probe.wait(lambda: probe.plan_times, "plan")
         probe.wait(lambda: probe.node.count_publishers("viewer_node/robot"), "viewer")
         probe.spin(SETTLE_S)
-        with options.out.open("w", newline="") as file:
-            phases = Phases(probe, viewer.pid, options.seconds, file)
-            measure_viewer(phases, probe, viewer.pid, options.rounds)
-            measure_browser(phases, f"http://127.0.0.1:{PORT}/", options.rounds // 2)
+        phases = Phases(probe, viewer.pid, nodes[1].pid, options.seconds, options.out)
+        if options.kind == "viewer":
+            measure_viewer(phases, probe, until)
+        else:
+            measure_browser(phases, f"http://127.0.0.1:{PORT}/", until)
     finally:
         for process in nodes:
             process.send_signal(signal.SIGINT)
         for process in nodes:
             process.wait(20)
     rclpy.try_shutdown()
-    for name, ratios in phases.ratios.items():
-        low, middle, high = statistics.quantiles(ratios, n=4)
-        error = statistics.stdev(ratios) / len(ratios) ** 0.5
-        mean = f"mean {statistics.fmean(ratios):.3f} ± {error:.3f}"
-        print(f"{name}: ratio {middle:.3f} ({low:.3f} to {high:.3f}), {mean} (standard error)")
+    for line in summarise(read_rows(options.out)):
+        print(line)
 
 
 if __name__ == "__main__":

@@ -34,7 +34,7 @@ class Ablations(Comparison):
 
     name = "ablations"
     summary = "Contributions to learning getup: heads, priors, optimism, buffers, targets, noise"
-    title = "what each part of learning is worth"
+    title = "one part of learning changed at a time"
     configuration = replace(GETUP_FIFTH_TORQUE, training_steps=3000, evaluation_steps=250, seeds=3)
     trainings = 2
     variants = VARIANTS

@@ -1,4 +1,4 @@
-"""`polo reproduce efficiency`: what each idea for needing fewer rollouts is worth."""
+"""`polo reproduce efficiency`: planner variants at equal numbers of simulator steps."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -35,15 +35,15 @@ QUICK_TASKS = ("humanoid_getup",)
 # with all rollouts only the recommended planner runs where variants would take half an hour more
 WHOLE = ("cartpole_swingup",)
 LEAST_ROLLOUTS = 8
-# start seeds of the episodes before the one that counts; its own seed is among none
-FIRST_REHEARSAL = 500
+# start seeds of the episodes before the evaluated one
+FIRST_EARLIER_SEED = 500
 
 
 class Efficiency(Experiment):
     """Reward against the simulator steps that planning spends, for variants of the recommended planner."""
 
     name = "efficiency"
-    summary = "What each idea for needing fewer rollouts is worth: reward against simulator steps"
+    summary = "Planner variants: reward against simulator steps"
     settings = ("task", "variant", "budget", "seed")
     results = ("rollouts", "mean_reward", "last_reward", "longest_hold", "steps_per_period")
 
@@ -53,11 +53,11 @@ class Efficiency(Experiment):
         for task in QUICK_TASKS if quick else TASKS:
             settings = settings_of(task, TASKS[task])
             for budget in QUICK_BUDGETS if quick else BUDGETS:
-                for variant, idea in planner_variants(settings.planner).items():
-                    compared = variant == RECOMMENDED or budget < 1.0 or task in WHOLE
-                    if compared and possible(settings, idea, budget):
+                for name, variant in planner_variants(settings.planner).items():
+                    compared = name == RECOMMENDED or budget < 1.0 or task in WHOLE
+                    if compared and possible(settings, variant, budget):
                         jobs += [
-                            {"task": task, "variant": variant, "budget": budget, "seed": seed}
+                            {"task": task, "variant": name, "budget": budget, "seed": seed}
                             for seed in range(1 if quick else SEEDS)
                         ]
         return jobs
@@ -65,15 +65,15 @@ class Efficiency(Experiment):
     def run(self, job: Row, quick: bool, folder: Path) -> Sequence[Row]:
         """One episode, judged by the task's reward as its file weighs it."""
         settings = settings_of(job["task"], TASKS[job["task"]])
-        idea = planner_variants(settings.planner)[job["variant"]]
-        planner = planner_of(settings, idea, job["budget"], job["seed"])
+        variant = planner_variants(settings.planner)[job["variant"]]
+        planner = planner_of(settings, variant, job["budget"], job["seed"])
         periods = QUICK_PERIODS if quick else PERIODS
-        for rehearsal in range(idea.rehearsals):
-            past = driven(settings.task, planner, idea.every, FIRST_REHEARSAL + rehearsal, periods)
+        for episode in range(variant.earlier_episodes):
+            past = driven(settings.task, planner, variant.every, FIRST_EARLIER_SEED + episode, periods)
             if isinstance(planner, Recalling):
                 planner.remember(*past[:2])
             planner.reset()
-        states, ctrl, spent = driven(settings.task, planner, idea.every, job["seed"], periods)
+        states, ctrl, spent = driven(settings.task, planner, variant.every, job["seed"], periods)
         rewards = settings.task.reward(settings.task.observe(states, ctrl))
         return [
             {
@@ -103,30 +103,30 @@ class Efficiency(Experiment):
 
 
 def budgeted(settings: Settings, budget: float) -> int:
-    """The rollouts that a share of the task file's is, not less than any recommended planner needs."""
+    """A share of the rollouts in the task's file, but no fewer than every recommended planner needs."""
     recommended = settings.planner
     return max(round(budget * recommended.rollouts), LEAST_ROLLOUTS, recommended.least_rollouts)
 
 
-def possible(settings: Settings, idea: PlannerVariant, budget: float) -> bool:
+def possible(settings: Settings, variant: PlannerVariant, budget: float) -> bool:
     """Whether a variant's planner has the rollouts, and the shipped value function, that it needs."""
-    config = idea.config(settings.planner, budgeted(settings, budget))
+    config = variant.config(settings.planner, budgeted(settings, budget))
     fits = config.noise != "knots" or config.noise_knots <= config.horizon
     has_value = bool(settings.planner_node.weights_file)
-    return fits and config.rollouts >= config.least_rollouts and (has_value or not idea.valued)
+    return fits and config.rollouts >= config.least_rollouts and (has_value or not variant.valued)
 
 
-def planner_of(settings: Settings, idea: PlannerVariant, budget: float, seed: int) -> Planner:
+def planner_of(settings: Settings, variant: PlannerVariant, budget: float, seed: int) -> Planner:
     """A variant's planner, with its own model if its physics steps are longer than the world's."""
-    config = idea.config(settings.planner, budgeted(settings, budget))
-    if not idea.valued:
+    config = variant.config(settings.planner, budgeted(settings, budget))
+    if not variant.valued:
         config = replace(config, value_weight=0.0)
     task = settings.task
-    if idea.coarse > 1:
+    if variant.step_factor > 1:
         task = settings_of(task.name, TASKS[task.name]).task
-        task.model.opt.timestep *= idea.coarse
-    planner = idea.planner(task, config, seed, threads=1)
-    if idea.valued:
+        task.model.opt.timestep *= variant.step_factor
+    planner = variant.planner(task, config, seed, threads=1)
+    if variant.valued:
         planner.value, _ = load_value(settings.planner_node.weights_file, task)
     return planner
 

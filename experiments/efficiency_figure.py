@@ -9,9 +9,9 @@ from matplotlib.ticker import MaxNLocator
 
 from experiments.planner_variants import RECOMMENDED, planner_variants
 from experiments.style import TASK_NAMES, add_caption, count_in_words, means_in_words, new_figure
+from polo_ros.agent.statistics import half_interval
 from polo_ros.parameters.markdown import table
 from polo_ros.planner import PlannerConfig
-from polo_ros.sweeps.statistics import half_interval
 from polo_ros.viewer.figures import BLUE, GREY, VERMILION
 
 # the budget that is drawn, as a share of the rollouts in the task's file

@@ -12,6 +12,7 @@ from experiments.experiment import Experiment, Row
 from experiments.occupancy import OccupancyGrid
 from experiments.style import TASK_NAMES, Style, add_caption, add_legend, count_in_words, new_figure
 from polo_ros.agent.agent import Agent
+from polo_ros.agent.statistics import half_interval
 from polo_ros.agent.world import World
 from polo_ros.arrays import Array
 from polo_ros.learner.config import LearnerConfig
@@ -19,7 +20,6 @@ from polo_ros.learner.learner import Learner
 from polo_ros.parameters.markdown import table
 from polo_ros.parameters.settings import settings_for
 from polo_ros.planner import Planner, PlannerConfig
-from polo_ros.sweeps.statistics import half_interval
 from polo_ros.viewer.figures import BLUE, GREY, VERMILION
 
 WORLDS = ("pointmass_box", "pointmass_maze")

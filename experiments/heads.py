@@ -14,9 +14,9 @@ from experiments.experiment import Experiment, Row
 from experiments.style import draw_means, new_figure
 from experiments.training_cache import run_episode
 from polo_ros.agent.scores import longest_run
+from polo_ros.agent.statistics import half_interval
 from polo_ros.files import share_path, write_atomically
 from polo_ros.parameters.markdown import table
-from polo_ros.sweeps.statistics import half_interval
 from polo_ros.viewer.figures import GREEN
 
 CONFIGURATION = "getup_fifth_torque"

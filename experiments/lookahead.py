@@ -102,7 +102,7 @@ class Lookahead(Experiment):
         figure.savefig(folder / f"{self.name}.png")
 
     def report(self, frame: pd.DataFrame) -> list[str]:
-        """What every training run earned in its two halves and taught, and what it cost."""
+        """Rewards of each training run's two halves and of its evaluation, and its computing time."""
         lines = []
         for (horizon, training), run in frame.groupby(["target_horizon", "training"]):
             rewards, last = run["mean_reward"], run.iloc[-1]

@@ -18,22 +18,22 @@ class PlannerVariant:
       share: rollouts of one sampling round, as a share of those that the budget allows in a control period;
         below 1 with a second round, above 1 where planning less often or in longer steps saves the rest.
       every: control periods from plan to plan.
-      coarse: length of the planner's physics steps, in physics steps of the world.
+      step_factor: length of the planner's physics steps, in physics steps of the world.
       valued: whether the planner has the task's shipped value function.
       planner: its class.
-      rehearsals: episodes before the one that is evaluated.
+      earlier_episodes: episodes before the one that is evaluated.
     """
 
     changes: Mapping[str, Any] = field(default_factory=dict)
     share: float = 1.0
     every: int = 1
-    coarse: int = 1
+    step_factor: int = 1
     valued: bool = False
     planner: type[Planner] = Planner
-    rehearsals: int = 0
+    earlier_episodes: int = 0
 
     def config(self, recommended: PlannerConfig, rollouts: int) -> PlannerConfig:
-        """The planner's settings; `PlannerConfig.check` has yet to allow them.
+        """The planner's settings, which `PlannerConfig.check` has not checked yet.
 
         Args:
           recommended: of the task's own file.
@@ -42,8 +42,8 @@ class PlannerVariant:
         # a reward one second ahead has the same weight in steps of any length
         base = replace(
             recommended,
-            horizon=max(recommended.horizon // self.coarse, 1),
-            discount=recommended.discount**self.coarse,
+            horizon=max(recommended.horizon // self.step_factor, 1),
+            discount=recommended.discount**self.step_factor,
         )
         return replace(base, rollouts=int(rollouts * self.share), **self.changes)
 
@@ -69,8 +69,8 @@ def planner_variants(recommended: PlannerConfig) -> dict[str, PlannerVariant]:
         "2 iterations, sigma halved": PlannerVariant(HALVES, share=0.5, planner=AnnealedPlanner),
         "2 iterations if gaining": PlannerVariant(HALVES, share=0.5, planner=GainLimitedPlanner),
         "plan every 2nd period": PlannerVariant(share=2.0, every=2),
-        "steps twice as long": PlannerVariant(share=2.0, coarse=2),
-        "proposals from 3 episodes": PlannerVariant(planner=Recalling, rehearsals=3),
+        "steps twice as long": PlannerVariant(share=2.0, step_factor=2),
+        "proposals from 3 episodes": PlannerVariant(planner=Recalling, earlier_episodes=3),
         "rollouts by sample size": PlannerVariant(planner=SampleSized),
         "horizon by the values' spread": PlannerVariant(
             {"value_weight": 1.0}, valued=True, planner=SureHorizon

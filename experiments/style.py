@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from polo_ros.sweeps.statistics import half_interval
+from polo_ros.agent.statistics import half_interval
 from polo_ros.viewer.figures import BLUE, GREEN, GREY, ORANGE, VERMILION
 
 TASK_NAMES = {

@@ -4,7 +4,6 @@ import argparse
 import os
 import sys
 
-from polo_ros.commands import GROUPS
 from polo_ros.errors import PoloError
 
 # what a shell shows of a program that SIGPIPE ended
@@ -15,6 +14,8 @@ OPEN_ENDED = ("doctor", "record", "reproduce")
 
 def parser() -> argparse.ArgumentParser:
     """The command line."""
+    from polo_ros.commands import GROUPS  # takes tenths of a second, in which Ctrl-C is handled by `main`
+
     top = argparse.ArgumentParser(prog="polo", description="Plan online, learn offline, without ROS.")
     commands = top.add_subparsers(dest="command", required=True)
     for group in GROUPS:
@@ -24,12 +25,12 @@ def parser() -> argparse.ArgumentParser:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run a command; 1 and one sentence on standard error where its input is bad."""
-    top = parser()
-    options, rest = top.parse_known_args(arguments)
-    if rest and options.command not in OPEN_ENDED:
-        top.error(f"unrecognized arguments: {' '.join(rest)}")
-    options.rest = rest
     try:
+        top = parser()
+        options, rest = top.parse_known_args(arguments)
+        if rest and options.command not in OPEN_ENDED:
+            top.error(f"unrecognized arguments: {' '.join(rest)}")
+        options.rest = rest
         code: int = options.run(options)
         sys.stdout.flush()
         return code

@@ -8,7 +8,10 @@ from polo_ros.tasks import Task, make_task
 
 TESTS = Path(__file__).parent
 # they begin first, so that no worker is left with one of them at the end
-LONGEST = ("test_viewer_page", "test_demo", "test_doctor", "test_learning", "test_tasks", "test_commands")
+LONGEST = (
+    "test_viewer_page", "test_learning", "test_doctor", "test_reproduce", "test_demo", "test_commands",
+    "test_tasks", "test_solution_quality", "test_one_source", "test_safety", "test_sweep",
+)  # fmt: skip
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

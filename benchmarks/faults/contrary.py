@@ -22,7 +22,8 @@ from typing import Any
 import numpy as np
 from diagnostic_msgs.msg import DiagnosticArray
 
-from benchmarks.faults.support import RESULTS, Graph, Rows, run_folder
+from benchmarks.faults.rows import RESULTS, Rows
+from benchmarks.faults.support import Graph, run_folder
 from polo_ros.files import share_path
 
 COLUMNS = ("robot", "case", "options", "seed", "achieved", "longest_s", "safe", "plans", "outcome", "said")

@@ -15,7 +15,8 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.faults.support import RESULTS, Graph, Rows, listen, process_figures, run_folder
+from benchmarks.faults.rows import RESULTS, Rows
+from benchmarks.faults.support import Graph, listen, process_figures, run_folder
 
 NODES = ("simulator_node", "planner_node", "learner_node", "viewer_node")
 COLUMNS = ("segment", "seconds", "node", "rss_mib", "threads", "descriptors", "periods", "updates")

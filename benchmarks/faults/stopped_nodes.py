@@ -1,10 +1,12 @@
 """A node that stands still (SIGSTOP) and goes on later: the clock stops with the simulator.
 
     python -m benchmarks.faults.stopped_nodes --count 60
+    python -m benchmarks.faults.stopped_nodes --count 12 --seconds 25 40 --out stopped_long.csv
 
-In turn the simulator, which publishes the clock, the planner and the learner are stopped for two to four
-seconds. The robot must come to rest where simulator or planner stand still, must say why, and must move again
-once the node goes on. Time to safe as in `kill_nodes`.
+In turn the simulator, which publishes the clock, the planner, the learner and all three are stopped, for two
+to four seconds or as `--seconds` says: DDS gives up a participant that it does not hear for 20 s. The robot
+must come to rest where simulator or planner stand still, must say why, and must move again once the node goes
+on. Time to safe as in `kill_nodes`.
 """
 
 import signal
@@ -17,33 +19,40 @@ from benchmarks.faults.loop import Loop
 from benchmarks.faults.support import Attempt, Graph, arguments, listen, repeat, run_folder
 
 NODES = ("simulator_node", "planner_node", "learner_node")
-SHORTEST_S, LONGEST_S = 2.0, 4.0
+ALL = "all nodes"
 
 
 def main() -> int:
     """Stop and go on, write a row a try; 1 where one was not survived."""
-    options = arguments(__doc__, 60, "stopped_nodes").parse_args()
+    parser = arguments(__doc__, 60, "stopped_nodes")
+    parser.add_argument("--seconds", type=float, nargs=2, default=[2.0, 4.0], metavar=("LEAST", "MOST"))
+    options = parser.parse_args()
+    shortest, longest = options.seconds
     folder = run_folder("stopped_nodes")
     with Graph(folder) as graph:
         loop = Loop(graph, folder)
         loop.start(*NODES)
-        return repeat("node stopped", options, lambda number: stop(loop, options.seed, number))
+        return repeat(
+            "node stopped", options, lambda number: stop(loop, options.seed, number, shortest, longest)
+        )
 
 
-def stop(loop: Loop, seed: int, number: int) -> Attempt:
-    """One standstill."""
+def stop(loop: Loop, seed: int, number: int, shortest: float, longest: float) -> Attempt:
+    """One standstill of so many s at least and at most."""
     graph, rng = loop.graph, np.random.default_rng([seed, number])
-    node = NODES[number % len(NODES)]
+    node = (*NODES, ALL)[number % (len(NODES) + 1)]
+    stopped_nodes = NODES if node == ALL else (node,)
     loop.start(*NODES)
     loop.wait_for_motion()
     listen(graph, rng.uniform(0.0, 0.5))
-    child = graph.children[node]
+    children = [graph.children[each] for each in stopped_nodes]
     loop.forget()
     stopped = time.monotonic()
-    child.send_signal(signal.SIGSTOP)
+    for child in children:
+        child.send_signal(signal.SIGSTOP)
     said, safe_s = "", None
     try:
-        listen(graph, rng.uniform(SHORTEST_S, LONGEST_S))
+        listen(graph, rng.uniform(shortest, longest))
         if node == "simulator_node":
             safe_s = loop.moved_until(stopped)
             graph.wait_says("planner_node", "no state has come for")
@@ -52,11 +61,15 @@ def stop(loop: Loop, seed: int, number: int) -> Attempt:
             safe_s = loop.pushed_until(stopped)
             graph.wait_says("simulator_node", "safe action")
             said = loop.said("simulator_node")
-        else:
+        elif node == "learner_node":
             assert any(any(m.data) for at, m in loop.commands if at > stopped + 1.0), "no commands"
     finally:
-        child.send_signal(signal.SIGCONT)
+        went_on = time.monotonic()
+        for child in children:
+            child.send_signal(signal.SIGCONT)
     loop.wait_for_motion()
+    said = f"{said}; " if said else ""
+    said += f"stopped for {went_on - stopped:.0f} s, moving again after {time.monotonic() - went_on:.1f} s"
     return Attempt(node, survived=True, safe_s=safe_s, said=said)
 
 

@@ -1,4 +1,4 @@
-"""What the fault commands share: real nodes with a probe, rows that survive an interruption, process figures.
+"""What the fault commands share: real nodes with a probe, attempts, process figures.
 
 The nodes are forked from one process that has imported them (`test/support/node_server.py`), which saves the
 seconds that each start of a node spends on imports. A forked node is a process of its own: it has its own
@@ -6,10 +6,9 @@ memory, threads, descriptors, signals and exit code.
 """
 
 import argparse
-import csv
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,10 +21,11 @@ sys.path.insert(0, str(ROOT / "test" / "support"))
 import harness  # noqa: E402
 from harness import Graph as Graph  # noqa: E402
 
+from benchmarks.faults.rows import RESULTS, Rows  # noqa: E402
+
 # a machine that is busy with other things may starve a node for a minute
 harness.DEADLINE = 300.0
 
-RESULTS = ROOT / "benchmarks" / "faults" / "results"
 COLUMNS = ("fault", "case", "seed", "attempt", "survived", "lost", "safe_s", "said")
 
 
@@ -57,37 +57,6 @@ def arguments(description: str | None, count: int, name: str) -> argparse.Argume
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default=RESULTS / f"{name}.csv")
     return parser
-
-
-class Rows:
-    """A CSV file to which rows are appended, so that an interrupted command goes on where it was.
-
-    Args:
-      path: of the file; its first line is the command, for the reader.
-      columns: its header.
-
-    Attributes:
-      known: the rows that it held already, by column.
-    """
-
-    def __init__(self, path: Path, columns: Sequence[str]) -> None:
-        self.known: list[dict[str, str]] = []
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if path.exists():
-            lines = [line for line in path.read_text().splitlines() if not line.startswith("#")]
-            self.known = list(csv.DictReader(lines))
-        self._file = path.open("a", newline="")
-        self._writer = csv.DictWriter(self._file, columns)
-        if not self.known and path.stat().st_size == 0:
-            command = " ".join([sys.orig_argv[2], *sys.argv[1:]])
-            self._file.write(f"# python -m {command}\n")
-            self._writer.writeheader()
-            self._file.flush()
-
-    def append(self, **row: object) -> None:
-        """Write a row at once."""
-        self._writer.writerow(row)
-        self._file.flush()
 
 
 def repeat(fault: str, options: argparse.Namespace, attempt: Callable[[int], Attempt]) -> int:

@@ -10,7 +10,8 @@ import numpy as np
 
 from benchmarks.faults.contrary import CASES, ROBOTS
 from benchmarks.faults.contrary import COLUMNS as CONTRARY
-from benchmarks.faults.support import COLUMNS, RESULTS, Rows
+from benchmarks.faults.rows import RESULTS, Rows
+from benchmarks.faults.support import COLUMNS
 
 FILES = ("kill_nodes", "stopped_nodes", "enable_cycles", "parameter_storm", "storage", "storage_cuts")
 

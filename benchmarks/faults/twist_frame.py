@@ -16,7 +16,7 @@ from statistics import median
 
 import numpy as np
 
-from benchmarks.faults.support import RESULTS, Rows
+from benchmarks.faults.rows import RESULTS, Rows
 from polo_ros.agent.world import World
 from polo_ros.control import NANOSECONDS
 from polo_ros.control.joints import JointMapping

@@ -1,5 +1,7 @@
 # To be sourced from the repository or the package's share folder: DDS on the loopback interface alone.
 export ROS_AUTOMATIC_DISCOVERY_RANGE=LOCALHOST
-export FASTDDS_DEFAULT_PROFILES_FILE="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)/localhost.xml"
-# the name that Fast DDS 2 of ROS 2 Jazzy reads
-export FASTRTPS_DEFAULT_PROFILES_FILE="$FASTDDS_DEFAULT_PROFILES_FILE"
+_profile="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)/localhost.xml"
+# ROS 2 Jazzy reads another name than later distributions, which warn of it
+if [ "${ROS_DISTRO:-jazzy}" = jazzy ]; then export FASTRTPS_DEFAULT_PROFILES_FILE="$_profile"; fi
+if [ "${ROS_DISTRO:-}" != jazzy ]; then export FASTDDS_DEFAULT_PROFILES_FILE="$_profile"; fi
+unset _profile

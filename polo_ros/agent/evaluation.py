@@ -11,13 +11,14 @@ import numpy as np
 
 from polo_ros.agent.agent import Agent, Step
 from polo_ros.agent.episode import Episode, check_counts, rounded, take_steps
-from polo_ros.agent.progress import progress_bar
 from polo_ros.agent.provenance import description, value_digest
 from polo_ros.agent.scores import EpisodeScore, score
 from polo_ros.errors import PoloError
 from polo_ros.parameters.settings import Settings
 from polo_ros.planner import Planner
 from polo_ros.planner.value import ValueEnsemble
+from polo_ros.progress import progress_bar
+from polo_ros.viewer.figures import in_words
 
 EPISODE_COLUMNS = (
     "solved", "solved_at", *(field.name for field in fields(EpisodeScore)), "mean_reward", "last_reward",
@@ -97,7 +98,7 @@ def evaluate(
             failed = not row["solved"]
             if not drawn or (failed and True not in drawn):
                 outcome = "not solved" if failed else "solved"
-                episode.draw(out / f"seed{seed}.png", f"{task.name}, seed {seed}: {outcome}")
+                episode.draw(out / f"seed{seed}.png", f"{in_words(task.name)}, seed {seed}: {outcome}")
                 drawn.add(failed)
     return rows
 

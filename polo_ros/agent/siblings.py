@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from polo_ros.agent.evaluation import make_agent
-from polo_ros.agent.progress import progress_bar
 from polo_ros.arrays import Array
 from polo_ros.parameters.settings import Settings
 from polo_ros.planner.value import ValueEnsemble
+from polo_ros.progress import progress_bar
 from polo_ros.seeding import Stream, seed_of
 from polo_ros.tasks.task import Task
 

@@ -10,7 +10,6 @@ import mujoco
 import numpy as np
 
 from polo_ros.agent.agent import Agent
-from polo_ros.agent.progress import PATIENCE, progress_bar
 from polo_ros.agent.tables import table_lines
 from polo_ros.agent.task_states import SEED, TaskStates
 from polo_ros.agent.task_warnings import task_warnings
@@ -18,6 +17,7 @@ from polo_ros.arrays import Array
 from polo_ros.learner.learner import Learner
 from polo_ros.parameters.settings import Settings
 from polo_ros.planner import Planner
+from polo_ros.progress import PATIENCE, progress_bar
 from polo_ros.tasks.actuators import actuator_kind
 from polo_ros.tasks.model import HINGE
 from polo_ros.tasks.task import Task
@@ -211,7 +211,11 @@ def gradient_time(settings: Settings) -> float:
     learner = Learner(task, config, SEED, settings.learner_node.threads)
     states = np.tile(task.start_state(np.random.default_rng(SEED)), (8, 1))
     learner.add(states, np.tile(task.neutral, (8, 1)), np.zeros(8), np.zeros(8))
-    learner.update()  # the first one also loads libraries
-    began = time.perf_counter()
-    learner.update()
-    return time.perf_counter() - began
+    seconds = 0.0
+    with progress_bar(2, "time updates", "update", patience=PATIENCE) as bar:
+        for _ in range(2):  # the first one also loads libraries
+            began = time.perf_counter()
+            learner.update()
+            seconds = time.perf_counter() - began
+            bar.update()
+    return seconds

@@ -6,8 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from polo_ros.errors import PoloError
-
-MISSING = "--tensorboard needs tensorboard, which is not installed: pip install 'polo_ros[tensorboard]'"
+from polo_ros.extras import require
 
 WriteRow = Callable[[int, Mapping[str, object]], None]
 
@@ -27,10 +26,9 @@ def tensorboard_events(folder: Path, wanted: bool, steps: int = 0) -> Iterator[W
     if not wanted:
         yield lambda _, __: None
         return
-    try:
-        from torch.utils.tensorboard import SummaryWriter
-    except ImportError:
-        raise PoloError(MISSING) from None
+    require("tensorboard", "--tensorboard", "tensorboard")
+    from torch.utils.tensorboard import SummaryWriter
+
     try:
         writer = SummaryWriter(folder, purge_step=steps + 1 if steps else None)
     except OSError as error:

@@ -13,7 +13,6 @@ import torch
 
 from polo_ros.agent.agent import Agent
 from polo_ros.agent.episode import Episode, check_counts, rounded, take_steps
-from polo_ros.agent.progress import progress_bar
 from polo_ros.agent.provenance import check_same_settings, description, resumable_settings
 from polo_ros.agent.scores import longest_run
 from polo_ros.agent.tensorboard import tensorboard_events
@@ -25,6 +24,8 @@ from polo_ros.learner.origin import Origin, new_epoch
 from polo_ros.learner.weights import encode_value
 from polo_ros.parameters.settings import Settings
 from polo_ros.planner import Planner
+from polo_ros.progress import progress_bar
+from polo_ros.viewer.figures import in_words
 
 COLUMNS = (
     "steps", "episode", "sim_time", "reward", "value", "value_std", "effective_sample_size",
@@ -118,7 +119,9 @@ def train(
                 agent.reset()
     origin = Origin.of(task, settings.learner.discount, epoch, learner.sequence)
     write_atomically(weights, encode_value(learner.value(), origin))
-    episode.draw(out / "last_episode.png", f"{task.name}, seed {seed}: last episode of {steps} steps")
+    episode.draw(
+        out / "last_episode.png", f"{in_words(task.name)}, seed {seed}: last episode of {steps} steps"
+    )
     return weights
 
 

@@ -17,17 +17,18 @@ from scipy.optimize import brentq
 from scipy.stats import rankdata
 
 from polo_ros.agent.episode import check_counts, rounded
-from polo_ros.agent.progress import progress_bar
 from polo_ros.agent.provenance import description, value_digest
 from polo_ros.agent.siblings import PHASES, Siblings, collect_siblings
+from polo_ros.agent.statistics import half_interval
 from polo_ros.arrays import Array
 from polo_ros.errors import PoloError
 from polo_ros.files import write_atomically
-from polo_ros.learner.learner import INVALID_REWARD
-from polo_ros.learner.targets import TargetSolver, bootstrap, target_settings
+from polo_ros.learner.targets import INVALID_REWARD, TargetSolver, bootstrap, target_settings
 from polo_ros.parameters.settings import Settings
 from polo_ros.planner.value import ValueEnsemble
+from polo_ros.progress import progress_bar
 from polo_ros.seeding import Stream, seed_of
+from polo_ros.viewer.figures import in_words
 
 # the baseline that a value function is compared with
 REWARD = "the state's own reward"
@@ -183,7 +184,8 @@ def rank_values(
 
     from polo_ros.viewer.rank_plot import rank_plot  # takes most of a second to load
 
-    rank_plot(summary(rankings), out / "ranks.png", f"{task.name}: rank correlation among rival rollouts")
+    title = f"{in_words(task.name)}: rank correlation among rival rollouts"
+    rank_plot(summary(rankings), out / "ranks.png", title)
     return rankings
 
 
@@ -210,7 +212,7 @@ def table_of(rankings: Sequence[Ranking]) -> str:
 
 
 def summary(rankings: Sequence[Ranking]) -> dict[str, dict[str, tuple[float, float, int]]]:
-    """Mean, half of its 95 % interval, and number of groups, by phase and line.
+    """Mean, half of its 95 % interval (nan for a single group), and number of groups, by phase and line.
 
     The lines are "one label with another", "a perfect value (estimate)", REWARD and the value functions. The
     interval is that of a mean of independent groups, although neighbouring groups of an episode are alike.
@@ -222,20 +224,16 @@ def summary(rankings: Sequence[Ranking]) -> dict[str, dict[str, tuple[float, flo
             continue
         agreements = [each.agreement for each in chosen]
         size, labels = len(chosen[0].siblings.states), chosen[0].labels
-        mean, half = float(np.mean(agreements)), interval(agreements)
+        mean, half = float(np.mean(agreements)), half_interval(agreements)
         # half of what the interval of the agreement allows
-        low, high = (ceiling(mean + sign * min(half, 1.0), size, labels) for sign in (-1.0, 1.0))
+        low, high = (
+            ceiling(mean + sign * (half if half < 1.0 else 1.0), size, labels) for sign in (-1.0, 1.0)
+        )
         found[phase] = {
             "one label with another": (mean, half, len(chosen)),
             "a perfect value (estimate)": (ceiling(mean, size, labels), 0.5 * (high - low), len(chosen)),
         }
         for name in chosen[0].correlations:
             numbers = [each.correlations[name] for each in chosen]
-            found[phase][name] = (float(np.mean(numbers)), interval(numbers), len(chosen))
+            found[phase][name] = (float(np.mean(numbers)), half_interval(numbers), len(chosen))
     return found
-
-
-def interval(numbers: Sequence[float]) -> float:
-    """Half of the 95 % interval of a mean; infinite for a single number."""
-    count = len(numbers)
-    return 1.96 * float(np.std(numbers, ddof=1)) / count**0.5 if count > 1 else float("inf")

@@ -72,7 +72,9 @@ def add(commands: Commands) -> None:
     )
     checking.set_defaults(run=run_check)
 
-    creation = commands.add_parser("new-task", help="write a commented task for a model, to start from")
+    creation = commands.add_parser(
+        "new-task", parents=[json_option()], help="write a commented task for a model, to start from"
+    )
     creation.add_argument("name", help="of the task, such as my_robot_stand; that of its file, too")
     creation.add_argument("--model", required=True, help="MJCF file, or name of a robot description")
     creation.add_argument("--out", type=Path, default=Path(), help="folder (default: the current one)")
@@ -178,5 +180,9 @@ def run_new_task(options: argparse.Namespace) -> int:
     from polo_ros.agent.new_task import write_task
 
     file = write_task(options.name, options.model, options.out)
-    print(f"{file}\n{file.with_suffix('.yaml')}\nnext: polo check {file}")
+    parameters = file.with_suffix(".yaml")
+    if options.json:
+        print_json({"task": file, "parameters": parameters})
+    else:
+        print(f"{file}\n{parameters}\nnext: polo check {file}")
     return 0

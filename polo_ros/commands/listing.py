@@ -1,9 +1,10 @@
 """What there is: `polo tasks` and `polo parameters`."""
 
 import argparse
+from dataclasses import asdict
 from pathlib import Path
 
-from polo_ros.commands.shared import Commands, print_json
+from polo_ros.commands.shared import Commands, json_option, print_json
 
 
 def add(commands: Commands) -> None:
@@ -15,7 +16,9 @@ def add(commands: Commands) -> None:
     form.add_argument("--json", action="store_true", help="print one JSON object, for machines")
     listing.set_defaults(run=run_tasks)
 
-    parameters = commands.add_parser("parameters", help="print every node's parameters as Markdown")
+    parameters = commands.add_parser(
+        "parameters", parents=[json_option()], help="print every node's parameters as Markdown"
+    )
     parameters.set_defaults(run=run_parameters)
 
 
@@ -41,9 +44,15 @@ def run_tasks(options: argparse.Namespace) -> int:
     return 0
 
 
-def run_parameters(_: argparse.Namespace) -> int:
-    """Print the page docs/parameters.md."""
-    from polo_ros.parameters.documentation import parameters_markdown
+def run_parameters(options: argparse.Namespace) -> int:
+    """Print the page docs/parameters.md, or the same table for machines."""
+    from polo_ros.parameters.documentation import DOCUMENTED_TASK, parameters_markdown
+    from polo_ros.parameters.node_tables import NODES, node_table
+    from polo_ros.tasks import task_class
 
-    print(parameters_markdown(), end="")
+    if options.json:
+        task = task_class(DOCUMENTED_TASK)
+        print_json({node: [asdict(row) for row in node_table(node, task)] for node in NODES})
+    else:
+        print(parameters_markdown(), end="")
     return 0

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from polo_ros.commands.shared import Commands, run_module
 from polo_ros.errors import PoloError
-from polo_ros.sweeps.pool import require
+from polo_ros.extras import require
 
 # the folder that holds `experiments/` where this package lies in its repository
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -28,8 +28,7 @@ def run_reproduce(options: argparse.Namespace) -> int:
             "polo reproduce needs the folder experiments/ of the repository, which is not installed; "
             "clone the repository and run the command there"
         )
-    for package in ("joblib", "pandas"):
-        require(package, "polo reproduce", "sweep")
+    require("sweep", "polo reproduce", "joblib", "pandas")
     paths = [str(REPOSITORY), os.environ.get("PYTHONPATH", "")]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
     return run_module("experiments", options.rest, environment)

@@ -14,6 +14,7 @@ from polo_ros.commands.shared import (
     task_options,
 )
 from polo_ros.errors import PoloError
+from polo_ros.extras import require
 
 if TYPE_CHECKING:
     from polo_ros.sweeps.sweep import SweepPlan
@@ -52,12 +53,9 @@ def add(commands: Commands) -> None:
 
 def run_sweep(options: argparse.Namespace) -> int:
     """Run the sweep, print its best combinations and where the results are."""
-    from polo_ros.sweeps.pool import require
-
-    for package in ("joblib", "pandas"):
-        require(package, "polo sweep", "sweep")
+    require("sweep", "polo sweep", "joblib", "pandas")
     if options.parquet:
-        require("pyarrow", "--parquet", "sweep")
+        require("sweep", "--parquet", "pyarrow")
     if options.sampler == "optuna":
         require("optuna", "--sampler optuna", "optuna")
     elif options.trials is not None:

@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from polo_ros.commands.shared import Commands, parameter_options, settings_of
+from polo_ros.commands.shared import Commands, json_option, parameter_options, print_json, settings_of
 from polo_ros.errors import PoloError
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ def add(commands: Commands) -> None:
     group = commands.add_parser("weights", help="share value functions on the Hugging Face Hub")
     actions = group.add_subparsers(dest="action", required=True)
 
-    common = argparse.ArgumentParser(add_help=False, parents=[parameter_options()])
+    common = argparse.ArgumentParser(add_help=False, parents=[parameter_options(), json_option()])
     common.add_argument("repository", metavar="REPO", help="owner/name on the Hub")
     common.add_argument("--task", help="the task or its Python file (default: the one that the file names)")
     shared = argparse.ArgumentParser(add_help=False, parents=[common])
@@ -49,7 +49,10 @@ def run_card(options: argparse.Namespace) -> int:
     """Write the folder and say where it is."""
     out = options.out or Path("runs") / f"{repository_name(options.repository)}-card"
     write_card(options, out)
-    print(f"card: {out}")
+    if options.json:
+        print_json({"card": out})
+    else:
+        print(f"card: {out}")
     return 0
 
 
@@ -62,7 +65,11 @@ def run_push(options: argparse.Namespace) -> int:
         weights = write_card(options, folder)
         origin = weights.origin
         message = f"Value function of {origin.task}, update {origin.sequence}"
-        print(f"weights: {push_folder(options.repository, folder, options.private, message)}")
+        address = push_folder(options.repository, folder, options.private, message)
+    if options.json:
+        print_json({"task": origin.task, "weights": address})
+    else:
+        print(f"weights: {address}")
     return 0
 
 
@@ -82,7 +89,11 @@ def run_pull(options: argparse.Namespace) -> int:
     difference = weights.origin.reward_difference(weights.settings.task.weights)
     if difference:
         print(f"polo: {what} were trained with other reward weights: {difference}", file=sys.stderr)
-    print(f"weights: {out} (task {weights.origin.task}, model {weights.origin.model_hash})")
+    origin = weights.origin
+    if options.json:
+        print_json({"task": origin.task, "model": origin.model_hash, "weights": out})
+    else:
+        print(f"task {origin.task}, model {origin.model_hash}, weights: {out}")
     return 0
 
 

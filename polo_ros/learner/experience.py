@@ -10,12 +10,10 @@ from polo_ros.arrays import Array
 from polo_ros.errors import PoloError
 from polo_ros.learner.origin import read_reward_weights, reward_difference, same
 from polo_ros.tasks.goals import VELOCITY
-from polo_ros.tasks.state import clock_entry
+from polo_ros.tasks.state import LARGEST_VALUE, clock_entry
 from polo_ros.tasks.task import Task
 
 SCHEMA_VERSION = 1
-# of positions, velocities and rewards: far beyond those of a robot, and far below those that overflow
-VALUE_LIMIT = 1e6
 EPISODE_LIMIT = float(1 << 53)
 # controls may leave their range by rounding
 RANGE_SLACK = 1e-6
@@ -131,8 +129,8 @@ def experience_columns(values: ArrayLike, task: Task) -> dict[str, Array]:
         raise PoloError("experience holds values that are not finite")
     rows = numbers.reshape(-1, width)
     state_end = 2 + task.state_size
-    if np.abs(rows[:, 2:]).max() > VALUE_LIMIT:
-        raise PoloError(f"experience holds values beyond {VALUE_LIMIT:g}; the robot's model has diverged")
+    if np.abs(rows[:, 2:]).max() > LARGEST_VALUE:
+        raise PoloError(f"experience holds values beyond {LARGEST_VALUE:g}; the robot's model has diverged")
     ctrl = rows[:, state_end:-1]
     if ((ctrl < task.control_low - RANGE_SLACK) | (ctrl > task.control_high + RANGE_SLACK)).any():
         raise PoloError("experience holds controls out of the actuators' ranges")

@@ -10,13 +10,7 @@ import numpy as np
 from polo_ros.arrays import Array
 from polo_ros.errors import ExplodedError, PoloError
 from polo_ros.learner.buffer import ReplayBuffer, RingBuffer
-from polo_ros.learner.checkpoint import (
-    Checkpoint,
-    check_range,
-    encode_checkpoint,
-    read_checkpoint,
-    whole_numbers,
-)
+from polo_ros.learner.checkpoint import Checkpoint, encode_checkpoint, read_checkpoint
 from polo_ros.learner.checkpoint_file import write_rotating
 from polo_ros.learner.config import LearnerConfig
 from polo_ros.learner.ensemble import EnsembleTrainer
@@ -24,16 +18,12 @@ from polo_ros.learner.label_pool import Between, make_pool
 from polo_ros.learner.labelling import Labeller
 from polo_ros.learner.origin import Origin
 from polo_ros.learner.ports import ON_STDERR, Log
-from polo_ros.learner.targets import Labels, bootstrap
+from polo_ros.learner.stored_data import check_label_shapes, stored_labels, stored_transitions
+from polo_ros.learner.targets import INVALID_REWARD, Labels, regression_targets
 from polo_ros.learner.weights import FEATURE_LIMIT, check_values, value_from_tensors, value_tensors
 from polo_ros.planner.value import ValueEnsemble
 from polo_ros.seeding import Stream, seed_of
 from polo_ros.tasks.task import Task
-
-# a target this many times the largest possible discounted sum of the rewards seen means divergence
-EXPLOSION_FACTOR = 10.0
-# stored for candidates that must not be chosen, in place of -inf: files hold finite numbers only
-INVALID_REWARD = -1e12
 
 
 @dataclass(frozen=True)
@@ -168,7 +158,9 @@ class Learner:
         if not self.trained:
             self._standardise()
             value = self.value()
-        targets = self._targets(value)
+        labels, config = self.labels, self.config
+        rewards, terminal = labels.column("rewards"), labels.column("terminal_features")
+        targets = regression_targets(rewards, terminal, value, config, self.task.name)
         loss = self.ensemble.update(self.labels.column("features"), targets, self._rng)
         self._check_result()
         return UpdateReport(self.sequence, loss, float(targets.mean()), float(targets.std()))
@@ -201,33 +193,6 @@ class Learner:
         terminal = self.labels.column("terminal_features").reshape(-1, self.task.feature_count)
         self.ensemble.fit_standardiser(np.concatenate([self.labels.column("features"), terminal]))
         self.trained = True
-
-    def _targets(self, value: ValueEnsemble) -> Array:
-        """Targets for all labels from the present values, (heads, labels).
-
-        Raises:
-          ExplodedError: the values have diverged.
-        """
-        rewards = self.labels.column("rewards")
-        discount = self.config.discount**self.config.target_horizon
-        targets = bootstrap(rewards, self.labels.column("terminal_features"), value, discount)
-        # the value of each label's best candidate, repeated for ever
-        repeated = rewards.max(axis=1) / (1.0 - discount)
-        self._guard(targets, repeated)
-        if self.config.bound_targets:
-            # every infinite trajectory is a sequence of N-step pieces, none better than the best one
-            targets = np.minimum(targets, repeated.max())
-        return targets
-
-    def _guard(self, targets: Array, repeated: Array) -> None:
-        """Raises ExplodedError where targets are beyond any sum of rewards of the size seen."""
-        bound = EXPLOSION_FACTOR * max(np.abs(repeated).max(), self.config.value_scale)
-        worst = float(np.abs(targets).max())
-        if not worst < bound:
-            raise ExplodedError(
-                f"the value function of {self.task.name} has exploded: a target reached {worst:.3g}, "
-                f"beyond {bound:.3g}; lower learning_rate or start from an earlier checkpoint"
-            )
 
     def _check_result(self) -> None:
         """Raises ExplodedError where a reader would refuse the networks: files hold usable values only."""
@@ -300,58 +265,15 @@ class Learner:
 
     def _restore_data(self, checkpoint: Checkpoint) -> None:
         """Replace buffer, labels and random generators by a checkpoint's, all at once."""
-        horizon = checkpoint.metadata.get("target_horizon", str(self.config.target_horizon))
-        if horizon != str(self.config.target_horizon):
-            raise PoloError(
-                f"{checkpoint.what} hold labels of {horizon:.20} steps, not {self.config.target_horizon}; "
-                f"set target_horizon to the checkpoint's"
-            )
         rng, labeller = self._make_labeller()
-        stored = checkpoint.tensors.get("labels.rewards")
-        if stored is not None and stored.shape[1:] != (labeller.candidates,):
-            raise PoloError(
-                f"the labels in {checkpoint.what} have candidates of shape {stored.shape[1:]}, not "
-                f"({labeller.candidates},); set target_rollouts to the checkpoint's"
-            )
+        check_label_shapes(checkpoint, self.config.target_horizon, labeller.candidates)
         rng.bit_generator.state = checkpoint.generator("rng")
         labeller.restore(checkpoint)
         buffer, labels = self._make_buffer(), self._make_labels(labeller)
-        rows = self._stored_transitions(checkpoint)
-        buffer.restore(rows, self._added(checkpoint, "buffer", rows))
-        rows = checkpoint.columns("labels", labels.shapes)
-        for name in ("features", "terminal_features"):
-            check_range(rows[name], name, -FEATURE_LIMIT, FEATURE_LIMIT, checkpoint.what)
-        check_range(rows["rewards"], "rewards", INVALID_REWARD, -INVALID_REWARD, checkpoint.what)
-        labels.restore(rows, self._added(checkpoint, "labels", rows))
+        buffer.restore(*stored_transitions(checkpoint, buffer.shapes, self._features))
+        labels.restore(*stored_labels(checkpoint, labels.shapes))
         self._pool.restore(checkpoint)
         self._rng, self._labeller, self.buffer, self.labels = rng, labeller, buffer, labels
-
-    def _stored_transitions(self, checkpoint: Checkpoint) -> dict[str, Array]:
-        """The columns of a checkpoint's replay buffer.
-
-        Earlier versions stored no features, and transitions of one robot alone, which had no numbers.
-        """
-        shapes = self.buffer.shapes
-        lacking = {"features", "stream", "number"} - {
-            name.removeprefix("buffer.") for name in checkpoint.tensors
-        }
-        rows = checkpoint.columns("buffer", {name: shapes[name] for name in shapes.keys() - lacking})
-        added = self._added(checkpoint, "buffer", rows)
-        held = len(rows["reward"])
-        known = {"stream": np.zeros(held), "number": np.arange(added - held, added, dtype=float), **rows}
-        for name in ("stream", "number"):
-            whole_numbers(known[name], name, checkpoint.what)
-        if "features" in lacking:
-            known["features"] = self._features(known["state"], known["ctrl"])
-        return known
-
-    @staticmethod
-    def _added(checkpoint: Checkpoint, store: str, rows: Mapping[str, Array]) -> int:
-        """How many rows a stored buffer had ever taken: at least those that it holds."""
-        added, held = checkpoint.count(f"{store}_added"), len(next(iter(rows.values())))
-        if added < held:
-            raise PoloError(f"{checkpoint.what} hold {held} rows of {store} of {added} ever added")
-        return added
 
 
 def bounded(features: Array) -> Array:

@@ -1,20 +1,16 @@
 """The process between a learner and Ray: it makes workers, hands batches to them, and replaces lost ones.
 
-Ray is imported here alone. `polo_ros.learner.label_link` starts this process and lists the messages.
+`polo_ros.learner.label_link` starts this process and lists the messages.
 """
 
 import contextlib
 import math
-import os
 import sys
 import time
 from collections import deque
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from typing import Any
-
-# before Ray is imported: it reports how it is used over the network otherwise
-os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 
 import ray
 from ray.exceptions import RayError, RayTaskError
@@ -30,6 +26,7 @@ from polo_ros.learner.label_link import (
     Workers,
 )
 from polo_ros.learner.label_worker import Batch, LabelWorker, Weights
+from polo_ros.learner.ray_cluster import first_sentence, use_ray
 
 # batches that a worker holds: one that it labels, and one that is there when it has finished
 HELD = 2
@@ -73,22 +70,10 @@ class Driver:
         self._connection = connection
         self._settings = start.settings
         threads = start.settings.threads
-        cpus = start.workers * threads or None
-        common: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
-        if start.address:
-            connect(start.address, **common)
-        else:
-            ray.init(
-                address="local",
-                num_cpus=cpus,
-                include_dashboard=False,
-                object_store_memory=STORE_BYTES,
-                **common,
-            )
-        available = int(ray.cluster_resources().get("CPU", 1.0)) // threads
+        cpus = use_ray(start.address, start.workers * threads or None, object_store_memory=STORE_BYTES)
         actor = ray.remote(LabelWorker).options(num_cpus=threads, max_restarts=0)
         self._make_actor = actor.remote
-        self._workers = [self._make_worker() for _ in range(start.workers or max(available, 1))]
+        self._workers = [self._make_worker() for _ in range(start.workers or max(cpus // threads, 1))]
         # by the number of the update; those of finished updates are dropped
         self._weights: dict[int, Any] = {}
         self._waiting: deque[Batch] = deque()
@@ -238,26 +223,6 @@ class Driver:
         batches = [*self._waiting, *(batch for worker in self._workers for batch in worker.held.values())]
         needed = {batch.update for batch in batches} | {max(self._weights, default=0)}
         self._weights = {update: stored for update, stored in self._weights.items() if update in needed}
-
-
-def connect(address: str, **options: Any) -> None:
-    """Connect to a running cluster.
-
-    Raises:
-      ConnectionError: there is none, or it refuses.
-    """
-    try:
-        ray.init(address=address, **options)
-    except ConnectionError as error:
-        # Ray does not say that it was refused for want of a token
-        hint = "" if "RAY_AUTH_MODE" in os.environ else "; if it has a token, set RAY_AUTH_MODE=token"
-        raise ConnectionError(f"{first_sentence(error)}{hint}") from None
-
-
-def first_sentence(error: BaseException) -> str:
-    """The first line of what an error says, or its name."""
-    lines = str(error).strip().splitlines()
-    return f"{lines[0]:.200}".rstrip(".") if lines else type(error).__name__
 
 
 def main() -> None:

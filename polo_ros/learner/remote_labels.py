@@ -1,6 +1,5 @@
 """Labels made by workers elsewhere, an update later, and in this process where there is no worker."""
 
-import importlib.util
 import json
 import time
 from collections import deque
@@ -11,6 +10,7 @@ from itertools import islice
 import numpy as np
 
 from polo_ros.errors import PoloError
+from polo_ros.extras import require
 from polo_ros.learner.checkpoint import Checkpoint
 from polo_ros.learner.config import LearnerConfig
 from polo_ros.learner.label_link import (
@@ -252,8 +252,7 @@ def ray_pool(task: Task, config: LearnerConfig, seed: int, threads: int, log: Lo
     """A pool whose workers are actors on Ray; see `RemotePool` and `LearnerConfig`."""
 
     def connect() -> Link:
-        if importlib.util.find_spec("ray") is None:
-            raise PoloError("labels: ray needs Ray, which is not installed: pip install 'polo_ros[ray]'")
+        require("ray", "labels: ray", "ray")
         settings = WorkerSettings(TaskRecipe.of(task), config, seed, config.labels_threads)
         return RayLink(Start(config.labels_address, config.labels_workers, settings))
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from polo_ros.arrays import Array, Mask
+from polo_ros.errors import ExplodedError
 from polo_ros.learner.config import LearnerConfig
 from polo_ros.planner.config import PlannerConfig
 from polo_ros.planner.mppi import MPPI, Solution
@@ -13,6 +14,10 @@ from polo_ros.planner.plan import interpolation_matrix
 from polo_ros.planner.value import ValueEnsemble
 from polo_ros.tasks.task import Task
 
+# a target this many times the largest possible discounted sum of the rewards seen means divergence
+EXPLOSION_FACTOR = 10.0
+# stored for candidates that must not be chosen, in place of -inf: files hold finite numbers only
+INVALID_REWARD = -1e12
 # steps between knots of the plan behind a target: four knots for 64 steps
 KNOT_SPACING = 21
 
@@ -60,6 +65,37 @@ def bootstrap(rewards: Array, terminal_features: Array, value: ValueEnsemble, di
     totals = rewards + discount * value.heads(terminal_features)
     best: Array = totals.max(axis=-1)
     return best
+
+
+def regression_targets(
+    rewards: Array, terminal_features: Array, value: ValueEnsemble, config: LearnerConfig, task: str
+) -> Array:
+    """What the heads are fitted to: `bootstrap`, bounded where `bound_targets` says so, (heads, P).
+
+    Args:
+      rewards, terminal_features: see `bootstrap`.
+      value: the present values.
+      config: gives discount, horizon and bounds.
+      task: named in errors.
+
+    Raises:
+      ExplodedError: targets are beyond any sum of rewards of the size seen: the values have diverged.
+    """
+    discount = config.discount**config.target_horizon
+    targets = bootstrap(rewards, terminal_features, value, discount)
+    # the value of each label's best candidate, repeated for ever
+    repeated = rewards.max(axis=1) / (1.0 - discount)
+    bound = EXPLOSION_FACTOR * max(np.abs(repeated).max(), config.value_scale)
+    worst = float(np.abs(targets).max())
+    if not worst < bound:
+        raise ExplodedError(
+            f"the value function of {task} has exploded: a target reached {worst:.3g}, "
+            f"beyond {bound:.3g}; lower learning_rate or start from an earlier checkpoint"
+        )
+    if config.bound_targets:
+        # every infinite trajectory is a sequence of N-step pieces, none better than the best one
+        targets = np.minimum(targets, repeated.max())
+    return targets
 
 
 class InterruptibleMPPI(MPPI):

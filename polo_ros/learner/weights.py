@@ -99,9 +99,11 @@ def package_file(file: str) -> Path:
     path = Path(file)
     if path.is_file():
         return path
-    if path.name != file:
+    known = sorted(each.name for each in share_path("models").glob("*.safetensors"))
+    if file not in known:
         raise PoloError(
-            f"there is no file {file}; give the path of a value function, or the package's name of one"
+            f"there is no file {file}; give the path of a value function, or the name of one of the "
+            f"package's: {', '.join(known)}"
         )
     return share_path("models", file)
 

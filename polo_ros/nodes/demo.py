@@ -119,6 +119,7 @@ def start_nodes(
     for robot in fleet:
         own = {**single, "seed": robot.seed(single["seed"])}
         processes.start("simulator_node", files, own, robot.name)
+        own = {"use_sim_time": True, **own}  # as launched
         processes.start("planner_node", files, {**own, **value, "autostart": True}, robot.name)
         if options.viewer or options.port is not None:
             port = {} if options.port is None else {"port": options.port + robot.index}

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import math
 import sys
 import time
 from dataclasses import asdict
@@ -17,7 +18,6 @@ from rclpy.node import Node
 from rclpy.parameter import Parameter, parameter_value_to_python
 from rclpy.parameter_client import AsyncParameterClient
 from rclpy.qos import QoSCompatibility, QoSProfile, ReliabilityPolicy, qos_check_compatible
-from rclpy.signals import SignalHandlerOptions
 from sensor_msgs.msg import Imu, JointState
 from std_msgs.msg import Float64MultiArray
 from trajectory_msgs.msg import JointTrajectory
@@ -30,8 +30,10 @@ from polo_ros.control.state import CMD_VEL, GOAL, IMU, JOINTS, StateAssembler
 from polo_ros.errors import PoloError
 from polo_ros.nodes.arrivals import Arrivals
 from polo_ros.nodes.executor import spin_for
+from polo_ros.nodes.lightweight_node import LightweightNode, initialise
 from polo_ros.nodes.messages import unpack_imu, unpack_joint_state, unpack_odometry
 from polo_ros.nodes.messages.commands import STAMP_LABEL
+from polo_ros.progress import PATIENCE, progress_bar
 from polo_ros.tasks import make_task
 
 PARAMETERS = (
@@ -59,8 +61,8 @@ def parser() -> argparse.ArgumentParser:
 def main() -> int:
     """Measure and print; 0 where nothing is wrong, 1 where something is."""
     options = parser().parse_args()
-    rclpy.init(args=[], signal_handler_options=SignalHandlerOptions.NO)
     try:
+        initialise([])
         doctor = Doctor(options.namespace)
         checkup = doctor.examine(options.task, options.seconds)
     except PoloError as error:
@@ -88,7 +90,7 @@ class Doctor:
     """
 
     def __init__(self, namespace: str) -> None:
-        self._node: Node = rclpy.create_node("doctor", namespace=namespace or None)
+        self._node: Node = LightweightNode("doctor", namespace=namespace or None)
         self._executor = SingleThreadedExecutor()
         self._executor.add_node(self._node)
         self._planner_name = f"{self._node.get_namespace().rstrip('/')}/planner_node"
@@ -117,7 +119,7 @@ class Doctor:
             callback = partial(self._on_message, arrivals, states)
             self._node.create_subscription(arrivals.kind, arrivals.figures.topic, callback, EVERYTHING)
         self._node.create_subscription(DiagnosticArray, "/diagnostics", self._on_diagnostics, 10)
-        spin_for(self._executor, seconds)
+        self._listen(seconds)
         for arrivals in (*states, commands):
             arrivals.finish()
             self._look_at_graph(arrivals.figures)
@@ -129,6 +131,16 @@ class Doctor:
             )
             self._fill_in(planner, states[0], commands)
         return Checkup(seconds, [each.figures for each in states], commands.figures, others, planner)
+
+    def _listen(self, seconds: float) -> None:
+        """Handle messages for a time, and show how much of it is left."""
+        with progress_bar(math.ceil(seconds), "listen", "s", patience=PATIENCE) as bar:
+            left = seconds
+            while left > 0.0:
+                part = min(left, 1.0)
+                spin_for(self._executor, part)
+                left -= part
+                bar.update(part)
 
     def _planner_parameters(self, driver_alone: bool) -> dict[str, Any]:
         """The planner's parameters that matter here; none where no planner answers.

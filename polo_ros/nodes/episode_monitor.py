@@ -9,14 +9,13 @@ import numpy as np
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.executors import SingleThreadedExecutor
-from rclpy.signals import SignalHandlerOptions
 from std_msgs.msg import Float64MultiArray
 from std_srvs.srv import Trigger
 
 from polo_ros.arrays import Array
 from polo_ros.control.simulated_robot import RESET_GAP_S
 from polo_ros.nodes.executor import spin_for
-from polo_ros.nodes.lightweight_node import LightweightNode
+from polo_ros.nodes.lightweight_node import LightweightNode, initialise
 from polo_ros.nodes.messages import unpack_experience
 from polo_ros.nodes.qos import EVERY_STATE
 from polo_ros.tasks.task import Task
@@ -61,7 +60,7 @@ class EpisodeMonitor:
         self._from = 0.0
         self._updates = "-"
         self._acted = self._was_reset = False
-        rclpy.init(args=[], signal_handler_options=SignalHandlerOptions.NO)
+        initialise([])
         self._node = LightweightNode("episode_monitor")
         self._node.create_subscription(Float64MultiArray, "experience", self._on_experience, EVERY_STATE)
         self._node.create_subscription(DiagnosticArray, "/diagnostics", self._on_diagnostics, 10)

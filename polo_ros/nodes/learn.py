@@ -1,6 +1,7 @@
 """`make learn`: a robot that plans a short way ahead, first alone, then with a learner beside it."""
 
 from polo_ros.nodes.start import EarlyEnd, catch_endings, start_command
+from polo_ros.viewer.figures import in_words
 
 if __name__ == "__main__":  # before the imports that take long
     start_command("learn")
@@ -122,7 +123,7 @@ def report(
     if outcome:
         return 1
     picture = options.out / "learn.png"
-    title = f"{options.task}, seed {options.seed}, H = {planner.get('horizon', 'as configured')}"
+    title = f"{in_words(options.task)}, seed {options.seed}, H = {planner.get('horizon', 'as configured')}"
     phases = [(name, monitor.curve(name), monitor.scores(name)) for name in (ALONE, LEARNING)]
     learning_curve(phases, picture, title)
     print(f"picture: {picture}")

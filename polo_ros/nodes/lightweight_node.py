@@ -1,13 +1,40 @@
-"""A node that costs the executor little."""
+"""A node that costs the executor little, and ROS 2's own errors as one sentence."""
 
 from __future__ import annotations
 
+import re
+import warnings
 from typing import Any
 
+import rclpy
 from rclpy.event_handler import PublisherEventCallbacks, SubscriptionEventCallbacks
+from rclpy.exceptions import NameValidationException
 from rclpy.node import Node
 from rclpy.publisher import Publisher
+from rclpy.signals import SignalHandlerOptions
 from rclpy.subscription import Subscription
+
+from polo_ros.errors import PoloError
+
+# ", at /project/src/participant.cpp:364": of the C library's sources
+SOURCE_LINE = re.compile(r", at \S+:\d+")
+
+
+def initialise(args: list[str] | None = None, **kwargs: Any) -> None:
+    """`rclpy.init` without its signal handlers.
+
+    Raises:
+      PoloError: an option that ROS 2 does not know, or an environment that it cannot work in.
+    """
+    try:
+        rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO, **kwargs)
+    except RuntimeError as error:
+        raise PoloError(f"ROS 2 does not start: {in_one_line(error)}") from None
+
+
+def in_one_line(error: Exception) -> str:
+    """An error of ROS 2's C libraries as one line, without the mark below a misspelt name."""
+    return SOURCE_LINE.sub("", " ".join(str(error).split()).removesuffix(" ^"))
 
 
 class LightweightNode(Node):
@@ -20,11 +47,19 @@ class LightweightNode(Node):
     Attributes:
       unawaited: subscriptions that do not wake the executor (`NodeExecutor`): their messages are handled when
         something else does.
+
+    Raises:
+      PoloError: ROS 2 refuses to make the node, such as one that must be secure and cannot be.
     """
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, name: str, **kwargs: Any) -> None:
         self.unawaited: set[Subscription[Any]] = set()
-        super().__init__(*args, **kwargs)
+        try:
+            with warnings.catch_warnings():  # of what rclpy cannot tidy up after a node that was not made
+                warnings.simplefilter("ignore", RuntimeWarning)
+                super().__init__(name, **kwargs)
+        except (RuntimeError, NameValidationException) as error:
+            raise PoloError(f"ROS 2 cannot make {name}: {in_one_line(error)}") from None
 
     def create_publisher(self, *args: Any, **kwargs: Any) -> Publisher[Any]:
         """As every node's."""

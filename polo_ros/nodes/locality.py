@@ -3,12 +3,13 @@
 import os
 import sys
 from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, distribution
 
 from polo_ros.files import share_path
 
 DISCOVERY_RANGE = "ROS_AUTOMATIC_DISCOVERY_RANGE"
 LOCALHOST = "LOCALHOST"
-# the names that Fast DDS 3 (ROS 2 Kilted) and Fast DDS 2 (Jazzy) read
+# the name of Fast DDS 3, and that of Fast DDS 2 (ROS 2 Jazzy), of which later distributions warn
 PROFILES = ("FASTDDS_DEFAULT_PROFILES_FILE", "FASTRTPS_DEFAULT_PROFILES_FILE")
 # a user who sets one of these wants to reach other machines
 REMOTE = ("ROS_STATIC_PEERS", "ROS_DISCOVERY_SERVER")
@@ -40,7 +41,19 @@ def local_environment(environment: Mapping[str, str]) -> tuple[dict[str, str], s
     profiles = [name for name in PROFILES if given.get(name, path) != path]
     if profiles:
         return chosen, f"Fast DDS follows your {' and '.join(profiles)}, not the package's localhost.xml"
-    return chosen | dict.fromkeys(PROFILES, path), ""
+    return chosen | {profile_variable(given): path}, ""
+
+
+def profile_variable(environment: Mapping[str, str]) -> str:
+    """The one of `PROFILES` that the installed distribution of ROS 2 reads."""
+    distro = environment.get("ROS_DISTRO", "")
+    if not distro:  # ROS 2 from wheels
+        try:
+            distribution("ros-jazzy-rclpy")
+            distro = "jazzy"
+        except PackageNotFoundError:
+            pass
+    return PROFILES[distro == "jazzy"]
 
 
 def stay_local() -> None:

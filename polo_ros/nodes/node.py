@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, TypeVar
 
@@ -16,6 +17,7 @@ from rclpy.parameter import Parameter as RosParameter
 from rclpy.timer import Timer
 
 from polo_ros.control.config import CommonConfig
+from polo_ros.control.standstill import Standstill
 from polo_ros.control.status import Level, Status
 from polo_ros.errors import PoloError
 from polo_ros.nodes.executor import NodeExecutor
@@ -23,7 +25,7 @@ from polo_ros.nodes.lightweight_node import LightweightNode
 from polo_ros.nodes.messages import pack_diagnostics
 from polo_ros.nodes.status_log import StatusLog
 from polo_ros.parameters.layers import check_layers, given_values
-from polo_ros.parameters.node_tables import node_table, setup_values
+from polo_ros.parameters.node_tables import setup_values, tuning_order
 from polo_ros.parameters.ros_arguments import parameter_layers
 from polo_ros.parameters.schema import Parameter, build, table
 from polo_ros.tasks import Task, make_task, task_class
@@ -86,6 +88,7 @@ class PoloNode(LightweightNode):
         self.seed = common.seed
         self.fault = ""
         self.stops: list[int] = []
+        self._standstill = Standstill()
         self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
         self.every(DIAGNOSTICS_PERIOD_S, self._publish_diagnostics)
         self.every(CHECK_PERIOD_S, self._check)
@@ -105,9 +108,9 @@ class PoloNode(LightweightNode):
             self.get_logger().info(f"the parameter files are also for other nodes: {', '.join(others)}")
         given = given_values(layers, own)
         task_type = task_class(str(given.get("task", CommonConfig.task)))
-        self._specs = {spec.name: spec for spec in node_table(name, task_type)}
-        # rqt_reconfigure shows parameters in this order: first what one tunes, last what cannot be changed
-        for spec in sorted(self._specs.values(), key=lambda spec: (not spec.dynamic, "." in spec.name)):
+        # rqt_reconfigure and the page show parameters in this order
+        self._specs = {spec.name: spec for spec in tuning_order(name, task_type)}
+        for spec in self._specs.values():
             value = spec.convert(given.get(spec.name, spec.default))
             plain = list(value) or [""] if isinstance(value, tuple) else value
             self.declare_parameter(spec.name, plain, describe(spec), ignore_override=True)
@@ -206,6 +209,8 @@ class PoloNode(LightweightNode):
     def _check(self) -> None:
         if self.stops:
             raise Stopped
+        if stood_still := self._standstill.check(time.monotonic_ns()):
+            self._log.write(Level.WARN, stood_still)
         self.check()
 
     def _publish_diagnostics(self) -> None:

@@ -1,6 +1,7 @@
 """`polo record`: a run into a bag of mcap, where rosbag2 is not installed."""
 
 import argparse
+import json
 import sys
 import time
 from functools import partial
@@ -12,7 +13,6 @@ from diagnostic_msgs.msg import DiagnosticArray
 from geometry_msgs.msg import PoseStamped
 from nav_msgs.msg import Odometry
 from rclpy.qos import QoSProfile, ReliabilityPolicy
-from rclpy.signals import SignalHandlerOptions
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Bool, Float64, Float64MultiArray, String, UInt8MultiArray
@@ -23,7 +23,7 @@ from polo_ros.control.joints import EFFORT_TOPIC, POSITION_TOPIC, JointMapping
 from polo_ros.control.state import GOAL, JOINTS, odometry_bodies
 from polo_ros.errors import PoloError
 from polo_ros.nodes.executor import NodeExecutor
-from polo_ros.nodes.lightweight_node import LightweightNode
+from polo_ros.nodes.lightweight_node import LightweightNode, initialise
 from polo_ros.nodes.qos import EVERY_STATE, LATCHED, SENSOR
 from polo_ros.nodes.start import catch_endings
 from polo_ros.nodes.telemetry import NUMBERS
@@ -103,6 +103,7 @@ def parser() -> argparse.ArgumentParser:
     options.add_argument("--out", type=Path, help="folder of the bag (default: runs/TASK-DATE)")
     options.add_argument("--namespace", default="", help="of the robot, such as /robot1")
     options.add_argument("--seconds", type=float, help="wall time to record (default: until Ctrl-C)")
+    options.add_argument("--json", action="store_true", help="print one JSON object at the end, for machines")
     return options
 
 
@@ -111,22 +112,27 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser().parse_args(arguments)
     out = options.out or Path("runs") / f"{options.task}-{time.strftime('%Y%m%d-%H%M%S')}"
     stops = catch_endings()
-    rclpy.init(args=[], signal_handler_options=SignalHandlerOptions.NO)
     try:
+        initialise([])
         recorder = Recorder(options.task, options.namespace, out)
     except PoloError as error:
         print(f"polo: {error}", file=sys.stderr)
         return 1
     began = shown = time.monotonic()
-    print(f"recording {options.task} into {out}; Ctrl-C ends it", flush=True)
+    bound = "" if options.seconds is None else f" of {options.seconds:g}"
+    said = sys.stderr if options.json else sys.stdout
+    print(f"recording {options.task} into {out}; Ctrl-C ends it", file=said, flush=True)
     while not stops and (options.seconds is None or time.monotonic() - began < options.seconds):
         recorder.executor.spin_once(timeout_sec=0.1)
         if time.monotonic() - shown >= STATUS_PERIOD_S:
             shown = time.monotonic()
-            print(f"{shown - began:6.0f} s, {recorder.written} messages", flush=True)
+            print(f"{shown - began:6.0f}{bound} s, {recorder.written} messages", file=said, flush=True)
     recorder.close()
     rclpy.try_shutdown()
-    print(f"{recorder.written} messages in {out}")
+    if options.json:
+        print(json.dumps({"task": options.task, "messages": recorder.written, "bag": str(out)}, indent=2))
+    else:
+        print(f"{recorder.written} messages in {out}")
     return 0
 
 

@@ -9,9 +9,9 @@ from types import FrameType
 
 import rclpy
 from rclpy.exceptions import ParameterException
-from rclpy.signals import SignalHandlerOptions
 
 from polo_ros.errors import PoloError
+from polo_ros.nodes.lightweight_node import initialise
 from polo_ros.nodes.node import PoloNode, Stopped
 from polo_ros.nodes.start import unblock
 from polo_ros.parameters.ros_arguments import parameter_layers
@@ -51,11 +51,8 @@ def run_node(make: Callable[[], PoloNode]) -> int:
     interruption, node = Interruption(), None
     try:
         unblock()
-        try:
-            parameter_layers(sys.argv)  # rclpy's words for a bad file are longer than ours
-            rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
-        except RuntimeError as error:  # an option that ROS 2 does not know
-            raise PoloError(" ".join(str(error).split())) from None
+        parameter_layers(sys.argv)  # rclpy's words for a bad file are longer than ours
+        initialise()
         node = make()
         interruption.making = False
         node.stops = interruption.stops

@@ -6,7 +6,6 @@ there is nothing to save yet.
 
 import contextlib
 import importlib
-import importlib.util
 import os
 import signal
 import sys
@@ -15,6 +14,7 @@ from collections.abc import Callable
 from typing import NoReturn
 
 from polo_ros.errors import PoloError
+from polo_ros.extras import require
 from polo_ros.signals import ENDINGS, collect_endings
 
 POLL_S = 0.05
@@ -139,9 +139,8 @@ def simulator_node() -> NoReturn:
 
 def viewer_node() -> NoReturn:
     """The executable viewer_node; its page is an extra."""
-    for module in ("viser", "mjviser"):
-        if importlib.util.find_spec(module) is None:
-            sys.exit(
-                f"[FATAL] the viewer needs {module}, which is not installed: pip install 'polo_ros[viewer]'"
-            )
+    try:
+        require("viewer", "the viewer", "viser", "mjviser")
+    except PoloError as error:
+        sys.exit(f"[FATAL] {error}")
     start("polo_ros.nodes.viewer_node", "ViewerNode")

@@ -20,6 +20,7 @@ from polo_ros.nodes.messages import pack_goal, pack_velocity_goal
 from polo_ros.nodes.messages.serialized import SerializedClock, SerializedJointState, SerializedOdometry
 from polo_ros.nodes.node import PoloNode
 from polo_ros.nodes.qos import LATCHED, RELIABLE
+from polo_ros.nodes.transforms import Transforms
 from polo_ros.tasks.goals import POSE, VELOCITY
 
 # a goal comes with every state: so many are queued that a user's goal is not pushed out
@@ -27,7 +28,7 @@ GOAL_QUEUE = 100
 
 
 class StatePublisher:
-    """Publishes clock, goal, odometry and joint states of one moment.
+    """Publishes clock, goal, odometry, frames and joint states of one moment.
 
     Args:
       node: publishes them; its task is what is simulated.
@@ -52,6 +53,7 @@ class StatePublisher:
             )
             for topic, body in odometry_bodies(joints).items()
         ]
+        self._transforms = Transforms(node, list(odometry_bodies(joints).values()))
         kinds = node.task.goals.kinds
         self._goal = node.create_publisher(PoseStamped, GOAL, LATCHED) if POSE in kinds else None
         self._velocity_goal = (
@@ -86,6 +88,7 @@ class StatePublisher:
             self._velocity_goal.publish(pack_velocity_goal(velocity, stamp, base))
         for serialized, publisher in self._odometry:
             publisher.publish(serialized.at(stamp, qpos, qvel))
+        self._transforms.publish(qpos, stamp)
         self._joint_states.publish(self._serialized_joints.at(stamp, qpos, qvel))
 
     def _publish_goal(self, publisher: Publisher[PoseStamped], data: Any, stamp: int) -> None:

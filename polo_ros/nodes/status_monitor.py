@@ -11,7 +11,6 @@ import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.qos import QoSProfile
-from rclpy.signals import SignalHandlerOptions
 from std_msgs.msg import Float64
 from std_srvs.srv import Trigger
 
@@ -23,10 +22,11 @@ from polo_ros.control.simulated_robot import RESET_GAP_S
 from polo_ros.control.state import StateAssembler
 from polo_ros.errors import PoloError
 from polo_ros.nodes.executor import spin_for
-from polo_ros.nodes.lightweight_node import LightweightNode
+from polo_ros.nodes.lightweight_node import LightweightNode, initialise
 from polo_ros.nodes.qos import EVERY_STATE
 from polo_ros.nodes.state_receiver import StateReceiver
 from polo_ros.tasks.task import Task
+from polo_ros.viewer.figures import in_words
 
 NUMBERS = ("reward", "value", "plan_time")
 
@@ -62,7 +62,7 @@ class StatusMonitor:
         self._curves: list[tuple[float, float]] = []  # the newest reward and value at each frame
         # of its own, so that there may be several monitors
         self._context = rclpy.Context()
-        rclpy.init(args=[], context=self._context, signal_handler_options=SignalHandlerOptions.NO)
+        initialise([], context=self._context)
         self._node = LightweightNode("monitor", namespace=namespace or None, context=self._context)
         space = self._node.get_namespace()
         self._planner_name, self._viewer_name = (
@@ -163,7 +163,7 @@ class StatusMonitor:
 
         times, states = map(np.array, zip(*self.frames, strict=True))
         rewards, values = np.array(self._curves).T
-        title = f"{self._task.name}, seed {seed}"
+        title = f"{in_words(self._task.name)}, seed {seed}"
         try:
             return film_strip(self._task, states, times, path, title, rewards=rewards, values=values)
         except PoloError as error:

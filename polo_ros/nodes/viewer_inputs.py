@@ -157,8 +157,10 @@ class ViewerInputs:
         if "value" in numbers and "value_std" in numbers:
             history.put("value_low", numbers["value"] - numbers["value_std"])
             history.put("value_high", numbers["value"] + numbers["value_std"])
-        now = self._node.get_clock().now().nanoseconds / NANOSECONDS
-        history.put("plan_age", MILLISECONDS * max(now - self._plan_start, 0.0))
+        snapshot = self.states.snapshot()
+        if snapshot is not None:  # both stamps are of the robot's clock, which this node need not follow
+            age = snapshot.stamp / NANOSECONDS - self._plan_start
+            history.put("plan_age", MILLISECONDS * max(age, 0.0))
         terms, weights = self._terms.take(), self._weight_bytes.take()
         try:
             if terms is not None:

@@ -83,10 +83,11 @@ class ViewerNode(PoloNode):
         return SingleThreadedExecutor()
 
     def _read_parameters(self, node: str) -> RemoteParameters:
-        panel = self._page.panels[node]
+        page = self._page
         return RemoteParameters(
-            self, node, panel.show, partial(self._show_values, node), partial(self._page.refuse, node)
-        )
+            self, node, partial(page.show_parameters, node), partial(page.update_parameters, node),
+            partial(page.refuse, node),
+        )  # fmt: skip
 
     def create_subscription(self, *args: Any, **kwargs: Any) -> Subscription[Any]:
         """As every node's, but for the clock: it would wake this node with each control period."""
@@ -197,10 +198,6 @@ class ViewerNode(PoloNode):
     def _on_parameter_event(self, event: ParameterEvent) -> None:
         for remote in self._remotes.values():
             remote.on_event(event)
-
-    def _show_values(self, node: str, values: Any) -> None:
-        self._page.panels[node].update(values)
-        self._page.panels[node].accept()
 
     def _show_answer(self, text: str) -> None:
         self._page.answer(text)

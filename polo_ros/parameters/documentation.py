@@ -9,6 +9,9 @@ from polo_ros.tasks import Task, make_task, task_class, task_classes
 from polo_ros.tasks.goals import VELOCITY
 from polo_ros.tasks.state import clock_entry
 
+# whose reward weights stand for every task's
+DOCUMENTED_TASK = "humanoid_getup"
+
 
 def parameters_markdown() -> str:
     """The page `docs/parameters.md`, from the tables that declare the parameters."""
@@ -16,11 +19,11 @@ def parameters_markdown() -> str:
         "# Parameters",
         "",
         "Made by `polo parameters`. Dynamic parameters may change while a node runs; the others are",
-        "read-only. The reward's weights are those of `humanoid_getup`; each task has its own.",
+        f"read-only. The reward's weights are those of `{DOCUMENTED_TASK}`; each task has its own.",
     ]
     for node in NODES:
         rows = []
-        for row in node_table(node, task_class("humanoid_getup")):
+        for row in node_table(node, task_class(DOCUMENTED_TASK)):
             span = f"{row.low:g} … {row.high:g}" if row.low is not None and row.high is not None else ""
             default = list(row.default) if isinstance(row.default, tuple) else row.default
             rows.append((

@@ -92,3 +92,13 @@ def node_table(node: str, task: type[Task]) -> tuple[Parameter, ...]:
     if node in ("planner_node", "learner_node"):
         rows.extend(reward_parameters(task))
     return tuple(rows)
+
+
+def tuning_order(node: str, task: type[Task]) -> list[Parameter]:
+    """Every parameter of a node for a task: first what one tunes, last what cannot be changed.
+
+    What can be changed comes in this order: the algorithm's settings, the node's own, the reward's weights,
+    and the node's own in groups, such as `safety.*`.
+    """
+    own = {row.name for row in table(NODES[node][0])}
+    return sorted(node_table(node, task), key=lambda row: (not row.dynamic, "." in row.name, row.name in own))

@@ -7,15 +7,15 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from polo_ros.agent.progress import PATIENCE, progress_bar
 from polo_ros.errors import PoloError
+from polo_ros.extras import require
+from polo_ros.progress import PATIENCE, progress_bar
 
 if TYPE_CHECKING:
     from rosbags.highlevel import AnyReader
 
 SCHEMA, EXPERIENCE = "experience/schema", "experience"
 WEIGHTS = "value_function/weights"
-MISSING = "bags need the package rosbags, which is not installed: pip install 'polo_ros[record]'"
 
 
 def open_bag(path: Path) -> AnyReader:
@@ -24,11 +24,10 @@ def open_bag(path: Path) -> AnyReader:
     Raises:
       PoloError: there is no bag, it cannot be read, or rosbags is not installed.
     """
-    try:
-        from rosbags.highlevel import AnyReader, AnyReaderError
-        from rosbags.typesys import Stores, get_typestore
-    except ImportError:
-        raise PoloError(MISSING) from None
+    require("record", "a bag", "rosbags")
+    from rosbags.highlevel import AnyReader, AnyReaderError
+    from rosbags.typesys import Stores, get_typestore
+
     if not path.exists():
         raise PoloError(f"there is no bag {path}")
     try:
@@ -103,11 +102,10 @@ class BagWriter:
     """
 
     def __init__(self, path: Path) -> None:
-        try:
-            from rosbags.rosbag2 import StoragePlugin, Writer, WriterError
-            from rosbags.typesys import Stores, get_typestore
-        except ImportError:
-            raise PoloError(MISSING) from None
+        require("record", "a bag", "rosbags")
+        from rosbags.rosbag2 import StoragePlugin, Writer, WriterError
+        from rosbags.typesys import Stores, get_typestore
+
         path.parent.mkdir(parents=True, exist_ok=True)
         self._types = get_typestore(Stores.ROS2_JAZZY)
         try:

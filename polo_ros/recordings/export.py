@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
-from polo_ros.agent.progress import PATIENCE, progress_bar
 from polo_ros.arrays import Array
 from polo_ros.files import write_atomically
 from polo_ros.learner.experience import experience_fields
+from polo_ros.progress import PATIENCE, progress_bar
 from polo_ros.recordings.recording import Recording
 from polo_ros.tasks.task import Task
 
@@ -61,9 +61,16 @@ def ctrl_names(task: Task) -> list[str]:
 
 def weighted_terms(recording: Recording) -> dict[str, Array]:
     """Each reward term, weighted, (n,), by name."""
-    task = recording.task
-    terms = task.reward_terms(task.observe(recording.state, recording.ctrl))
-    return {name: np.asarray(weight * terms[name]) for name, weight in task.weights.items()}
+    task, count = recording.task, len(recording.time)
+    found: dict[str, Array] = {name: np.empty(count) for name in task.weights}
+    with progress_bar(count, "reward terms", "row", patience=PATIENCE) as bar:
+        for start in range(0, count, BLOCK_ROWS):
+            block = slice(start, start + BLOCK_ROWS)
+            terms = task.reward_terms(task.observe(recording.state[block], recording.ctrl[block]))
+            for name, weight in task.weights.items():
+                found[name][block] = weight * terms[name]
+            bar.update(len(recording.time[block]))
+    return found
 
 
 def _entries(sizes: dict[str, int]) -> list[str]:

@@ -9,7 +9,6 @@ import numpy as np
 import torch
 
 from polo_ros.agent.episode import rounded
-from polo_ros.agent.progress import progress_bar
 from polo_ros.agent.provenance import description
 from polo_ros.agent.tensorboard import tensorboard_events
 from polo_ros.errors import PoloError
@@ -18,6 +17,7 @@ from polo_ros.learner.learner import Learner
 from polo_ros.learner.origin import Origin, new_epoch
 from polo_ros.learner.weights import encode_value
 from polo_ros.parameters.settings import Settings
+from polo_ros.progress import progress_bar
 from polo_ros.recordings.recording import Recording
 
 COLUMNS = ("transitions", "updates", "loss", "target_mean", "target_std")

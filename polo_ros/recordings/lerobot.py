@@ -19,11 +19,12 @@ import numpy as np
 
 from polo_ros.arrays import Array
 from polo_ros.errors import PoloError
+from polo_ros.extras import require
+from polo_ros.progress import PATIENCE, progress_bar
 from polo_ros.recordings.export import ctrl_names, state_names
 from polo_ros.recordings.recording import Recording
 from polo_ros.tasks.task import Task
 
-MISSING = "LeRobot datasets need {module}, which is not installed: pip install 'polo_ros[lerobot]'"
 VERSION = "v3.0"
 FILE = "chunk-000/file-000.parquet"
 STATE, ACTION, REWARD = "observation.state", "action", "next.reward"
@@ -47,12 +48,11 @@ def export_lerobot(recording: Recording, path: Path) -> int:
     Raises:
       PoloError: the folder exists or cannot be written, or pyarrow or pandas is not installed.
     """
-    try:
-        import pandas as pd
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-    except ImportError as error:
-        raise PoloError(MISSING.format(module=error.name)) from None
+    require("lerobot", "a LeRobot dataset", "pandas", "pyarrow")
+    import pandas as pd
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
     if path.exists():
         raise PoloError(f"{path} exists; give another --out")
     task, bounds = recording.task, episode_bounds(recording)
@@ -65,10 +65,11 @@ def export_lerobot(recording: Recording, path: Path) -> int:
         many = values.shape[1] > 1
         columns[name] = pa.FixedSizeListArray.from_arrays(flat, values.shape[1]) if many else flat
     features = {name: values for name, (values, _) in vectors.items()} | numbers
-    episodes = [
-        _episode(index, int(begin), int(end), task.summary, features)
-        for index, (begin, end) in enumerate(pairwise(bounds))
-    ]
+    episodes = []
+    with progress_bar(len(bounds) - 1, f"write {path.name}", "episode", patience=PATIENCE) as bar:
+        for index, (begin, end) in enumerate(pairwise(bounds)):
+            episodes.append(_episode(index, int(begin), int(end), task.summary, features))
+            bar.update()
     described: dict[str, Any] = {
         name: {"dtype": "float32", "shape": [len(entries)], "names": entries}
         for name, (_, entries) in vectors.items()

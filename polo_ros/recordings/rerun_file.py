@@ -5,10 +5,10 @@ import os
 from pathlib import Path
 
 from polo_ros.errors import PoloError
+from polo_ros.extras import require
+from polo_ros.progress import PATIENCE, progress_bar
 from polo_ros.recordings.export import ctrl_names, state_names, weighted_terms
 from polo_ros.recordings.recording import Recording
-
-MISSING = "files for Rerun need rerun-sdk, which is not installed: pip install 'polo_ros[rerun]'"
 
 
 def export_rerun(recording: Recording, path: Path) -> int:
@@ -24,16 +24,15 @@ def export_rerun(recording: Recording, path: Path) -> int:
     Raises:
       PoloError: the file could not be written, or rerun-sdk is not installed.
     """
-    try:
-        import rerun as rr
-    except ImportError:
-        raise PoloError(MISSING) from None
+    require("rerun", "a file for Rerun", "rerun")
+    import rerun as rr
+
     task = recording.task
     temporary = path.with_name(f".{path.stem}.{os.getpid()}.rrd")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary.touch()  # Rerun's own message names no cause
-        stream = rr.RecordingStream(f"polo_ros/{task.name}")
+        stream = rr.RecordingStream(f"polo_ros_{task.name}")
         stream.save(temporary)
         seconds = rr.TimeColumn("time", duration=recording.time - recording.time[0])
         curves = {
@@ -43,9 +42,11 @@ def export_rerun(recording: Recording, path: Path) -> int:
             "episode": (recording.episode, ["episode"]),
         }
         curves |= {f"reward/{name}": (part, [name]) for name, part in weighted_terms(recording).items()}
-        for entity, (values, names) in curves.items():
-            stream.log(entity, rr.SeriesLines(names=names), static=True)
-            stream.send_columns(entity, [seconds], rr.Scalars.columns(scalars=values))
+        with progress_bar(len(curves), f"write {path.name}", "curve", patience=PATIENCE) as bar:
+            for entity, (values, names) in curves.items():
+                stream.log(entity, rr.SeriesLines(names=names), static=True)
+                stream.send_columns(entity, [seconds], rr.Scalars.columns(scalars=values))
+                bar.update()
         stream.disconnect()  # writes the rest
         temporary.replace(path)
     except OSError as error:

@@ -9,13 +9,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from polo_ros.errors import PoloError
+from polo_ros.extras import require
 from polo_ros.learner.tensors import read_file
 from polo_ros.learner.weights import SIZE_LIMIT
 
-MISSING = (
-    "polo weights push and pull need the package huggingface_hub, which is not installed: "
-    "pip install 'polo_ros[hub]'"
-)
 LOGIN = "log in with `hf auth login`, or set HF_TOKEN"
 
 
@@ -71,10 +68,9 @@ def sentences(repository: str, done: str) -> Iterator[None]:
     Raises:
       PoloError: says what is wrong and what would help.
     """
-    try:
-        from huggingface_hub import constants, errors
-    except ImportError:
-        raise PoloError(MISSING) from None
+    require("hub", "the Hugging Face Hub", "huggingface_hub")
+    from huggingface_hub import constants, errors
+
     what, host = f"{repository} could not be {done}", constants.ENDPOINT
     # the base of the transport's errors, from httpx or httpx2 as the client's version has it
     transport_error: type[Exception] = errors.HTTPError  # type: ignore[attr-defined]

@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from polo_ros.agent.statistics import half_interval
 from polo_ros.errors import PoloError, nearest
 from polo_ros.files import write_atomically
 from polo_ros.parameters.markdown import table as markdown_table
@@ -15,7 +16,6 @@ from polo_ros.parameters.schema import Value
 from polo_ros.parameters.yaml_files import EVERY_NODE, ParameterFile
 from polo_ros.sweeps.axes import described
 from polo_ros.sweeps.results_file import text
-from polo_ros.sweeps.statistics import half_interval
 
 # columns of the results that every episode has
 OBJECTIVES = (
@@ -37,7 +37,7 @@ class Objective:
     minimize: bool = False
 
     def check(self) -> None:
-        """Refuse a column that there is not.
+        """Refuse an unknown column.
 
         Raises:
           PoloError: names it and what was probably meant.

@@ -1,13 +1,14 @@
 """Pools of worker processes: their interface, and the choice between the engines."""
 
-import importlib.util
 import os
+import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any, ClassVar
 
 from polo_ros.errors import PoloError
+from polo_ros.extras import require
 
 BACKENDS = ("loky", "ray", "dask")
 
@@ -81,27 +82,15 @@ def make_pool(backend: str, workers: int, address: str) -> Pool | None:
         from polo_ros.sweeps.ray_pool import RayPool
 
         return RayPool(workers, address)
-    require("distributed", "--backend dask", "dask")
+    require("dask", "--backend dask", "distributed")
     from polo_ros.sweeps.dask_pool import DaskPool
 
     return DaskPool(workers, address)
 
 
 def on_one_thread(run: Callable[[Any], Any], job: Any) -> Any:
-    """The result of a job, with one thread for torch."""
-    import torch  # takes a second, and other processes may not need it
-
-    torch.set_num_threads(1)
+    """The result of a job, with one thread for torch, also where the job is what imports it."""
+    os.environ["OMP_NUM_THREADS"] = "1"
+    if torch := sys.modules.get("torch"):
+        torch.set_num_threads(1)
     return run(job)
-
-
-def require(package: str, what: str, extra: str) -> None:
-    """Refuse what needs a package that is not installed.
-
-    Raises:
-      PoloError: names the extra of this package that installs it.
-    """
-    if importlib.util.find_spec(package) is None:
-        raise PoloError(
-            f"{what} needs the package {package}, which is not installed: pip install 'polo_ros[{extra}]'"
-        )

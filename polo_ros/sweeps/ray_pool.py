@@ -1,8 +1,5 @@
 """Worker processes of Ray, on this machine or on a running cluster."""
 
-import logging
-import os
-import socket
 from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any
@@ -18,10 +15,9 @@ from ray.exceptions import (
 )
 
 from polo_ros.errors import PoloError
+from polo_ros.learner.ray_cluster import use_ray
 from polo_ros.sweeps.pool import LostWorkerError, Pool, on_one_thread
 
-# how long a cluster may take to answer, in s
-PATIENCE = 10.0
 LOST = (WorkerCrashedError, OutOfMemoryError, NodeDiedError, ObjectLostError, LocalRayletDiedError)
 
 
@@ -39,13 +35,10 @@ class RayPool(Pool):
     backend = "ray"
 
     def __init__(self, workers: int, address: str) -> None:
-        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # Ray would report what it runs to its makers
-        quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
-        if address:
-            _join(address, quiet)
-        else:
-            ray.init(num_cpus=workers, include_dashboard=False, **quiet)
-        cores = int(ray.cluster_resources().get("CPU", 1))
+        try:
+            cores = use_ray(address, workers or None)
+        except ConnectionError as error:
+            raise PoloError(f"there is no Ray cluster to join at {address} ({error})") from None
         self.size = min(workers, cores) if workers else cores
         self._task = ray.remote(max_retries=0, num_cpus=1)(on_one_thread)
         self._running: dict[Future[Any], ray.ObjectRef[Any]] = {}
@@ -73,18 +66,3 @@ class RayPool(Pool):
     def close(self) -> None:
         self.stop()
         ray.shutdown()
-
-
-def _join(address: str, options: dict[str, Any]) -> None:
-    """Connect to a running cluster."""
-    host, _, port = address.rpartition(":")
-    try:
-        if port.isdigit():  # Ray itself would try for most of a minute
-            socket.create_connection((host.rpartition("/")[2], int(port)), PATIENCE).close()
-        ray.init(address=address, **options)
-    except (OSError, RuntimeError, ValueError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise PoloError(
-            f"there is no Ray cluster to join at {address} ({reason}); "
-            "if it is there and has a token, set RAY_AUTH_MODE=token"
-        ) from None

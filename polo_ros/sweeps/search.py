@@ -8,9 +8,9 @@ from optuna.trial import Trial, TrialState
 from tqdm import tqdm
 
 from polo_ros.agent.episode import check_counts
-from polo_ros.agent.progress import progress_bar
 from polo_ros.errors import PoloError
 from polo_ros.parameters.schema import Value
+from polo_ros.progress import progress_bar
 from polo_ros.sweeps.axes import Axis, described, rounded_number
 from polo_ros.sweeps.jobs import LostJobsError
 from polo_ros.sweeps.outcomes import Outcome
@@ -178,7 +178,7 @@ def _suggest(trial: Trial, axis: Axis) -> Value:
 
 
 def _value(axis: Axis, suggested: Value) -> Value:
-    """The value that optuna's own stands for."""
+    """The parameter's value for a value of optuna's."""
     if not axis.is_range:
         return next(value for value in axis.values if text(value) == suggested)
     return rounded_number(suggested) if isinstance(suggested, float) else suggested

@@ -5,15 +5,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from polo_ros.agent.episode import check_counts
-from polo_ros.agent.progress import progress_bar
 from polo_ros.errors import PoloError
+from polo_ros.extras import require
 from polo_ros.parameters.schema import Value
+from polo_ros.progress import progress_bar
 from polo_ros.sweeps.axes import Axis, combinations
 from polo_ros.sweeps.jobs import LostJobsError
 from polo_ros.sweeps.outcomes import Objective, Outcome, outcome, ranked, write_best, write_page
-from polo_ros.sweeps.pool import require
 from polo_ros.sweeps.results_file import Row
 from polo_ros.sweeps.runs import SEED, EpisodeSetup, Runs
+from polo_ros.viewer.figures import in_words
 
 CSV, PARQUET, PAGE, PICTURE, BEST = "sweep.csv", "sweep.parquet", "sweep.md", "sweep.png", "best.yaml"
 
@@ -107,7 +108,7 @@ def write_results(
     outcomes = [outcome(values, rows, len(plan.seeds), plan.objective) for values, rows in found if rows]
     best_first = ranked(outcomes, plan.objective)
     if best_first:
-        title = f"{plan.setup.task}: {plan.objective.name} of {len(best_first)} combinations"
+        title = f"{in_words(plan.setup.task)}: {plan.objective.name} of {len(best_first)} combinations"
         draw_sweep(best_first, plan.axes, plan.objective, plan.out / PICTURE, title)
         write_page(
             plan.out / PAGE, f"Sweep of {plan.setup.task}", header, best_first, plan.objective, PICTURE
@@ -122,7 +123,7 @@ def write_parquet(out: Path) -> Path:
     Raises:
       PoloError: pyarrow is not installed, or the file could not be written.
     """
-    require("pyarrow", "--parquet", "sweep")
+    require("sweep", "--parquet", "pyarrow")
     import pandas as pd
 
     file = out / PARQUET

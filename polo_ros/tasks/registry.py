@@ -96,7 +96,7 @@ def class_in_file(path: Path) -> type[Task]:
         spec.loader.exec_module(module)
     except PoloError:
         raise
-    except Exception as error:  # somebody's file may raise anything
+    except (Exception, SystemExit) as error:  # somebody's file may raise anything
         line = traceback.extract_tb(error.__traceback__)[-1]
         raise PoloError(
             f"task file {path} failed to import: {type(error).__name__}: {error} "

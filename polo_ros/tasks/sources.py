@@ -9,6 +9,7 @@ from pathlib import Path
 import mujoco
 
 from polo_ros.errors import PoloError, nearest
+from polo_ros.extras import require
 from polo_ros.files import share_path
 
 # a path or a name, or a function that makes a MjSpec
@@ -55,16 +56,11 @@ def description_path(name: str) -> Path:
     Raises:
       PoloError: the package is not installed, has no such description, or could not fetch it.
     """
-    package = importlib.util.find_spec(DESCRIPTIONS)
-    carried = carried_path(name)
-    if package is None and carried is not None:
+    if importlib.util.find_spec(DESCRIPTIONS) is None and (carried := carried_path(name)):
         return carried
-    if package is None:
-        raise PoloError(
-            f"the model '{name}' is no path of an .xml file, and robot descriptions need the package "
-            f"{DESCRIPTIONS}: pip install polo_ros[robots]"
-        )
-    known = [module.name for module in pkgutil.iter_modules(package.submodule_search_locations)]
+    require("robots", f"the model '{name}', which is no path of an .xml file,", DESCRIPTIONS)
+    package = importlib.import_module(DESCRIPTIONS)
+    known = [module.name for module in pkgutil.iter_modules(package.__path__)]
     known = [one for one in known if one.endswith("_mj_description")]
     if name not in known:
         raise PoloError(f"{DESCRIPTIONS} has no MJCF named '{name}'{nearest(name, known)}")

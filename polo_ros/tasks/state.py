@@ -23,6 +23,8 @@ STATE_SPEC = int(
 TIME_SPEC = int(mujoco.mjtState.mjSTATE_TIME)
 # the sensor of simulated time that makes time a part of the state
 GAIT_CLOCK = "gait_clock"
+# of positions, velocities and rewards: far beyond those of a robot, and far below those that overflow
+LARGEST_VALUE = 1e6
 
 
 def clock_entry(model: mujoco.MjModel) -> int | None:

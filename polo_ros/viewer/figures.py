@@ -14,6 +14,11 @@ GREY, BLUE, VERMILION, GREEN, ORANGE = "#595959", "#0072B2", "#D55E00", "#009E73
 PURPLE = "#CC79A7"
 
 
+def in_words(task: str) -> str:
+    """A task's name as titles have it: humanoid_getup becomes Humanoid getup."""
+    return Path(task).stem.replace("_", " ").capitalize()
+
+
 def write_figure(figure: "Figure", path: Path) -> None:
     """Write a figure as PNG; missing folders are made, an older file is replaced as a whole.
 

@@ -1,5 +1,6 @@
 """The page: the robot, the nodes' statuses, buttons, parameters and plots."""
 
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
@@ -9,10 +10,11 @@ import viser
 from polo_ros.arrays import Array
 from polo_ros.tasks.goals import VELOCITY
 from polo_ros.tasks.task import Task
-from polo_ros.viewer.fields import Value
+from polo_ros.viewer.fields import Field, Value
 from polo_ros.viewer.lights import Lights
 from polo_ros.viewer.parameter_panel import ParameterPanel
 from polo_ros.viewer.plots import Plots, plots_of
+from polo_ros.viewer.reward_panel import REWARD, RewardPanel
 from polo_ros.viewer.robot_view import WORLD, RobotView
 from polo_ros.viewer.server import address_of, open_server
 from polo_ros.viewer.value_map import ValueMap
@@ -51,12 +53,22 @@ class Requests(Protocol):
 
 
 E_STOP, RELEASE = "E-STOP", "Release e-stop"
-# the buttons of each node, in rows with a title
+# the buttons of each node, in rows with a title and a hint
 BUTTONS = {
-    "planner_node": ("Planner", ("Enable", "Disable", "Reset plan", RELEASE)),
-    "simulator_node": ("Simulation", ("Pause", "Continue", "Step", "Reset world")),
-    "learner_node": ("Learner", ("Pause learning", "Go on learning", "Save checkpoint")),
-}
+    "simulator_node": (
+        "Simulation", ("Pause", "Continue", "Step", "Reset world"),
+        "Step: one control period. Reset world: a new episode from a start state.",
+    ),
+    "planner_node": (
+        "Planner", ("Enable", "Disable", "Reset plan", RELEASE),
+        "Enable: the robot follows plans. Disable: the safe action. Reset plan: forget the warm start. After "
+        "an e-stop: release it, then enable.",
+    ),
+    "learner_node": (
+        "Learner", ("Pause learning", "Go on learning", "Save checkpoint"),
+        "A checkpoint goes to the learner's checkpoint_path.",
+    ),
+}  # fmt: skip
 # range of each part of a velocity goal
 FASTEST = {"ahead in m/s": 1.0, "left in m/s": 0.5, "turn in rad/s": 1.0}
 HELP = "Turn: drag. Move: right drag. Zoom: wheel. Push a simulated robot: Ctrl + drag."
@@ -76,7 +88,6 @@ class Page:
       url: the address.
       view: the scene.
       lights: of the nodes.
-      panels: of the nodes' parameters, by node.
       plots: of the last seconds.
 
     Raises:
@@ -89,7 +100,7 @@ class Page:
         self._requests = requests
         self.view = RobotView(server, task, start, requests.move_goal)
         gui = server.gui
-        gui.configure_theme(show_logo=False, show_share_button=False, control_width="large")
+        self._set_theme(dark=False)
         gui.main_panel.dock_right()
         gui.main_panel.set_width(PANEL_WIDTH)
         gui.add_markdown(f"**{task.name}** {subtitle}")
@@ -101,8 +112,13 @@ class Page:
                 self._add_velocity()
             with gui.add_folder("View"):
                 self.view.add_switches()
+                dark = gui.add_checkbox("Dark page", False)
+                dark.on_update(lambda _: self._set_theme(dark.value))
                 gui.add_markdown(HELP)
-        self.panels = {node: self._add_parameters(tabs, node, title) for node, title in TABS.items()}
+        rewards = tabs.add_tab("Reward")
+        self._add_save(rewards)
+        self._rewards = RewardPanel(gui, rewards, requests.set_parameter, self._runs)
+        self._panels = {node: self._add_parameters(tabs, node, title) for node, title in TABS.items()}
         aside = gui.add_panel()
         with aside.add_tab("The last 20 s"):
             self.plots = Plots(gui, plots_of(tuple(term.name for term in task.terms)))
@@ -122,9 +138,25 @@ class Page:
         """Show the answer to a request."""
         self._answer.content = text
 
+    def show_parameters(self, node: str, fields: Sequence[Field]) -> None:
+        """Show a node's parameters in place of those that were shown before."""
+        self._panels[node].show([field for field in fields if field.group != REWARD])
+        self._rewards.show(node, [field for field in fields if field.group == REWARD])
+
+    def update_parameters(self, node: str, values: Mapping[str, Value]) -> None:
+        """Show new values of a node's parameters; older refusals are over."""
+        self._panels[node].update(values)
+        self._panels[node].accept()
+        self._rewards.update(node, values)
+        if any(name.startswith(f"{REWARD}.") for name in values):
+            self._rewards.accept()
+
     def refuse(self, node: str, name: str, value: Value, reason: str) -> None:
         """A node has refused a parameter: show the value that stays, and why."""
-        self.panels[node].refuse(name, value, reason)
+        if name.startswith(f"{REWARD}."):
+            self._rewards.refuse(node, name, value, reason)
+        else:
+            self._panels[node].refuse(name, value, reason)
         for client in self._server.get_clients().values():
             client.add_notification(f"{name} was refused", reason, auto_close_seconds=6.0, color="red")
 
@@ -134,8 +166,9 @@ class Page:
             self._map.show(values)
 
     def draw_lights(self) -> None:
-        """Show the nodes' statuses, and the buttons of the nodes that run."""
+        """Show the nodes' statuses, the buttons of those that run, and whether their rewards agree."""
         self.lights.draw()
+        self._rewards.compare()
         for node, buttons in self._buttons.items():
             alive = self.lights.alive(node)
             if buttons.visible != alive:
@@ -148,6 +181,14 @@ class Page:
     def close(self) -> None:
         """Stop serving."""
         self._server.stop()
+
+    def _set_theme(self, dark: bool) -> None:
+        self._server.gui.configure_theme(
+            dark_mode=dark, show_logo=False, show_share_button=False, control_width="large"
+        )
+
+    def _runs(self, node: str) -> bool:
+        return self.lights.alive(node)
 
     def _add_always_visible(self) -> Lights:
         """The e-stop and the nodes' lights, in a window of their own that nothing scrolls away."""
@@ -167,8 +208,8 @@ class Page:
         key.on_trigger(press)
         return lights
 
-    def _add_buttons(self, title: str, labels: tuple[str, ...]) -> viser.GuiButtonGroupHandle:
-        buttons = self._server.gui.add_button_group(title, labels, visible=False)
+    def _add_buttons(self, title: str, labels: tuple[str, ...], hint: str) -> viser.GuiButtonGroupHandle:
+        buttons = self._server.gui.add_button_group(title, labels, visible=False, hint=hint)
         buttons.on_click(lambda event: self._requests.press(event.target.value))
         return buttons
 
@@ -194,12 +235,17 @@ class Page:
             drive(None)
 
     def _add_parameters(self, tabs: viser.GuiTabGroupHandle, node: str, title: str) -> ParameterPanel:
-        gui = self._server.gui
         tab = tabs.add_tab(title)
+        self._add_save(tab)
+        return ParameterPanel(
+            self._server.gui, tab, lambda name, value: self._requests.set_parameter(node, name, value)
+        )
+
+    def _add_save(self, tab: viser.GuiTabHandle) -> None:
+        hint = "what differs in all nodes from the files that they were started with; for overrides:="
         with tab:
-            save = gui.add_button("Save as YAML", hint="what differs from the file, for params_file")
-            save.on_click(self._download)
-        return ParameterPanel(gui, tab, lambda name, value: self._requests.set_parameter(node, name, value))
+            save = self._server.gui.add_button("Save as YAML", hint=hint)
+        save.on_click(self._download)
 
     def _download(self, event: "viser.GuiEvent[Any]") -> None:
         if event.client is not None:

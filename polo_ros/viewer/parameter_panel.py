@@ -8,6 +8,8 @@ import viser
 from polo_ros.viewer.fields import READ_ONLY, Field, Value, grouped, parse_setting
 
 SetParameter = Callable[[str, Value], None]
+# where in its tab the row is in which a setting is typed: below the parameters
+LAST = 1e9
 
 
 class ParameterPanel:
@@ -29,8 +31,9 @@ class ParameterPanel:
         self._containers: list[Any] = []
         with tab:
             self._message = gui.add_markdown("The node has not been seen yet.")
-            typed = gui.add_text("name:=value", "", hint="for a value between two positions of a slider")
-            set_typed = gui.add_button("Set")
+            hint = "for a value between two positions of a slider, such as horizon:=20"
+            typed = gui.add_text("name:=value", "", hint=hint, order=LAST)
+            set_typed = gui.add_button("Set", order=LAST)
 
         @set_typed.on_click
         def _(_: object) -> None:

@@ -15,7 +15,7 @@ SPAN_S = 20.0
 SAMPLE_PERIOD_S = 0.1
 # a number that has not come again within this time is unknown, in s; diagnostics come once a second
 KEPT_S = 2.5
-HEIGHT = 150  # pixels
+HEIGHT = 125  # pixels
 COLOURS = ("#1c7ed6", "#f08c00", "#2f9e44", "#ae3ec9", "#e03131", "#0c8599", "#5f3dc4", "#868e96")
 BAND = "rgba(28, 126, 214, 0.18)"
 

@@ -34,7 +34,7 @@ def rank_plot(summary: Mapping[str, Mapping[str, tuple[float, float, int]]], pat
         means = np.array([phase[name][0] for phase in summary.values()])
         halves = np.array([phase[name][1] for phase in summary.values()])
         axes.errorbar(
-            places + (index - 0.5 * (len(lines) - 1)) * SHIFT, means, np.nan_to_num(halves, posinf=0.0),
+            places + (index - 0.5 * (len(lines) - 1)) * SHIFT, means, np.nan_to_num(halves),
             fmt=MARKERS[index % len(MARKERS)], color=COLOURS[index % len(COLOURS)], ms=8, lw=1.5, capsize=3,
             label=name,
         )  # fmt: skip

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from polo_ros.arrays import Array
 from polo_ros.errors import PoloError
+from polo_ros.progress import PATIENCE, progress_bar
 from polo_ros.tasks.state import set_state
 from polo_ros.viewer.camera import cameras
 
@@ -46,12 +47,14 @@ def render(model: mujoco.MjModel, states: Array, size: tuple[int, int]) -> Pixel
     with _renderer(model, width, height) as renderer:
         # reflections on the floor hide where the feet touch it
         renderer.scene.flags[mujoco.mjtRndFlag.mjRND_REFLECTION] = False
-        for frame, state, camera in zip(frames, states, views, strict=True):
-            set_state(model, data, state)
-            mujoco.mj_forward(model, data)
-            renderer.update_scene(data, camera)
-            _adjust_shadows(renderer.scene, camera)
-            renderer.render(out=frame)
+        with progress_bar(len(states), "render", "picture", patience=PATIENCE) as bar:
+            for frame, state, camera in zip(frames, states, views, strict=True):
+                set_state(model, data, state)
+                mujoco.mj_forward(model, data)
+                renderer.update_scene(data, camera)
+                _adjust_shadows(renderer.scene, camera)
+                renderer.render(out=frame)
+                bar.update()
     return frames
 
 

@@ -31,8 +31,8 @@ def cases(jobs: Sequence[Row]) -> set[tuple[str, str, float]]:
 
 
 def planner(settings: dict[str, Settings], task: str, variant: str, budget: float = 0.5) -> Planner:
-    idea = planner_variants(settings[task].planner)[variant]
-    return planner_of(settings[task], idea, budget, seed=0)
+    chosen = planner_variants(settings[task].planner)[variant]
+    return planner_of(settings[task], chosen, budget, seed=0)
 
 
 def test_every_job_has_settings_that_are_allowed(settings: dict[str, Settings], jobs: Sequence[Row]) -> None:
@@ -61,9 +61,9 @@ def test_variants_spend_the_same_steps_a_period(
     given = settings[task].planner
     substeps = settings[task].task.substeps
     for _, variant, budget in (case for case in cases(jobs) if case[0] == task):
-        idea = planner_variants(given)[variant]
-        config = idea.config(given, budgeted(settings[task], budget))
-        steps = config.iterations * config.rollouts * (config.horizon * substeps + 1) / idea.every
+        chosen = planner_variants(given)[variant]
+        config = chosen.config(given, budgeted(settings[task], budget))
+        steps = config.iterations * config.rollouts * (config.horizon * substeps + 1) / chosen.every
         allowed = budgeted(settings[task], budget) * (given.horizon * substeps + 1)
         assert 0.92 * allowed <= steps <= 1.04 * allowed, variant
 

@@ -18,7 +18,7 @@ from experiments.comparison import BASE, HORIZONS
 from experiments.efficiency_figure import with_differences
 from experiments.horizons_figure import draw_panel
 from experiments.planner_variants import RECOMMENDED
-from polo_ros.sweeps.statistics import half_interval
+from polo_ros.agent.statistics import half_interval
 
 DRAWN = ("ablations", "cost", "efficiency", "heads", "horizons", "lookahead", "target_cost")
 BENCHMARKS = {

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from polo_ros.agent.evaluation import evaluate
 from polo_ros.agent.training import train
 from polo_ros.learner.weights import load_value
@@ -11,6 +13,7 @@ SEEDS = range(3)
 STEPS = 250  # 5 s to swing up and hold
 
 
+@pytest.mark.usefixtures("no_film_strips")
 def test_cartpole_swingup_is_learned(tmp_path: Path) -> None:
     """With the values every seed is solved, and the mean reward is higher than without."""
     settings = settings_for("cartpole_swingup")

@@ -60,8 +60,7 @@ def refused(tmp_path_factory: pytest.TempPathFactory) -> Generator[Graph]:
 @pytest.mark.parametrize("name", REFUSED_STARTS)
 def test_a_bad_start_is_refused_with_one_sentence(refused: Graph, name: str) -> None:
     assert refused.exit_code(name) == 1
-    # Fast DDS of ROS 2 Kilted has a warning about the older of the two variables that name its profile
-    lines = [line for line in refused.log(name).strip().splitlines() if "[rmw_fastrtps" not in line]
+    lines = refused.log(name).strip().splitlines()
     assert len(lines) == 1
     assert "[FATAL]" in lines[0]
     assert REFUSED_STARTS[name][2] in lines[0]

@@ -108,7 +108,7 @@ def test_a_second_learner_names_the_first_and_publishes_nothing(graph: Graph) ->
     weights = graph.record(UInt8MultiArray, "value_function/weights", LATCHED)
     shipped = share_path(
         "config", "humanoid_getup_paper_torque.yaml"
-    )  # with weights to publish from the start on
+    )  # has weights to publish from the start
     graph.start("learner_node", config=shipped)
     graph.wait(lambda: weights, "weights")
     graph.start("learner_node", "second", config=shipped)

@@ -1,10 +1,14 @@
 """Parameters and names of all nodes, in a namespace: described, ranged, and changed while planning."""
 
 import array
-from collections.abc import Generator
+import json
+from collections.abc import Generator, Iterator
 from functools import partial
+from importlib import import_module
+from itertools import groupby
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 import rclpy
@@ -15,9 +19,10 @@ from std_msgs.msg import Float64, Float64MultiArray, String
 from trajectory_msgs.msg import JointTrajectory
 from visualization_msgs.msg import MarkerArray
 
+from polo_ros.files import share_path
 from polo_ros.nodes.messages import unpack_reward_terms, unpack_traces
 from polo_ros.nodes.messages.displays import LINE_POINTS
-from polo_ros.parameters.node_tables import NODES, node_table
+from polo_ros.parameters.node_tables import NODES, tuning_order
 from polo_ros.parameters.settings import settings_for
 from polo_ros.parameters.yaml_files import ParameterFile
 from polo_ros.tasks import task_class
@@ -119,8 +124,9 @@ def test_what_a_parameter_dump_holds_starts_the_same_node(graph: Graph) -> None:
 @pytest.mark.parametrize("node", NODES)
 def test_every_parameter_is_described_and_every_dynamic_number_has_a_range(robot: Robot1, node: str) -> None:
     found = robot.graph.describe(f"/robot1/{node}")
-    table = {spec.name: spec for spec in node_table(node, TASK)}
-    assert set(table) <= set(found)
+    table = {spec.name: spec for spec in tuning_order(node, TASK)}
+    # rqt_reconfigure shows them in the order in which they are listed
+    assert [name for name in found if name in table] == list(table)
     for name, spec in table.items():
         descriptor = found[name]
         assert descriptor.description == spec.description
@@ -237,3 +243,47 @@ def test_what_is_tuned_comes_first_and_what_cannot_be_changed_last(robot: Robot1
     kinds = [(each.read_only, "." in each.name) for each in own]
     dynamic = [kind for kind in kinds if not kind[0]]
     assert kinds[: len(dynamic)] == sorted(dynamic)
+    assert [each.name for each in own[:3]] == ["horizon", "rollouts", "temperature"]
+    groups = [each.name.partition(".")[0] for each in own[: len(dynamic)] if "." in each.name]
+    assert [group for group, _ in groupby(groups)] == ["reward", "safety"]
+
+
+def topics_of_layouts() -> Iterator[tuple[str, str, str]]:
+    """File, topic and what it must be, of each topic in the layouts for other tools: a type or a field."""
+    displays: Any = yaml.safe_load(share_path("config", "polo.rviz").read_text())["Visualization Manager"]
+    for display in displays["Displays"]:
+        if "Topic" in display:
+            yield "rviz", display["Topic"]["Value"], display["Class"].rpartition("/")[2]
+    panels: Any = json.loads(share_path("config", "polo.foxglove.json").read_text())["configById"]
+    for name, panel in panels.items():
+        for topic in panel.get("topics", {}):
+            yield "foxglove", topic, "Odometry" if topic == "/odom" else "MarkerArray"
+        for path in panel.get("paths", []):
+            topic, _, field = path["value"].partition(".")
+            yield "foxglove", topic, field
+        if "topicToRender" in panel:
+            assert name.startswith("DiagnosticSummary")
+            yield "foxglove", panel["topicToRender"], "DiagnosticArray"
+    for curve in ElementTree.parse(share_path("config", "polo.plotjuggler.xml")).iter("curve"):
+        topic, _, field = curve.attrib["name"].rpartition("/")
+        yield "plotjuggler", topic, field
+
+
+def test_layouts_for_other_tools_name_topics_of_the_graph(robot: Robot1) -> None:
+    robot.wait_for_plans()
+    kinds = {
+        name.removeprefix("/robot1"): types for name, types in robot.graph.node.get_topic_names_and_types()
+    }
+    kinds["/odom"] = ["nav_msgs/msg/Odometry"]  # of robots with a floating base; see docs/interface.md
+    found = list(topics_of_layouts())
+    assert {file for file, *_ in found} == {"rviz", "foxglove", "plotjuggler"} and len(found) > 15
+    for file, topic, wanted in found:
+        (kind,) = kinds[f"/{topic.removeprefix('/')}"]
+        field, _, index = wanted.partition("[")
+        if field == "data":
+            package, _, name = kind.partition("/msg/")
+            message = getattr(import_module(f"{package}.msg"), name)
+            assert "data" in message.get_fields_and_field_types(), (file, topic)
+            assert not index or int(index.rstrip("]")) < len(TASK.terms), (file, topic)
+        else:
+            assert kind.endswith(f"/{wanted}"), (file, topic)

@@ -13,7 +13,7 @@ from harness import Graph
 from rclpy.node import Node
 
 from polo_ros.files import share_path
-from polo_ros.nodes.locality import DISCOVERY_RANGE, PROFILES
+from polo_ros.nodes.locality import DISCOVERY_RANGE, PROFILES, profile_variable
 
 NODES = ("simulator_node", "planner_node", "learner_node", "viewer_node")
 PORT = 18_911
@@ -21,12 +21,14 @@ LOOPBACK = "0100007F"  # 127.0.0.1 as /proc/net writes it
 ANY = "00000000"
 LISTENING = "0A"
 # of the policy, what tasks other than this one use: an odometry, free objects, goals, servos
-OTHER_TASKS = {"/cmd_vel", "/imu", "/odom", "/objects/box/odom", "/objects/cube/odom", "/goal"}
+OTHER_TASKS = {"/cmd_vel", "/velocity_goal", "/goal", "/imu", "/odom"}
+OTHER_TASKS |= {"/objects/box/odom", "/objects/cube/odom"}
 # of the viewer, what it subscribes to while a browser is open
 WATCHED = {f"/planner_node/{name}" for name in ("candidate_trajectories", "plan", "reward", "reward_terms")}
 WATCHED |= {f"/planner_node/{name}" for name in ("value", "value_std", "plan_time", "effective_sample_size")}
 WATCHED |= {"/diagnostics", "/parameter_events", "/joint_states", "/value_function/weights"}
-OTHER_TASKS |= {f"/position_controller/commands{end}" for end in ("", "/source")}
+SERVOS = ("/position_controller/commands", "/joint_trajectory_controller/joint_trajectory")
+OTHER_TASKS |= {f"{topic}{end}" for topic in SERVOS for end in ("", "/source")}
 
 
 @pytest.fixture(scope="module")
@@ -34,8 +36,7 @@ def graph(tmp_path_factory: pytest.TempPathFactory) -> Generator[Graph]:
     """All nodes, with DDS on the loopback interface alone."""
     with Graph(tmp_path_factory.mktemp("security")) as graph:
         profile = share_path("config", "security", "localhost.xml")
-        for name in ("FASTDDS_DEFAULT_PROFILES_FILE", "FASTRTPS_DEFAULT_PROFILES_FILE"):
-            graph.environment[name] = str(profile)
+        graph.environment[profile_variable(os.environ)] = str(profile)
         graph.start("simulator_node")
         graph.start("planner_node", use_sim_time=True, autostart=True)
         graph.start("learner_node", use_sim_time=True)
@@ -163,3 +164,25 @@ def test_the_policy_allows_what_a_node_uses_and_nothing_else(graph: Graph, name:
         assert names <= allowed[kind], f"{name} may not {kind} {names - allowed[kind]}"
         unused = OTHER_TASKS | (WATCHED if (name, kind) == ("viewer_node", "subscribe") else set())
         assert allowed[kind] - names <= unused, f"{name} need not {kind} {allowed[kind] - names}"
+
+
+@pytest.mark.parametrize(
+    ("task", "planner"),
+    [
+        ("humanoid_walk", {"use_imu": True, "lockstep": False}),
+        ("humanoid_box", {}),
+        ("hand_cube", {"command_message": "trajectory"}),
+    ],
+)
+def test_the_policy_allows_what_other_tasks_and_options_use(
+    tmp_path: Path, task: str, planner: dict[str, object]
+) -> None:
+    with Graph(tmp_path) as graph:
+        config = share_path("config", f"{task}.yaml")
+        graph.start("simulator_node", config=config)
+        graph.start("planner_node", config=config, **planner)
+        graph.wait(lambda: {"simulator_node", "planner_node"} <= set(graph.statuses), "diagnostics")
+        for name in ("simulator_node", "planner_node"):
+            allowed = policy(name)
+            for kind, names in used(graph.node, name).items():
+                assert names <= allowed[kind], f"{name} may not {kind} {names - allowed[kind]}"

@@ -59,8 +59,8 @@ def tab(page: Page, name: str) -> None:
 
 
 def row(page: Page, label: str) -> Locator:
-    """A label of the panel with its input."""
-    return page.get_by_text(label, exact=True).locator("xpath=../../..")
+    """A label of the panel with its input, in the tab that is open."""
+    return page.get_by_text(label, exact=True).locator("visible=true").locator("xpath=../../..")
 
 
 def test_sliders_buttons_and_refusals(graph: Graph, browser: Browser) -> None:
@@ -101,11 +101,36 @@ def test_sliders_buttons_and_refusals(graph: Graph, browser: Browser) -> None:
     page.get_by_role("button", name="Enable", exact=True).click()
     graph.wait_says("planner_node", "planning")
 
+    check_rewards(graph, page)
     tab(page, "Planner")
     with page.expect_download() as download:
         page.get_by_role("button", name="Save as YAML").first.click()
     text = download.value.path().read_text()
     assert "/**/planner_node:" in text and "horizon: 30" in text
+
+
+def check_rewards(graph: Graph, page: Page) -> None:
+    """A weight is set in planner and learner; one that was changed elsewhere is noticed and mended."""
+    both = ("planner_node", "learner_node")
+    graph.start("learner_node")
+    page.get_by_role("button", name="Save checkpoint").wait_for()  # the page has seen it
+    tab(page, "Reward")
+    weight = row(page, "upright").locator("input[inputmode=decimal]")
+    weight.fill("0.5")
+    weight.press("Enter")
+    for node in both:
+        graph.wait(lambda: graph.parameters(node, ["reward.upright"]) == [0.5], f"the weight of {node}")  # noqa: B023
+
+    row(page, "name:=value").locator("input").fill("reward.upright:=-3")
+    page.get_by_role("button", name="Set", exact=True).click()
+    page.get_by_text("was refused by").first.wait_for()
+    assert [graph.parameters(node, ["reward.upright"]) for node in both] == [[0.5], [0.5]]
+
+    assert graph.set("planner_node", reward__upright=0.75)[0].successful
+    page.get_by_text("does not learn from this robot").wait_for()
+    page.get_by_role("button", name="Give the learner the planner's").click()
+    graph.wait(lambda: graph.parameters("learner_node", ["reward.upright"]) == [0.75], "the learner's weight")
+    page.get_by_text("does not learn from this robot").wait_for(state="hidden")
 
 
 def test_nothing_is_subscribed_without_a_browser_and_two_can_watch(graph: Graph, browser: Browser) -> None:
@@ -193,7 +218,7 @@ def test_a_dragged_body_is_pushed(graph: Graph, browser: Browser) -> None:
     page = open_page(browser, url, LARGE)
     graph.wait_says("viewer_node", "showing")
     task = make_task("cartpole_swingup")
-    page.wait_for_timeout(1500)  # until the viewer has looked who listens
+    page.wait_for_timeout(500)  # until the viewer has looked who listens
     box = page.locator(SCENE).bounding_box()
     assert box is not None
     middle = (box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)

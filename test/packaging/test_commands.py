@@ -85,6 +85,7 @@ def test_every_command_is_of_a_kind_that_is_checked() -> None:
     assert kinds <= {"make", "polo", "python", "ros2", "colcon", "pip", "git", "cd", "source", "cp"}
 
 
+@pytest.mark.usefixtures("no_film_strips")
 def test_polo_commands_run_in_the_order_of_the_pages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "config").symlink_to(SOURCE / "config")
     monkeypatch.chdir(tmp_path)

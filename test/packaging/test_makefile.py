@@ -50,7 +50,8 @@ def would_install(*arguments: str, **variables: str) -> str:
 def test_demo_passes_its_options_on(arguments: tuple[str, ...], options: str) -> None:
     shown = make(SOURCE, "--dry-run", "demo", *arguments)
     command = shown.stdout.splitlines()[-1]
-    assert command.split() == [".venv/bin/python", "-m", "polo_ros.nodes.demo", *options.split()]
+    patient = ["env", "--block-signal=INT,TERM"]
+    assert command.split() == [*patient, ".venv/bin/python", "-m", "polo_ros.nodes.demo", *options.split()]
 
 
 def test_help_names_every_target_that_a_user_calls() -> None:

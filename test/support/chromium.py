@@ -13,7 +13,7 @@ NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable"
 FLAGS = ["--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--ignore-gpu-blocklist", "--no-sandbox"]
 # the plots are canvases, too
 SCENE = "canvas[data-engine]"
-SMALL, LARGE = (1400, 600), (1400, 850)
+SMALL, LARGE = (1100, 400), (1400, 850)
 
 
 def launch(kind: BrowserType) -> Browser:

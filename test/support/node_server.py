@@ -18,6 +18,8 @@ from typing import Any
 
 from polo_ros.nodes import start
 
+# tests wait for statuses: the nodes publish them, and the viewer looks who listens, this often, in s
+STATUS_PERIOD_S = 0.2
 # imported by the server before the first fork
 MODULES = (
     "polo_ros.nodes.learner_node",
@@ -127,6 +129,8 @@ def serve() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     for module in MODULES:
         importlib.import_module(module)
+    sys.modules["polo_ros.nodes.node"].DIAGNOSTICS_PERIOD_S = STATUS_PERIOD_S
+    sys.modules["polo_ros.nodes.viewer_node"].LOOK_PERIOD_S = STATUS_PERIOD_S
     # what the modules may print must not mix with the answers
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)

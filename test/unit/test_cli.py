@@ -13,6 +13,7 @@ from polo_ros.parameters.documentation import tasks_markdown
 from polo_ros.parameters.node_tables import NODES, node_table
 from polo_ros.tasks import task_class, task_classes
 from polo_ros.viewer.film_strip import THUMBNAIL
+from test.support.refusals import refused
 
 pytestmark = pytest.mark.usefixtures("no_film_strips")
 
@@ -33,16 +34,6 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
-def refusal(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
-    """The one line that a refused command prints."""
-    assert main(arguments) == 1
-    captured = capsys.readouterr()
-    assert captured.out == ""
-    (line,) = captured.err.splitlines()
-    assert line.startswith("polo: ")
-    return line
-
-
 def test_train_without_ray_names_the_extra_and_labels_in_its_own_process(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -58,7 +49,7 @@ def test_train_without_ray_names_the_extra_and_labels_in_its_own_process(
 
 
 def test_address_without_workers_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    line = refusal([*TRAIN, "--address", "there:6379", "--out", str(tmp_path)], capsys)
+    line = refused([*TRAIN, "--address", "there:6379", "--out", str(tmp_path)], capsys)
     assert "--address is of a Ray cluster" in line and "add --labels ray" in line
 
 
@@ -92,7 +83,7 @@ def test_pictures_that_cannot_be_written_get_one_sentence(
 ) -> None:
     file = tmp_path / "file"
     file.write_text("not a folder")
-    assert "could not be written" in refusal(["tasks", "--pictures", str(file)], capsys)
+    assert "could not be written" in refused(["tasks", "--pictures", str(file)], capsys)
 
 
 def test_parameters_prints_every_parameter_of_every_node(capsys: pytest.CaptureFixture[str]) -> None:
@@ -186,7 +177,7 @@ def test_evaluate_begins_at_the_first_seed_and_overwrites_nothing(
     rows = before.decode().splitlines()[2:]
     assert [row.split(",")[0] for row in rows] == ["7", "8"]
     capsys.readouterr()
-    assert f"{tmp_path}/evaluation.csv exists; give another --out" in refusal(arguments, capsys)
+    assert f"{tmp_path}/evaluation.csv exists; give another --out" in refused(arguments, capsys)
     assert (tmp_path / "evaluation.csv").read_bytes() == before
 
 
@@ -235,7 +226,7 @@ def test_bad_input_gets_one_sentence(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert message in refusal(arguments, capsys)
+    assert message in refused(arguments, capsys)
     assert list(tmp_path.iterdir()) == []  # a refused command leaves nothing behind
 
 
@@ -245,11 +236,11 @@ def test_bad_weights_get_one_sentence(
     capsys.readouterr()
     weights, broken = trained / "weights.safetensors", tmp_path / "broken.safetensors"
     broken.write_bytes(weights.read_bytes()[:-5])
-    assert "corrupted" in refusal([*EVALUATE, "--weights", str(broken)], capsys)
-    assert f"there is no file {tmp_path}" in refusal([*EVALUATE, "--weights", str(tmp_path)], capsys)
-    other = refusal(["evaluate", "humanoid_getup", "--weights", str(weights)], capsys)
+    assert "corrupted" in refused([*EVALUATE, "--weights", str(broken)], capsys)
+    assert f"there is no file {tmp_path}" in refused([*EVALUATE, "--weights", str(tmp_path)], capsys)
+    other = refused(["evaluate", "humanoid_getup", "--weights", str(weights)], capsys)
     assert "are of task cartpole_swingup, not humanoid_getup" in other
-    scaled = refusal([*EVALUATE, "--weights", str(weights), "-p", "torque_scale:=0.5"], capsys)
+    scaled = refused([*EVALUATE, "--weights", str(weights), "-p", "torque_scale:=0.5"], capsys)
     assert "use the model and torque_scale they were trained with" in scaled
 
 
@@ -259,11 +250,11 @@ def test_bad_files_get_one_sentence(
     capsys.readouterr()
     yaml = tmp_path / "file.yaml"
     yaml.write_text("a: [")
-    assert "is not valid YAML" in refusal([*TRAIN, "--config", str(yaml)], capsys)
-    foreign = refusal([*TRAIN, "--config", str(share_path("config", "humanoid_getup.yaml"))], capsys)
+    assert "is not valid YAML" in refused([*TRAIN, "--config", str(yaml)], capsys)
+    foreign = refused([*TRAIN, "--config", str(share_path("config", "humanoid_getup.yaml"))], capsys)
     assert "is for task humanoid_getup, not cartpole_swingup" in foreign
-    again = refusal([*TRAIN, "--steps", "16", "--out", str(trained)], capsys)
+    again = refused([*TRAIN, "--steps", "16", "--out", str(trained)], capsys)
     assert "exists; give --resume to go on from it or another --out" in again
     for command in (TRAIN, EVALUATE):
-        assert str(yaml) in refusal([*command, "--out", str(yaml)], capsys)
+        assert str(yaml) in refused([*command, "--out", str(yaml)], capsys)
         assert yaml.read_text() == "a: ["

@@ -14,6 +14,8 @@ from polo_ros.tasks import task_classes
 pytestmark = pytest.mark.usefixtures("no_film_strips")
 
 TASK = "cartpole_swingup"
+ARM = """<mujoco><worldbody><body name="arm"><joint name="hinge" axis="0 1 0"/><geom size="0.1"/>
+</body></worldbody><actuator><motor name="hinge" joint="hinge" ctrlrange="-1 1"/></actuator></mujoco>"""
 FAST = ["horizon:=8", "rollouts:=6", "threads:=1"]
 OPTIONS = [word for setting in FAST for word in ("-p", setting)]
 
@@ -33,6 +35,19 @@ def rows_of(file: str) -> list[dict[str, str]]:
 def test_tasks(capsys: pytest.CaptureFixture[str]) -> None:
     tasks = answer(["tasks"], capsys)["tasks"]
     assert tasks == {name: cls.summary for name, cls in task_classes().items()}
+
+
+def test_parameters(capsys: pytest.CaptureFixture[str]) -> None:
+    planner = {row["name"]: row for row in answer(["parameters"], capsys)["planner_node"]}
+    assert planner["horizon"]["low"] == 1 and planner["horizon"]["dynamic"]
+    assert planner["task"]["default"] == "humanoid_getup" and not planner["task"]["dynamic"]
+
+
+def test_new_task(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    model = tmp_path / "arm.xml"
+    model.write_text(ARM)
+    found = answer(["new-task", "arm_reach", "--model", str(model), "--out", str(tmp_path)], capsys)
+    assert Path(found["task"]).is_file() and Path(found["parameters"]).is_file()
 
 
 def test_train(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

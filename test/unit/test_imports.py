@@ -7,12 +7,24 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = "polo_ros"
-SHARED = {"arrays", "errors", "files", "seeding", "signals", "parameters.schema", "parameters.markdown"}
+SHARED = {
+    "arrays",
+    "errors",
+    "extras",
+    "files",
+    "progress",
+    "seeding",
+    "signals",
+    "parameters.schema",
+    "parameters.markdown",
+}
 # what each part may import beside itself and SHARED; a dotted name is one module of a part
 ARROWS: dict[str, set[str]] = {
     "arrays": set(),
     "errors": set(),
+    "extras": set(),
     "files": set(),
+    "progress": set(),
     "seeding": set(),
     "signals": set(),
     "parameters.schema": set(),

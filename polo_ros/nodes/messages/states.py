@@ -3,7 +3,7 @@
 import array
 
 import numpy as np
-from geometry_msgs.msg import Pose, PoseStamped, Twist, TwistStamped
+from geometry_msgs.msg import Pose, PoseStamped, TransformStamped, Twist, TwistStamped
 from nav_msgs.msg import Odometry
 from rclpy.serialization import deserialize_message
 from sensor_msgs.msg import Imu, JointState
@@ -17,6 +17,7 @@ from polo_ros.nodes.messages.limits import MOST_JOINTS, check_size
 from polo_ros.nodes.messages.odometry_bytes import PLAIN_CDR, read_odometry
 from polo_ros.nodes.messages.stamps import from_stamp, to_stamp
 from polo_ros.tasks.rotations import rotation_matrix
+from polo_ros.tasks.state import LARGEST_VALUE
 
 # what a goal's frame may be called: the odometry's, whose origin is the model's
 WORLD_FRAMES = ("", "odom", "world")
@@ -39,8 +40,8 @@ def unpack_joint_state(joints: JointMapping, message: JointState) -> tuple[Array
     that interface, others leave the whole list empty.
 
     Raises:
-      PoloError: a doubled or missing joint, a wrong size, more than `MOST_JOINTS` joints, a position that is
-        not finite, or a velocity that is infinite.
+      PoloError: a doubled or missing joint, a wrong size, more than `MOST_JOINTS` joints, or a position or
+        velocity that is not finite or beyond `LARGEST_VALUE`.
     """
     check_size(len(message.name), MOST_JOINTS, "joint_states, names")
     names = list(message.name)
@@ -61,9 +62,13 @@ def unpack_joint_state(joints: JointMapping, message: JointState) -> tuple[Array
         if len(values) != len(names):
             raise PoloError(f"joint_states has {len(values)} of {what} for {len(names)} joints")
         column = np.asarray(values) if in_order else np.asarray(values)[order]
-        bad = np.flatnonzero(np.isinf(column) if what == "velocity" else ~np.isfinite(column))
+        sizes = np.abs(column)
+        bad = np.flatnonzero(sizes > LARGEST_VALUE if what == "velocity" else ~(sizes <= LARGEST_VALUE))
         if bad.size:
-            raise PoloError(f"joint_states: {what} of {joints.joint_names[bad[0]]} is {column[bad[0]]}")
+            raise PoloError(
+                f"joint_states: {what} of {joints.joint_names[bad[0]]} is {column[bad[0]]}, "
+                f"not within ±{LARGEST_VALUE:g}"
+            )
         columns.append(column)
     return columns[0], columns[1]
 
@@ -101,6 +106,19 @@ def pack_odometry(body: FreeBody, qpos: Array, qvel: Array, stamp: int, frame: s
     return message
 
 
+def pack_transform(body: FreeBody, qpos: Array, stamp: int) -> TransformStamped:
+    """The pose of a free body in odom, at a stamp in ns; qpos (nq,) is of the whole model."""
+    message = TransformStamped()
+    message.header.stamp = to_stamp(stamp)
+    message.header.frame_id = "odom"
+    message.child_frame_id = body.name
+    x, y, z, qw, qx, qy, qz = map(float, qpos[body.qpos : body.qpos + 7])
+    place, turn = message.transform.translation, message.transform.rotation
+    place.x, place.y, place.z = x, y, z
+    turn.x, turn.y, turn.z, turn.w = qx, qy, qz, qw
+    return message
+
+
 def unpack_odometry(message: Odometry | bytes, what: str, twist_frame: str) -> tuple[Array, Array, int]:
     """MuJoCo's (7,) position and quaternion and (6,) velocity of a free joint, and the stamp in ns.
 
@@ -121,7 +139,7 @@ def unpack_odometry(message: Odometry | bytes, what: str, twist_frame: str) -> t
         twist = message.twist.twist
         linear = np.array([twist.linear.x, twist.linear.y, twist.linear.z])
         angular = np.array([twist.angular.x, twist.angular.y, twist.angular.z])
-    _check_finite(what, qpos, linear, angular)
+    _check_range(what, qpos, linear, angular)
     _check_unit(what, qpos[3:])
     matrix = rotation_matrix(qpos[3:])
     if twist_frame == "child":
@@ -150,7 +168,7 @@ def unpack_imu(message: Imu) -> tuple[Array, Array]:
     rotation, velocity = message.orientation, message.angular_velocity
     quaternion = np.array([rotation.w, rotation.x, rotation.y, rotation.z])
     angular = np.array([velocity.x, velocity.y, velocity.z])
-    _check_finite("imu", quaternion, angular)
+    _check_range("imu", quaternion, angular)
     _check_unit("imu", quaternion)
     return quaternion, angular
 
@@ -173,9 +191,14 @@ def _unpack_pose(pose: Pose) -> Array:
     return np.array([position.x, position.y, position.z, rotation.w, rotation.x, rotation.y, rotation.z])
 
 
-def _check_finite(what: str, *arrays: Array) -> None:
-    if not all(np.isfinite(values).all() for values in arrays):
-        raise PoloError(f"{what} holds a value that is not finite")
+def _check_range(what: str, *arrays: Array) -> None:
+    for values in arrays:
+        sizes = np.abs(values)
+        if not (sizes <= LARGEST_VALUE).all():
+            finite = np.isfinite(sizes).all()
+            raise PoloError(
+                f"{what} holds a value that is {f'beyond ±{LARGEST_VALUE:g}' if finite else 'not finite'}"
+            )
 
 
 def _check_unit(what: str, quaternion: Array) -> None:
@@ -209,7 +232,7 @@ def unpack_goal(message: PoseStamped) -> tuple[Array, Array, int]:
     if frame.rpartition("/")[2] not in WORLD_FRAMES:
         raise PoloError(f"goal is in frame '{frame}'; publish it in odom, the frame of the robot's odometry")
     qpos = _unpack_pose(message.pose)
-    _check_finite("goal", qpos)
+    _check_range("goal", qpos)
     _check_unit("goal", qpos[3:])
     return qpos[:3], qpos[3:], from_stamp(message.header.stamp)
 
@@ -255,7 +278,7 @@ def _unpack_twist(twist: Twist, what: str) -> Array:
     """Ahead and left in m/s, yaw rate in rad/s, (3,)."""
     linear, angular = twist.linear, twist.angular
     velocity = np.array([linear.x, linear.y, angular.z])
-    _check_finite(what, velocity)
+    _check_range(what, velocity)
     if any((linear.z, angular.x, angular.y)):
         raise PoloError(
             f"{what} asks for {linear.z:g} m/s upwards and {angular.x:g} and {angular.y:g} rad/s of roll and "

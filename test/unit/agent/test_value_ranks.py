@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from polo_ros.agent.siblings import ACHIEVED, FALLING, RISING, STEADY, Siblings, phase_of
-from polo_ros.agent.value_ranks import ceiling, correlation, interval, rank, rank_values, summary
+from polo_ros.agent.value_ranks import ceiling, correlation, rank, rank_values, summary
 from polo_ros.cli import main
 from polo_ros.errors import PoloError
 from polo_ros.learner.ensemble import EnsembleTrainer
@@ -44,13 +44,13 @@ def test_labels_that_agree_leave_no_room_below_one() -> None:
 def test_the_ceiling_is_what_a_perfect_value_reaches() -> None:
     """Labels with a known noise about known values: the mean over many groups, to three standard errors."""
     rng = np.random.default_rng(0)
-    truths = rng.normal(size=(2000, 8))
+    truths = rng.normal(size=(800, 8))
     rankings = [
         rank(group(count=8), truth + rng.normal(0.0, 1.5, (4, 8)), {"truth": truth}) for truth in truths
     ]
     lines = summary(rankings)["all"]
     (reached, half, count), estimate = lines["truth"], lines["a perfect value (estimate)"]
-    assert count == 2000 and half < 0.02
+    assert count == 800 and half < 0.02
     assert estimate[0] == pytest.approx(reached, abs=1.5 * (half + estimate[1]))
 
 
@@ -67,7 +67,6 @@ def test_phases_follow_the_measure(settings: Settings) -> None:
     assert phase_of(rising[::-1], none, 25, task, 0.01) == FALLING
     assert phase_of([0.5] * 50, none, 25, task, 0.01) == STEADY
     assert phase_of(rising, [True] * 50, 0, task, 0.01) == ACHIEVED
-    assert interval([0.3]) == float("inf")
 
 
 def test_results_are_whole_and_repeat(settings: Settings, tmp_path: Path) -> None:

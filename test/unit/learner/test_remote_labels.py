@@ -179,7 +179,7 @@ def test_without_ray_the_extra_is_named_and_learning_goes_on(
     learner = learn(setup.learner(WorkingLink), 2)
     assert len(learner.labels) == 20 and not setup.links
     assert setup.said == [
-        "labels: ray needs Ray, which is not installed: pip install 'polo_ros[ray]'; "
+        "labels: ray needs the package ray, which is not installed: pip install 'polo_ros[ray]'; "
         "labels are made in this process"
     ]
 

@@ -3,9 +3,16 @@
 import pytest
 
 from polo_ros.files import share_path
-from polo_ros.nodes.locality import DISCOVERY_RANGE, PROFILES, local_environment, stay_local
+from polo_ros.nodes.locality import (
+    DISCOVERY_RANGE,
+    PROFILES,
+    local_environment,
+    profile_variable,
+    stay_local,
+)
 
-OURS = dict.fromkeys(PROFILES, str(share_path("config", "security", "localhost.xml")))
+PROFILE = str(share_path("config", "security", "localhost.xml"))
+OURS = {profile_variable({}): PROFILE}
 LOCAL = {DISCOVERY_RANGE: "LOCALHOST"}
 
 
@@ -15,6 +22,9 @@ LOCAL = {DISCOVERY_RANGE: "LOCALHOST"}
         ({}, LOCAL | OURS, ""),
         ({DISCOVERY_RANGE: "LOCALHOST"}, LOCAL | OURS, ""),
         (LOCAL | OURS, LOCAL | OURS, ""),  # a child of a process that has set them
+        (LOCAL | {"ROS_DISTRO": "jazzy"}, LOCAL | {PROFILES[1]: PROFILE}, ""),
+        (LOCAL | {"ROS_DISTRO": "kilted"}, LOCAL | {PROFILES[0]: PROFILE}, ""),
+        (LOCAL | {"ROS_DISTRO": "lyrical"}, LOCAL | {PROFILES[0]: PROFILE}, ""),
         ({"RMW_IMPLEMENTATION": "rmw_fastrtps_cpp"}, LOCAL | OURS, ""),
         ({"RMW_IMPLEMENTATION": "", PROFILES[0]: ""}, LOCAL | OURS, ""),
         ({DISCOVERY_RANGE: "SUBNET"}, {}, f"DDS follows your {DISCOVERY_RANGE}: other machines may reach"),

@@ -96,9 +96,16 @@ def test_further_joints_are_ignored(cartpole: Task) -> None:
 
 
 @pytest.mark.parametrize(
-    ("field", "bad"), [("position", math.nan), ("position", math.inf), ("velocity", math.inf)]
+    ("field", "bad"),
+    [
+        ("position", math.nan),
+        ("position", math.inf),
+        ("position", -2e6),
+        ("velocity", math.inf),
+        ("velocity", 2e6),
+    ],
 )
-def test_a_joint_that_is_not_finite_is_named(cartpole: Task, field: str, bad: float) -> None:
+def test_a_joint_that_is_not_finite_or_absurd_is_named(cartpole: Task, field: str, bad: float) -> None:
     robot = JointMapping(cartpole.model)
     message = messages.pack_joint_state(robot, np.zeros(2), np.zeros(2), 0)
     getattr(message, field)[1] = bad
@@ -128,6 +135,9 @@ def test_an_imu_passes_and_one_that_measures_nothing_is_refused() -> None:
     assert_allclose(velocity, qvel[3:], rtol=0, atol=0)
     message.angular_velocity.y = math.nan
     with pytest.raises(PoloError, match="imu holds a value that is not finite"):
+        messages.unpack_imu(message)
+    message.angular_velocity.y = 2e6
+    with pytest.raises(PoloError, match="imu holds a value that is beyond ±1e\\+06"):
         messages.unpack_imu(message)
     message.angular_velocity_covariance[0] = -1.0
     with pytest.raises(PoloError, match="imu has no angular velocity"):

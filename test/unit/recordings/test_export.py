@@ -47,14 +47,29 @@ def test_a_table_holds_a_row_a_transition(recording: Recording, tmp_path: Path) 
     assert_allclose(parts, recording.reward, atol=1e-9)
 
 
-def test_writing_a_table_shows_how_far_it_is(
-    recording: Recording, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("write", "counts"),
+    [
+        (export_csv, [8, 8, 4, 8, 8, 4]),  # reward terms, then rows
+        (export_lerobot, [1, 1, 1]),  # episodes; one has a gap
+        (
+            export_rerun,
+            [8, 8, 4, *[1] * 8],
+        ),  # reward terms, then curves
+    ],
+)
+def test_an_export_shows_how_far_it_is(
+    write: Callable[[Recording, Path], int],
+    counts: list[int],
+    recording: Recording,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     done: list[int] = []
     monkeypatch.setattr("polo_ros.recordings.export.BLOCK_ROWS", 8)
     monkeypatch.setattr("tqdm.tqdm.update", lambda _, count=1: done.append(count))
-    export_csv(recording, tmp_path / "run.csv")
-    assert done == [8, 8, 4]
+    write(recording, tmp_path / "run")
+    assert done == counts
 
 
 def test_a_lerobot_dataset_holds_the_transitions(recording: Recording, tmp_path: Path) -> None:

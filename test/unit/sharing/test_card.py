@@ -9,6 +9,7 @@ from huggingface_hub import ModelCard
 from matplotlib.image import imread
 
 from polo_ros.cli import main
+from test.support.refusals import refusal
 from test.support.weights_files import metadata_of
 from test.unit.sharing.conftest import Runs
 
@@ -57,11 +58,6 @@ def test_without_results_the_card_says_so(runs: Runs, tmp_path: Path) -> None:
     text = (out / "README.md").read_text()
     assert "Not measured" in text and "No training was given" in text and "not known" in text
     assert not (out / "learning_curve.png").exists()
-
-
-def refusal(capsys: pytest.CaptureFixture[str]) -> str:
-    (line,) = capsys.readouterr().err.splitlines()
-    return line
 
 
 def test_results_of_others_are_refused(

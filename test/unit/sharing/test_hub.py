@@ -11,18 +11,10 @@ import pytest
 
 from polo_ros.cli import main
 from test.support.hub_server import HubServer
+from test.support.refusals import refusal
 from test.unit.sharing.conftest import Runs
 
 pytestmark = pytest.mark.usefixtures("no_film_strips")
-
-
-def refusal(capsys: pytest.CaptureFixture[str]) -> str:
-    """The one line that a refused command prints."""
-    captured = capsys.readouterr()
-    assert captured.out == ""
-    (line,) = captured.err.splitlines()
-    assert line.startswith("polo: ")
-    return line
 
 
 def push(runs: Runs) -> int:

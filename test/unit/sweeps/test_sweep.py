@@ -17,6 +17,7 @@ from polo_ros.parameters.yaml_files import ParameterFile
 from polo_ros.sweeps import runs
 from polo_ros.sweeps.jobs import LostJobsError
 from polo_ros.sweeps.runs import EpisodeSetup, run_episode
+from test.support.refusals import refused
 
 TASK = "cartpole_swingup"
 SMALL = ["sweep", TASK, "-p", "rollouts:=6", "--steps", "8", "--seeds", "2", "--workers", "1"]
@@ -27,16 +28,6 @@ def swept(out: Path, *arguments: str) -> list[dict[str, str]]:
     """Run a small sweep; its rows."""
     assert main([*SMALL, *arguments, "--out", str(out)]) == 0
     return list(csv.DictReader((out / "sweep.csv").read_text().splitlines()[1:]))
-
-
-def refusal(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
-    """The one line that a refused command prints."""
-    capsys.readouterr()
-    assert main(arguments) == 1
-    captured = capsys.readouterr()
-    (line,) = [line for line in captured.err.splitlines() if line.startswith("polo: ")]
-    assert captured.out == ""
-    return line
 
 
 def test_rows_table_page_picture_and_best(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -160,7 +151,7 @@ def test_a_lost_run_leaves_the_results_of_the_others_and_runs_again(
     command = [*SMALL, *arguments, "--out", str(tmp_path)]
     with monkeypatch.context() as patch:
         patch.setattr(runs, "run_jobs", lose_the_third)
-        said = refusal(command, capsys)
+        said = refused(command, capsys)
     assert "a worker process died in both tries of horizon=" in said and "run the command again" in said
     assert (tmp_path / "best.yaml").is_file() and (tmp_path / "sweep.md").is_file()
     before = (tmp_path / "sweep.csv").read_text().splitlines()
@@ -193,7 +184,7 @@ def test_bad_input_gets_one_sentence_and_leaves_nothing(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert message in refusal(["sweep", TASK, *arguments], capsys)
+    assert message in refused(["sweep", TASK, *arguments], capsys)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -201,9 +192,9 @@ def test_a_folder_of_other_settings_is_refused(tmp_path: Path, capsys: pytest.Ca
     swept(tmp_path, "-p", "horizon:=4,8", "--seeds", "1")
     before = (tmp_path / "sweep.csv").read_bytes()
     other = [*SMALL, "-p", "horizon:=4,8", "-p", "temperature:=0.5", "--out", str(tmp_path)]
-    assert "was begun with other settings (# polo sweep" in refusal(other, capsys)
+    assert "was begun with other settings (# polo sweep" in refused(other, capsys)
     axes = [*SMALL, "-p", "noise_sigma:=0.1,0.2", "--out", str(tmp_path)]
-    assert "has other columns than this run writes; give another --out" in refusal(axes, capsys)
+    assert "has other columns than this run writes; give another --out" in refused(axes, capsys)
     assert (tmp_path / "sweep.csv").read_bytes() == before
 
 
@@ -230,7 +221,7 @@ def test_what_is_not_installed_is_named_with_its_extra(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setitem(sys.modules, package, None)
-    assert message in refusal(["sweep", TASK, "-p", "horizon:=4,8", *arguments], capsys)
+    assert message in refused(["sweep", TASK, "-p", "horizon:=4,8", *arguments], capsys)
 
 
 # each worker process takes seconds to start

@@ -2,7 +2,7 @@
 
 import pytest
 
-from polo_ros.agent.progress import progress_bar
+from polo_ros.progress import progress_bar
 
 
 def test_a_file_gets_lines_with_the_time_left(capsys: pytest.CaptureFixture[str]) -> None:
