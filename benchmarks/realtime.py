@@ -22,6 +22,7 @@ from benchmarks.realtime_nodes import Nodes
 from polo_ros.arrays import Array
 from polo_ros.control import NANOSECONDS
 from polo_ros.control.simulated_robot import RESET_GAP_S
+from polo_ros.errors import PoloError
 from polo_ros.nodes.lightweight_node import LightweightNode
 from polo_ros.nodes.messages import from_stamp, unpack_command
 from polo_ros.nodes.processes import Processes
@@ -262,7 +263,16 @@ class Listener(StatusMonitor):
         return used | {"others": busy_seconds() - sum(used.values()) - time.process_time()}
 
     def run(self, periods: int) -> tuple[Array, Array]:
-        """The first states (periods, state_size) and what acted from each, (periods, nu)."""
+        """The first states (periods, state_size) and what acted from each, (periods, nu).
+
+        Raises:
+          PoloError: states are missing, since the time of the states jumped by a second or more.
+        """
+        if len(self.frames) != len(self.acted) + 1:
+            raise PoloError(
+                "the states' time jumped by a second or more: the world began anew during the run, or the "
+                "machine was too busy; run it again on an idle machine"
+            )
         states = np.array([state for _, state in self.frames[:periods]])
         return states, np.array(self.acted[:periods])
 

@@ -25,6 +25,7 @@ from benchmarks.overrides import add_override_option, override_values
 from benchmarks.realtime import Listener, Timekeeping, run_by_clock
 from benchmarks.realtime_nodes import Nodes
 from polo_ros.agent.scores import score
+from polo_ros.errors import PoloError
 from polo_ros.files import share_path
 from polo_ros.parameters.settings import settings_for
 from polo_ros.tasks import make_task
@@ -116,4 +117,7 @@ def run(
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except PoloError as error:
+        raise SystemExit(str(error)) from None

@@ -33,11 +33,8 @@ HEIGHT_SCALE, TILT_SCALE, JOINT_SCALE = 0.1, 0.08, 0.5  # m, 1 - cosine, rad
 FASTEST = np.array([0.5, 0.3, 0.5])
 # below this sum of a goal's numbers the feet stay on the ground
 STANDING = 0.05
-# the reference trot: how much of the missing velocity is added to the stride, how far ahead feet are put down
-# for each m/s of excess velocity, in s, and the speed in m/s from which a robot that is to stand steps. With
-# both gains a foot touches down 0.14 s ahead of a trot at the wanted velocity, close to the capture point:
-# sqrt(height / gravity) = 0.16 s (Pratt et al. 2006)
-STRIDE_GAIN, FOOTHOLD_GAIN, PUSHED_SPEED = 0.5, 0.2, 0.25
+# the speed in m/s from which a robot that is to stand steps
+PUSHED_SPEED = 0.25
 # the places of feet that the reference trot can reach, from the home pose, as shares of the base's height
 REACH = np.array([[-0.6, -0.4, -0.2], [0.6, 0.4, 0.5]])
 # a state follows its goal while the velocity is off by less than this, in m/s, and the base is upright; goals
@@ -47,7 +44,7 @@ FOLLOWING, UPRIGHT_COSINE = 0.15, 0.7
 
 @dataclass(frozen=True)
 class QuadrupedSetup:
-    """The robot and its gait; the defaults are a Unitree Go2 and a trot at 2.5 Hz."""
+    """The robot and its gait; the defaults are a Unitree Go2 and a trot at 2 Hz."""
 
     base: str = parameter("base", "Body of the trunk.", dynamic=False)
     feet: tuple[str, ...] = parameter(
@@ -76,11 +73,17 @@ class QuadrupedSetup:
         True, "Whether only feet touch, with pyramidal cones and impratio 1, which saves most of the time.",
         dynamic=False,
     )  # fmt: skip
-    gait_period: float = parameter(0.4, "Duration of a cycle, in s.", low=0.2, high=2.0, dynamic=False)
+    gait_period: float = parameter(0.5, "Duration of a cycle, in s.", low=0.2, high=2.0, dynamic=False)
     gait_duty: float = parameter(
         0.6, "Share of the cycle for which a foot stands.", low=0.3, high=0.9, dynamic=False
     )
     gait_height: float = parameter(0.09, "Height of a swinging foot, in m.", low=0.0, high=0.2, dynamic=False)
+    stride_gain: float = parameter(
+        1.0, "Share of the missing velocity that is added to the stride.", low=0.0, high=2.0, dynamic=False
+    )
+    foothold_gain: float = parameter(
+        0.1, "How far ahead feet are put for each m/s of excess, in s.", low=0.0, high=0.5, dynamic=False
+    )
     reference: bool = parameter(
         True, "Whether plans are deviations from a trot by the legs' kinematics.", dynamic=False
     )
@@ -258,9 +261,10 @@ class QuadrupedWalk(Task):
         excess = self._hip_velocities(velocity - goal)[:, None]
         clock = view.sensor(GAIT_CLOCK) + times
         phases = self.gait.phases_at(clock)
-        stride = self._hip_velocities(goal)[:, None] - STRIDE_GAIN * excess
+        strides = self.gait.strides_at(phases)[..., None]
+        stride = strides * (self._hip_velocities(goal)[:, None] - self.setup.stride_gain * excess)
         offsets = np.empty((*phases.shape, 3))
-        offsets[..., :2] = self.gait.strides_at(phases)[..., None] * stride + FOOTHOLD_GAIN * excess
+        offsets[..., :2] = stride + self.setup.foothold_gain * excess
         offsets[..., 2] = self.gait.heights_at(phases)
         # a robot that is to stand, and does, keeps its feet where they are
         moves = self._walks(view)[:, 0] | (np.hypot(velocity[:, 0], velocity[:, 1]) > PUSHED_SPEED)

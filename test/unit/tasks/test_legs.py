@@ -76,6 +76,28 @@ def test_the_reference_stands_where_the_goal_is_zero_and_lifts_one_diagonal_pair
     assert not (lifted[:, 0] & lifted[:, 1]).any()
 
 
+def test_a_foot_touches_down_by_the_gains_of_the_excess_velocity(
+    task: QuadrupedWalk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, data = task.model, mujoco.MjData(task.model)
+    state = walking(task, (0.4, 0.0, 0.0))
+    state[model.nq] = 0.6  # m/s ahead, 0.2 m/s too fast
+
+    def touch_down(**gains: float) -> float:
+        """Where the front left foot is along the trunk as its stance begins, in m."""
+        monkeypatch.setattr(task, "setup", replace(task.setup, **gains))
+        controls = task.reference_controls(state[None], np.array([task.setup.gait_period]))[0, 0]
+        data.qpos[:] = [*model.key_qpos[task.home_keyframe()][:7], *controls]
+        mujoco.mj_kinematics(model, data)
+        return float(foot_point(model, data, "FL")[1][0])
+
+    nominal = touch_down(stride_gain=0.0, foothold_gain=0.0)
+    half_stance = 0.5 * task.setup.gait_duty * task.setup.gait_period
+    assert touch_down(stride_gain=0.0, foothold_gain=0.2) == pytest.approx(nominal + 0.2 * 0.2, abs=3e-3)
+    moved = touch_down(stride_gain=1.0, foothold_gain=0.0) - nominal
+    assert moved == pytest.approx(-0.2 * half_stance, abs=3e-3)
+
+
 def test_a_plan_is_the_reference_and_the_deviations_from_it(task: QuadrupedWalk) -> None:
     state = walking(task, (0.5, 0.0, 0.0))
     planner = Planner(task, replace(CONFIG, noise_sigma=0.01, temperature=1e-3), seed=0, threads=1)
