@@ -22,6 +22,7 @@ from polo_ros.control.realtime import RealTimeController
 from polo_ros.control.state import Snapshot
 from polo_ros.nodes.messages import to_stamp
 from polo_ros.nodes.state_receiver import StateReceiver
+from polo_ros.tasks.state import LARGEST_VALUE
 
 PERIOD = NANOSECONDS // 50  # of each of them
 START = 1_000 * NANOSECONDS
@@ -116,22 +117,23 @@ class Run:
         else:
             self._now += int(rng.integers(0, PERIOD))
             self._stamp = self._now - int(rng.choice([0, 0, PERIOD // 2, 3 * PERIOD, 20 * PERIOD]))
-        kind = str(rng.choice(["usual", "usual", "usual", "fast", "far", "nan"]))
+        kind = str(rng.choice(["usual", "usual", "usual", "fast", "far", "refused"]))
         qpos, qvel = rng.uniform(-1.0, 1.0, 2), rng.uniform(-2.0, 2.0, 2)
         if kind == "fast":
-            qvel *= 1e6
+            qvel *= 0.5 * LARGEST_VALUE
         elif kind == "far":
             qpos *= 10.0
-        elif kind == "nan":
-            (qpos if rng.random() < 0.5 else qvel)[int(rng.integers(2))] = rng.choice([np.nan, np.inf])
-        if kind != "nan":
+        elif kind == "refused":
+            entry = rng.choice([np.nan, np.inf, 2.0 * LARGEST_VALUE])
+            (qpos if rng.random() < 0.5 else qvel)[int(rng.integers(2))] = entry
+        if kind != "refused":
             self._oracle.add_state(State(qpos, qvel, self._stamp))
         message = JointState(name=self._joints.joint_names, position=list(qpos), velocity=list(qvel))
         message.header.stamp = to_stamp(self._stamp)
         before = self.counts["commands"]
         self._oracle.clock = self._stamp if self._sequence.lockstep else self._now
         self._receive(message)
-        if self._sequence.lockstep and kind != "nan" and self.counts["commands"] == before:
+        if self._sequence.lockstep and kind != "refused" and self.counts["commands"] == before:
             self._on_silence()
 
     def _tick(self, rng: np.random.Generator) -> None:

@@ -125,4 +125,4 @@ def test_shipped_weights_state_what_they_mean() -> None:
     assert (origin.discount, origin.control_period) == (0.99, 0.008)
     assert origin.dynamics_hash == humanoid.dynamics_hash()
     difference = origin.reward_difference(settings_for("humanoid_getup").task.weights)
-    assert difference == "motion 0, not -0.05, upright 0, not 0.5"
+    assert difference == "balance 0, not -1, height 1, not 1.5, motion 0, not -0.02, upright 0, not 0.5"
