@@ -15,16 +15,16 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Generator, Iterable, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 import numpy as np
 
 from benchmarks.faults.rows import RESULTS, Rows
+from polo_ros.signals import ENDINGS
 
-# what the Makefile puts before the demo
-PATIENT = ("env", "--block-signal=INT,TERM")
 LIMIT_S = 3.0
 # wall time after which processes that are still there are killed
 PATIENCE_S = 30.0
@@ -59,19 +59,25 @@ class Exit:
 COLUMNS = (*(field.name for field in fields(Exit)), "clean")
 
 
+@contextmanager
+def blocked(signals: Iterable[signal.Signals]) -> Generator[None]:
+    """Start processes with these signals blocked from their first instruction on.
+
+    `make demo` blocks them by `env`, which takes a moment to do so: a signal before that ends `env` or, where
+    a shell without job control has started all this in the background, is lost.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, signals)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def interrupted_demo(moment: float, arguments: Sequence[str], folder: Path) -> Exit:
     """Start a demo with its logs in a folder, and interrupt it after so many s."""
-    command = [
-        *PATIENT,
-        sys.executable,
-        "-m",
-        "polo_ros.nodes.demo",
-        *arguments,
-        "--out",
-        str(folder / "out"),
-    ]
+    command = [sys.executable, "-m", "polo_ros.nodes.demo", *arguments, "--out", str(folder / "out")]
     output = folder / "demo.log"
-    with output.open("wb") as log:
+    with output.open("wb") as log, blocked(ENDINGS):
         demo = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, start_new_session=True)
     killed = True
     try:
