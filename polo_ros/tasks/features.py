@@ -52,6 +52,17 @@ def heading(view: View, body: str) -> Array:
     return angle
 
 
+def along_heading(east: Array, north: Array, yaw: Array) -> tuple[Array, Array]:
+    """Horizontal vectors of the world, given by their parts along x and y, as parts ahead and to the left.
+
+    Args:
+      east, north: (...), in any unit.
+      yaw: the heading, in rad, of a shape that broadcasts with theirs.
+    """
+    cosine, sine = np.cos(yaw), np.sin(yaw)
+    return cosine * east + sine * north, cosine * north - sine * east
+
+
 def heading_velocity(view: View, body: str) -> Array:
     """The velocity of a body as `cmd_vel` commands it, (..., 3): ahead and left in m/s, yaw rate in rad/s.
 
@@ -73,9 +84,8 @@ def heading_velocity(view: View, body: str) -> Array:
         + (1.0 - 2.0 * (x * x + z * z)) * linear[..., 1]
         + 2.0 * (y * z - w * x) * linear[..., 2]
     )
-    yaw = heading(view, body)
-    cosine, sine = np.cos(yaw), np.sin(yaw)
-    return np.stack([cosine * east + sine * north, cosine * north - sine * east, yaw_rate], axis=-1)
+    ahead, left = along_heading(east, north, heading(view, body))
+    return np.stack([ahead, left, yaw_rate], axis=-1)
 
 
 def velocity_goal(view: View) -> Array:

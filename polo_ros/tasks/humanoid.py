@@ -7,6 +7,7 @@ import mujoco
 import numpy as np
 
 from polo_ros.arrays import Array, Mask
+from polo_ros.tasks.model import STANDARD_GRAVITY
 from polo_ros.tasks.task import Task
 from polo_ros.tasks.terms import Feature, Measure, RewardTerm
 from polo_ros.tasks.view import View
@@ -45,7 +46,6 @@ BALANCE = RewardTerm(
     "Squared distance of the capture point from the middle of the feet, in m², at most 1; less below 1.1 m.",
 )  # fmt: skip
 MOST_IMBALANCE = 1.0
-GRAVITY = 9.81  # m/s²
 
 
 class Humanoid(Task, ABC):
@@ -155,7 +155,7 @@ class Humanoid(Task, ABC):
         forward, up = view.sensor("torso_forward"), view.sensor("torso_up")
         right, left = view.sensor("right_foot_position"), view.sensor("left_foot_position")
         height = np.maximum(torso[..., 2], 0.0)
-        time = np.sqrt(height / GRAVITY)
+        time = np.sqrt(height / STANDARD_GRAVITY)
         distance = np.zeros(height.shape)
         for axis in (0, 1):
             # the third axis of the torso's frame, up × forward, along this axis of the world

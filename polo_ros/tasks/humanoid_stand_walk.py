@@ -19,11 +19,10 @@ from polo_ros.tasks.sources import ModelSource
 from polo_ros.tasks.state import GAIT_CLOCK
 from polo_ros.tasks.step_servos import StepServos
 from polo_ros.tasks.stepping import Stance, Stepper, select
-from polo_ros.tasks.task import Task
-from polo_ros.tasks.terms import Feature, Measure, RewardTerm, bounded
+from polo_ros.tasks.terms import Feature, RewardTerm, bounded
 from polo_ros.tasks.view import View
+from polo_ros.tasks.walker import BASE_FEATURES, HOME, Walker
 
-HOME = "home"
 # bent knees: an extended leg cannot be shortened by its kinematics to first order; angles in rad
 HIP_PITCH, KNEE, ANKLE_PITCH = -0.31, 0.67, -0.36
 ARMS = {"*_elbow*": 0.6, "left_shoulder_roll*": 0.2, "right_shoulder_roll*": -0.2, "*_shoulder_pitch*": 0.2}
@@ -31,8 +30,6 @@ ARMS = {"*_elbow*": 0.6, "left_shoulder_roll*": 0.2, "right_shoulder_roll*": -0.
 SPEED_SCALE, YAW_RATE_SCALE = 0.3, 0.5  # m/s, rad/s
 CAPTURE_SCALE, FOOT_HEIGHT_SCALE, HEIGHT_SCALE = 0.1, 0.03, 0.1  # m
 TILT_SCALE, JOINT_SCALE = 0.08, 0.5  # 1 - cosine, rad
-# velocity goals are drawn up to these: ahead, to the left in m/s, yaw rate in rad/s
-FASTEST = np.array([0.4, 0.1, 0.3])
 # below this sum of a goal's numbers the feet stay on the ground
 STANDING = 0.05
 # a standing robot steps where its capture point is so far from the middle of its soles, ahead and aside in m,
@@ -48,7 +45,7 @@ SOLE_MARGIN = np.array([[0.015, 0.008], [-0.015, -0.008]])
 REACH = (0.4, 0.14, 0.45)
 
 
-class HumanoidStandWalk(Task):
+class HumanoidStandWalk(Walker):
     """Stands where the velocity goal is zero, and walks after it by the gait clock.
 
     Commands are joint positions. Each reward term lies between 0 and 1.
@@ -59,15 +56,11 @@ class HumanoidStandWalk(Task):
         "A humanoid, by default a Unitree G1, stands against pushes and walks where cmd_vel says."
     )
     model_source: ClassVar[ModelSource] = "g1_mj_description"
-    home: ClassVar[str] = HOME
-    start_noise: ClassVar[float] = 0.02
     setup_type: ClassVar[type[HumanoidSetup]] = HumanoidSetup
     setup: HumanoidSetup
-    gait: Gait
-    trace_sensor: ClassVar[str] = "path"
     goal_period: ClassVar[int] = 200
+    fastest: ClassVar[tuple[float, float, float]] = (0.4, 0.1, 0.3)
     substeps: ClassVar[int] = 2
-    measure: ClassVar[Measure] = Measure("velocity error", "m/s")
     terms: ClassVar[tuple[RewardTerm, ...]] = (
         RewardTerm("velocity", -1.0, -5.0, 0.0, "Error of the velocity over the ground; half at 0.3 m/s."),
         RewardTerm("turn", -0.5, -5.0, 0.0, "Error of the yaw rate; half at 0.5 rad/s."),
@@ -87,11 +80,7 @@ class HumanoidStandWalk(Task):
         ),
     )
     features: ClassVar[tuple[Feature, ...]] = (
-        Feature("height of the base", 1, "m"),
-        Feature("gravity in the base's frame", 3, "1"),
-        Feature("linear velocity in the base's frame", 3, "m/s"),
-        Feature("angular velocity in the base's frame", 3, "rad/s"),
-        Feature("velocity goal", 3, "m/s, rad/s"),
+        *BASE_FEATURES,
         Feature("capture point from the middle of the feet", 2, "m"),
         Feature("leg positions", 12, "rad"),
         Feature("leg velocities", 12, "rad/s"),
@@ -128,15 +117,9 @@ class HumanoidStandWalk(Task):
         home = keyframe_positions(spec, HOME)
         for pattern in setup.held:
             limit_commands(spec, pattern, home, 0.01)
-        self._joints = building.add_joint_sensors(spec, everything)
-        building.add_frame_sensors(spec, setup.base)
-        building.add_foot_contacts(spec, self._feet)
-        building.add_velocity_goal(spec)
+        self.add_sensors(spec, everything, self._feet)
         body, moving = mujoco.mjtObj.mjOBJ_BODY, mujoco.mjtObj.mjOBJ_XBODY
         kinds = mujoco.mjtSensor
-        spec.add_sensor(
-            name=self.trace_sensor, type=kinds.mjSENS_FRAMEPOS, objtype=moving, objname=setup.base
-        )
         spec.add_sensor(name="centre", type=kinds.mjSENS_SUBTREECOM, objtype=body, objname=setup.base)
         spec.add_sensor(
             name="centre_velocity", type=kinds.mjSENS_SUBTREELINVEL, objtype=body, objname=setup.base
@@ -153,24 +136,19 @@ class HumanoidStandWalk(Task):
             spec.option.cone, spec.option.impratio = mujoco.mjtCone.mjCONE_PYRAMIDAL, 1.0
 
     @cached_property
-    def _home(self) -> Array:
-        """The home pose, (nq,)."""
-        return np.array(self.model.key_qpos[self.home_keyframe()])
-
-    @cached_property
-    def _angles(self) -> Array:
-        """The joints' angles in the home pose, (joints,), in rad."""
-        return np.array([self._home[self.model.joint(joint).qposadr[0]] for joint in self._joints])
-
-    @cached_property
     def _servos(self) -> StepServos:
         """Turns predicted steps into controls."""
-        return StepServos(self.model, self._home, self.setup.base, self.setup.feet)
+        return StepServos(self.model, self.home_positions, self.setup.base, self.setup.feet)
+
+    @cached_property
+    def _leg_joints(self) -> list[str]:
+        """The names of the legs' joints, leg by leg."""
+        return [self.model.joint(int(joint)).name for joint in self._servos.legs.joints.ravel()]
 
     @property
     def _height(self) -> float:
         """The wanted height of the base, in m."""
-        return float(self._home[2]) - self.setup.crouch
+        return float(self.home_positions[2]) - self.setup.crouch
 
     @cached_property
     def _stepper(self) -> Stepper:
@@ -188,19 +166,10 @@ class HumanoidStandWalk(Task):
         )
         return scale
 
-    def start(self, data: mujoco.MjData, rng: np.random.Generator) -> None:
-        """At rest in the home pose, with a velocity goal."""
-        super().start(data, rng)
-        self.draw_goal(data, rng)
-
-    def draw_goal(self, data: mujoco.MjData, rng: np.random.Generator) -> None:
-        """A velocity up to 0.4 m/s ahead or back, 0.1 m/s sideways and 0.3 rad/s."""
-        self.goals.set_velocity(data, rng.uniform(-FASTEST, FASTEST))
-
     def reward_terms(self, view: View) -> dict[str, Array]:
         """The terms of the reward, each (...), 0 to 1."""
         setup = self.setup
-        velocity, goal = features.heading_velocity(view, setup.base), features.velocity_goal(view)
+        error, goal = self.velocity_error(view), features.velocity_goal(view)
         walks = np.abs(goal).sum(axis=-1, keepdims=True) > STANDING
         height = features.foot_heights(view, self._feet)
         raised = np.abs(height - self.gait.foot_heights(view))
@@ -210,14 +179,14 @@ class HumanoidStandWalk(Task):
         angles = features.joint_positions(view, self._joints)
         missing = self._capture_point(view) - goal[..., :2] / self._stepper.rate
         return {
-            "velocity": bounded(np.hypot(*np.moveaxis(velocity - goal, -1, 0)[:2]), SPEED_SCALE),
-            "turn": bounded(velocity[..., 2] - goal[..., 2], YAW_RATE_SCALE),
+            "velocity": bounded(np.hypot(error[..., 0], error[..., 1]), SPEED_SCALE),
+            "turn": bounded(error[..., 2], YAW_RATE_SCALE),
             "capture": bounded(np.hypot(missing[..., 0], missing[..., 1]), CAPTURE_SCALE),
             "gait": bounded(raised, FOOT_HEIGHT_SCALE).mean(axis=-1),
             "height": bounded(features.position(view, setup.base)[..., 2] - self._height, HEIGHT_SCALE),
             "upright": bounded(self._tilt(view, setup.base), TILT_SCALE),
             "flat": bounded(np.stack(tilts, axis=-1), TILT_SCALE).mean(axis=-1),
-            "posture": bounded(angles - self._angles, JOINT_SCALE).mean(axis=-1),
+            "posture": bounded(angles - self.home_angles, JOINT_SCALE).mean(axis=-1),
         }
 
     def _tilt(self, view: View, body: str) -> Array:
@@ -230,9 +199,7 @@ class HumanoidStandWalk(Task):
         yaw = features.heading(view, self.setup.base)
         if vectors.ndim > yaw.ndim + 1:
             yaw = yaw[..., None]
-        cosine, sine = np.cos(yaw), np.sin(yaw)
-        ahead, aside = vectors[..., 0], vectors[..., 1]
-        return np.stack([cosine * ahead + sine * aside, cosine * aside - sine * ahead], axis=-1)
+        return np.stack(features.along_heading(vectors[..., 0], vectors[..., 1], yaw), axis=-1)
 
     def _capture_point(self, view: View) -> Array:
         """The capture point from the middle of the soles, (..., 2), in m, ahead and to the left."""
@@ -292,18 +259,12 @@ class HumanoidStandWalk(Task):
 
     def value_features(self, view: View) -> Array:
         """Base, velocity goal, balance, legs, feet and gait, (..., 43)."""
-        base = self.setup.base
-        legs = [self.model.joint(int(joint)).name for joint in self._servos.legs.joints.ravel()]
         return np.concatenate(
             [
-                features.position(view, base)[..., 2:],
-                features.projected_gravity(view, base),
-                features.linear_velocity(view, base),
-                features.angular_velocity(view, base),
-                features.velocity_goal(view),
+                *self.base_features(view),
                 self._capture_point(view),
-                features.joint_positions(view, legs),
-                features.joint_velocities(view, legs),
+                features.joint_positions(view, self._leg_joints),
+                features.joint_velocities(view, self._leg_joints),
                 features.foot_heights(view, self._feet),
                 self.gait.features(view),
             ],
@@ -315,8 +276,3 @@ class HumanoidStandWalk(Task):
         upright = self._tilt(view, self.setup.base) < 1.0 - UPRIGHT_COSINE
         following: Mask = (self.measured(view) < FOLLOWING) & upright
         return following
-
-    def measured(self, view: View) -> Array:
-        """The error of the velocity over the ground."""
-        error = features.heading_velocity(view, self.setup.base) - features.velocity_goal(view)
-        return np.hypot(error[..., 0], error[..., 1])

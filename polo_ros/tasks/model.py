@@ -14,6 +14,8 @@ CTRL_SPEC = int(mujoco.mjtState.mjSTATE_CTRL)
 FREE = int(mujoco.mjtJoint.mjJNT_FREE)
 HINGE, SLIDE = int(mujoco.mjtJoint.mjJNT_HINGE), int(mujoco.mjtJoint.mjJNT_SLIDE)
 SCALAR_JOINTS = (HINGE, SLIDE)
+# m/s²
+STANDARD_GRAVITY = 9.81
 
 
 def model_hash(model: mujoco.MjModel) -> str:

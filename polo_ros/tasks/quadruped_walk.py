@@ -16,11 +16,10 @@ from polo_ros.tasks.legs import Legs
 from polo_ros.tasks.poses import add_standing_keyframe, keyframe_positions, limit_commands
 from polo_ros.tasks.sources import ModelSource
 from polo_ros.tasks.state import GAIT_CLOCK
-from polo_ros.tasks.task import Task
-from polo_ros.tasks.terms import Feature, Measure, RewardTerm, bounded
+from polo_ros.tasks.terms import Feature, RewardTerm, bounded
 from polo_ros.tasks.view import View
+from polo_ros.tasks.walker import BASE_FEATURES, HOME, Walker
 
-HOME = "home"
 # angles of the home pose where the model has none, in rad: those of Unitree's robots, each foot under its hip
 HIP, THIGH, CALF = 0.0, 0.9, -1.8
 # a trot of the feet front left, front right, rear left, rear right: diagonal pairs, half a cycle apart
@@ -29,8 +28,6 @@ TROT = (0.0, 0.5, 0.5, 0.0)
 SPEED_SCALE, YAW_RATE_SCALE = 0.3, 0.5  # m/s, rad/s
 FOOT_HEIGHT_SCALE, FOOTHOLD_SCALE = 0.03, 0.15  # m
 HEIGHT_SCALE, TILT_SCALE, JOINT_SCALE = 0.1, 0.08, 0.5  # m, 1 - cosine, rad
-# velocity goals are drawn up to these: ahead, to the left in m/s, yaw rate in rad/s
-FASTEST = np.array([0.5, 0.3, 0.5])
 # below this sum of a goal's numbers the feet stay on the ground
 STANDING = 0.05
 # the speed in m/s from which a robot that is to stand steps
@@ -91,14 +88,13 @@ class QuadrupedSetup:
 
 @dataclass(frozen=True)
 class HomePose:
-    """Height of the base in m, places of the feet from it (feet, 2) in m, and joint angles in rad."""
+    """Height of the base in m, and places of the feet from it (feet, 2) in m."""
 
     height: float
     feet: Array
-    angles: Array
 
 
-class QuadrupedWalk(Task):
+class QuadrupedWalk(Walker):
     """Follows a velocity goal by the gait clock of a trot; stands where the goal is zero.
 
     Commands are joint positions around the keyframe `home`, which `build` makes where the model has none.
@@ -108,14 +104,10 @@ class QuadrupedWalk(Task):
     name: ClassVar[str] = "quadruped_walk"
     summary: ClassVar[str] = "A quadruped, by default a Unitree Go2, walks where cmd_vel says."
     model_source: ClassVar[ModelSource] = "go2_mj_description"
-    home: ClassVar[str] = HOME
-    start_noise: ClassVar[float] = 0.02
     setup_type: ClassVar[type[QuadrupedSetup]] = QuadrupedSetup
     setup: QuadrupedSetup
-    gait: Gait
-    trace_sensor: ClassVar[str] = "path"
     goal_period: ClassVar[int] = 150
-    measure: ClassVar[Measure] = Measure("velocity error", "m/s")
+    fastest: ClassVar[tuple[float, float, float]] = (0.5, 0.3, 0.5)
     terms: ClassVar[tuple[RewardTerm, ...]] = (
         RewardTerm("velocity", -2.0, -5.0, 0.0, "Error of the velocity over the ground; half at 0.3 m/s."),
         RewardTerm("turn", -1.0, -5.0, 0.0, "Error of the yaw rate; half at 0.5 rad/s."),
@@ -128,11 +120,7 @@ class QuadrupedWalk(Task):
         ),
     )
     features: ClassVar[tuple[Feature, ...]] = (
-        Feature("height of the base", 1, "m"),
-        Feature("gravity in the base's frame", 3, "1"),
-        Feature("linear velocity in the base's frame", 3, "m/s"),
-        Feature("angular velocity in the base's frame", 3, "rad/s"),
-        Feature("velocity goal", 3, "m/s, rad/s"),
+        *BASE_FEATURES,
         Feature("joint positions", 12, "rad"),
         Feature("joint velocities", 12, "rad/s"),
         Feature("heights of the feet", 4, "m"),
@@ -152,16 +140,7 @@ class QuadrupedWalk(Task):
         home = keyframe_positions(spec, HOME)
         for pattern, reach in zip(legs, setup.reach, strict=True):
             limit_commands(spec, pattern, home, reach)
-        self._joints = building.add_joint_sensors(spec, legs)
-        building.add_frame_sensors(spec, setup.base)
-        building.add_foot_contacts(spec, setup.feet)
-        building.add_velocity_goal(spec)
-        spec.add_sensor(
-            name=self.trace_sensor,
-            type=mujoco.mjtSensor.mjSENS_FRAMEPOS,
-            objtype=mujoco.mjtObj.mjOBJ_XBODY,
-            objname=setup.base,
-        )
+        self.add_sensors(spec, legs, setup.feet)
         self.gait = Gait(setup.gait_period, setup.gait_duty, TROT, setup.gait_height)
         self.has_reference = setup.reference
         spec.option.timestep = setup.timestep
@@ -177,22 +156,12 @@ class QuadrupedWalk(Task):
         mujoco.mj_forward(self.model, data)
         base = data.sensor(f"{self.setup.base}_position").data
         feet = np.array([data.sensor(f"{foot}_foot_position").data for foot in self.setup.feet])
-        angles = np.array([data.joint(joint).qpos[0] for joint in self._joints])
-        return HomePose(float(base[2] - feet[:, 2].min()) - self.setup.crouch, feet[:, :2] - base[:2], angles)
-
-    def start(self, data: mujoco.MjData, rng: np.random.Generator) -> None:
-        """At rest in the home pose, with a velocity goal."""
-        super().start(data, rng)
-        self.draw_goal(data, rng)
-
-    def draw_goal(self, data: mujoco.MjData, rng: np.random.Generator) -> None:
-        """A velocity up to 0.5 m/s ahead or back, 0.3 m/s sideways and 0.5 rad/s."""
-        self.goals.set_velocity(data, rng.uniform(-FASTEST, FASTEST))
+        return HomePose(float(base[2] - feet[:, 2].min()) - self.setup.crouch, feet[:, :2] - base[:2])
 
     def reward_terms(self, view: View) -> dict[str, Array]:
         """The terms of the reward, each (...), 0 to 1."""
         base, feet = self.setup.base, self.setup.feet
-        error = self._velocity_error(view)
+        error = self.velocity_error(view)
         raised = self.gait.foot_heights(view) * self._walks(view)
         angles = features.joint_positions(view, self._joints)
         return {
@@ -202,12 +171,8 @@ class QuadrupedWalk(Task):
             "foothold": bounded(self._foothold_errors(view), FOOTHOLD_SCALE).mean(axis=-1),
             "height": bounded(features.position(view, base)[..., 2] - self._pose.height, HEIGHT_SCALE),
             "upright": bounded(1.0 - self._upright(view), TILT_SCALE),
-            "posture": bounded(angles - self._pose.angles, JOINT_SCALE).mean(axis=-1),
+            "posture": bounded(angles - self.home_angles, JOINT_SCALE).mean(axis=-1),
         }
-
-    def _velocity_error(self, view: View) -> Array:
-        """Velocity minus goal, (..., 3), in m/s and rad/s."""
-        return features.heading_velocity(view, self.setup.base) - features.velocity_goal(view)
 
     def _walks(self, view: View) -> Mask:
         """Whether the goal is more than to stand, (..., 1)."""
@@ -223,13 +188,13 @@ class QuadrupedWalk(Task):
         base, feet = self.setup.base, self.setup.feet
         offset = features.foot_positions(view, feet)[..., :2] - features.position(view, base)[..., None, :2]
         yaw = features.heading(view, base)[..., None]
-        cosine, sine = np.cos(yaw), np.sin(yaw)
-        ahead = cosine * offset[..., 0] + sine * offset[..., 1] - self._pose.feet[:, 0]
-        left = cosine * offset[..., 1] - sine * offset[..., 0] - self._pose.feet[:, 1]
+        ahead, left = features.along_heading(offset[..., 0], offset[..., 1], yaw)
         steps = self.gait.strides_at(self.gait.phases(view))[..., None] * self._hip_velocities(
             features.velocity_goal(view)
         )
-        errors: Array = np.hypot(ahead - steps[..., 0], left - steps[..., 1])
+        errors: Array = np.hypot(
+            ahead - self._pose.feet[:, 0] - steps[..., 0], left - self._pose.feet[:, 1] - steps[..., 1]
+        )
         return errors
 
     def _hip_velocities(self, velocity: Array) -> Array:
@@ -245,9 +210,8 @@ class QuadrupedWalk(Task):
     @cached_property
     def _legs(self) -> Legs:
         """The inverse kinematics of the legs around the home pose."""
-        qpos = np.array(self.model.key_qpos[self.home_keyframe()])
         reach = REACH * self._pose.height
-        return Legs(self.model, qpos, self.setup.feet, reach[0], reach[1])
+        return Legs(self.model, self.home_positions, self.setup.feet, reach[0], reach[1])
 
     def reference_controls(self, states: Array, times: Array) -> Array:
         """The trot of the gait clock, (P, n, nu): what the planner's deviations are added to.
@@ -274,14 +238,9 @@ class QuadrupedWalk(Task):
 
     def value_features(self, view: View) -> Array:
         """Base, velocity goal, joints, feet and gait, (..., 43)."""
-        base = self.setup.base
         return np.concatenate(
             [
-                features.position(view, base)[..., 2:],
-                features.projected_gravity(view, base),
-                features.linear_velocity(view, base),
-                features.angular_velocity(view, base),
-                features.velocity_goal(view),
+                *self.base_features(view),
                 features.joint_positions(view, self._joints),
                 features.joint_velocities(view, self._joints),
                 features.foot_heights(view, self.setup.feet),
@@ -295,8 +254,3 @@ class QuadrupedWalk(Task):
         following: Mask = (self.measured(view) < FOLLOWING) & (self._upright(view) > UPRIGHT_COSINE)
         fast: Mask = np.linalg.norm(features.velocity_goal(view)[..., :2], axis=-1) > FOLLOWING
         return following & fast
-
-    def measured(self, view: View) -> Array:
-        """The error of the velocity over the ground."""
-        error: Array = np.linalg.norm(self._velocity_error(view)[..., :2], axis=-1)
-        return error

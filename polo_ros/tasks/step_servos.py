@@ -7,8 +7,10 @@ import mujoco
 import numpy as np
 
 from polo_ros.arrays import Array
+from polo_ros.tasks.features import along_heading
 from polo_ros.tasks.leg_chains import LegChains
-from polo_ros.tasks.stepping import GRAVITY, Steps
+from polo_ros.tasks.model import STANDARD_GRAVITY
+from polo_ros.tasks.stepping import Steps
 
 
 class StepServos:
@@ -32,7 +34,7 @@ class StepServos:
 
     def __init__(self, model: mujoco.MjModel, home: Array, base: str, feet: Sequence[str]) -> None:
         self.legs = LegChains(model, home, feet)
-        self._home, self._model = home, model
+        self._home = home
         # without contacts, limits and sensors
         self._floating = copy.copy(model)
         flags = mujoco.mjtDisableBit
@@ -45,7 +47,11 @@ class StepServos:
         mujoco.mj_comPos(model, data)
         body = model.body(base).id
         self.centre: Array = data.subtree_com[body] - home[:3]
-        self._weight = float(model.body_subtreemass[body]) * GRAVITY
+        self._weight = float(model.body_subtreemass[body]) * STANDARD_GRAVITY
+        # the servos of the legs, with the leg and the joint in it that each moves
+        driven = model.actuator_trnid[:, 0, None, None] == self.legs.joints
+        self._servos, self._legs, self._places = np.nonzero(driven)
+        self._kp, self._kd = model.actuator_gainprm[self._servos, 0], -model.actuator_biasprm[self._servos, 2]
 
     def controls(self, steps: Steps, times: Array, height: float, otherwise: Array) -> Array:
         """Controls (P, n, nu), not limited to their ranges.
@@ -56,20 +62,18 @@ class StepServos:
           height: of the base above the soles that stand, in m.
           otherwise: (nu,), controls of actuators that move no leg.
         """
-        model, legs = self._model, self.legs
+        legs = self.legs
         base = steps.centre - self.centre[:2]
-        cosine, sine = np.cos(steps.heading)[..., None], np.sin(steps.heading)[..., None]
 
         def turned(vectors: Array) -> Array:
             """Vectors (P, n, 2, 2) along the axes of the turning base."""
-            ahead, aside = np.moveaxis(vectors, -1, 0)
-            return np.stack([cosine * ahead + sine * aside, cosine * aside - sine * ahead], axis=-1)
+            return np.stack(
+                along_heading(vectors[..., 0], vectors[..., 1], steps.heading[..., None]), axis=-1
+            )
 
         places = np.empty_like(steps.feet)
-        places[..., :2], places[..., 2] = (
-            turned(steps.feet[..., :2] - base[..., None, :]),
-            steps.feet[..., 2] - height,
-        )
+        places[..., :2] = turned(steps.feet[..., :2] - base[..., None, :])
+        places[..., 2] = steps.feet[..., 2] - height
         angles = legs.angles(places, steps.yaws - steps.heading[..., None])
         # the force of an inverted pendulum points from the centre of pressure to that of mass
         pressure = (steps.load[..., None] * steps.pressure).sum(axis=-2)
@@ -77,17 +81,14 @@ class StepServos:
         lean = turned(np.stack([lean, lean], axis=-2))
         load = self._weight * steps.load[..., None]
         forces = np.concatenate([load * lean, load], axis=-1)
-        efforts = self._carrying(angles, GRAVITY * lean[..., 0, :])
+        efforts = self._carrying(angles, STANDARD_GRAVITY * lean[..., 0, :])
         efforts += legs.efforts(angles, turned(steps.pressure - base[..., None, :]), forces)
         speeds = np.diff(angles, axis=1) / np.maximum(np.diff(times), 1e-3)[:, None, None]
         speeds = np.concatenate([speeds, speeds[:, -1:]], axis=1)
-        controls = np.broadcast_to(otherwise, (*angles.shape[:2], model.nu)).copy()
-        for actuator in range(model.nu):
-            leg, joint = np.nonzero(legs.joints == model.actuator_trnid[actuator, 0])
-            if leg.size:
-                kp, kd = model.actuator_gainprm[actuator, 0], -model.actuator_biasprm[actuator, 2]
-                place = (..., leg[0], joint[0])
-                controls[..., actuator] = angles[place] + (efforts[place] + kd * speeds[place]) / kp
+        controls = np.broadcast_to(otherwise, (*angles.shape[:2], len(otherwise))).copy()
+        moved = (..., self._legs, self._places)
+        lead = (efforts[moved] + self._kd * speeds[moved]) / self._kp
+        controls[..., self._servos] = angles[moved] + lead
         return controls
 
     def _carrying(self, angles: Array, pushed: Array) -> Array:

@@ -11,8 +11,8 @@ import numpy as np
 
 from polo_ros.arrays import Array, Mask
 from polo_ros.tasks.gait import Gait
+from polo_ros.tasks.model import STANDARD_GRAVITY
 
-GRAVITY = 9.81
 LEFT, RIGHT = 0, 1
 # the part of a swing after which the foot is meant to be down: servos follow late
 LANDED = 0.85
@@ -82,7 +82,7 @@ class Stepper:
     @property
     def rate(self) -> float:
         """ω, in 1/s."""
-        return float(np.sqrt(GRAVITY / self.height))
+        return float(np.sqrt(STANDARD_GRAVITY / self.height))
 
     def walk(self, stance: Stance, times: Array) -> Steps:
         """Steps by the clock, from `stance` on, at `times` (n,) in s."""
@@ -123,10 +123,8 @@ class Stepper:
             left_behind = other + self.sole.mean(axis=0)
             found.centre[:, index], found.feet[:, index], found.yaws[:, index] = centre, feet, yaws
             found.heading[:, index] = yaws[states, standing] + stance.goal[:, 2] * (since - 0.5 * step_time)
-            found.pressure[states, index, standing], found.pressure[states, index, swinging] = (
-                pressure,
-                left_behind,
-            )
+            found.pressure[states, index, standing] = pressure
+            found.pressure[states, index, swinging] = left_behind
             found.load[states, index, standing], found.load[states, index, swinging] = share, 1.0 - share
             felt = share[:, None] * pressure + (1.0 - share[:, None]) * left_behind
             centre, capture = self._fall(centre, capture, felt, span)
@@ -146,11 +144,8 @@ class Stepper:
         found.pressure[:] = np.clip(
             pressure[:, None], stance.feet + self.sole[0], stance.feet + self.sole[1]
         )[:, None]
-        found.feet[..., :2], found.feet[..., 2], found.yaws[:] = (
-            stance.feet[:, None],
-            0.0,
-            stance.yaws[:, None],
-        )
+        found.feet[..., :2], found.feet[..., 2] = stance.feet[:, None], 0.0
+        found.yaws[:] = stance.yaws[:, None]
         found.heading[:] = stance.yaws.mean(axis=-1)[:, None]
         decay = np.exp(-self.rate * times)[:, None]
         found.centre[:] = middle[:, None] + decay * (stance.centre - middle)[:, None]

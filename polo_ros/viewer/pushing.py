@@ -11,6 +11,7 @@ import viser
 from mjviser.conversions import get_body_name
 
 from polo_ros.arrays import Array
+from polo_ros.tasks.model import STANDARD_GRAVITY
 
 # as in MuJoCo's own viewer, a drag with this key held
 KEY: Final = "cmd/ctrl"
@@ -18,7 +19,6 @@ KEY: Final = "cmd/ctrl"
 STIFFNESS = 60.0
 # largest force, in multiples of the weight
 MOST_WEIGHTS = 3.0
-STANDARD_GRAVITY = 9.81
 GROUPS = 6
 COLOUR = (220, 30, 90)
 WIDTH = 0.02

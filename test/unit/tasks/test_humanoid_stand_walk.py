@@ -103,7 +103,7 @@ def test_soles_reach_where_they_should(task: HumanoidStandWalk) -> None:
     angles = legs.angles(places, np.full((20, 2), 0.1))
     data = mujoco.MjData(task.model)
     for wanted, found in zip(places, angles, strict=True):
-        data.qpos[:] = task._home
+        data.qpos[:] = task.home_positions
         data.qpos[task.model.jnt_qposadr[legs.joints]] = found
         mujoco.mj_forward(task.model, data)
         view = task.observe(task.state_of(data))
