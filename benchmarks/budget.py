@@ -23,7 +23,7 @@ from matplotlib.ticker import FuncFormatter
 from benchmarks.emulated_time import run
 from benchmarks.overrides import add_override_option, override_values
 from experiments.style import TASK_NAMES, Style, add_caption, add_legend, count_in_words, new_figure
-from polo_ros.agent.scores import score
+from polo_ros.agent.scores import score, succeeded
 from polo_ros.errors import PoloError
 from polo_ros.files import share_path
 from polo_ros.learner.weights import load_value
@@ -125,7 +125,7 @@ def run_job(job: Row, config: Path) -> Row:
     achieved = np.asarray(judge.achieved(view))
     return {
         **job,
-        "success": int(achieved[-1] and achieved.mean() >= 0.5),
+        "success": int(succeeded(achieved)),
         "achieved_at_end": int(achieved[-1]),
         "achieved_seconds": float(achieved.sum() * task.timestep),
         "longest_hold": score(judge, result.states).longest_hold,

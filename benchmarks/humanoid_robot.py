@@ -22,10 +22,11 @@ import numpy as np
 
 from benchmarks.emulated_time import Run, run
 from benchmarks.overrides import add_override_option, override_values
+from benchmarks.walkers import PHYSICS_STEP, Pushes, draw_contacts, first_fall, steps_per_plan
 from experiments.style import add_caption, new_figure
 from polo_ros.agent.world import World
 from polo_ros.errors import PoloError
-from polo_ros.parameters.settings import Settings, settings_for
+from polo_ros.parameters.settings import settings_for
 from polo_ros.sweeps.jobs import run_jobs, worker_processes
 from polo_ros.sweeps.results_file import ResultsFile, Row
 from polo_ros.tasks import features
@@ -33,8 +34,9 @@ from polo_ros.tasks.humanoid_stand_walk import HumanoidStandWalk
 from polo_ros.viewer.figures import BLUE, GREY, VERMILION
 
 SECONDS = {"stand": 20.0, "walk": 15.0}
-PHYSICS_STEP = 0.002
-PUSH_EVERY, PUSH_SECONDS = 3.0, 0.1
+FIRST_PUSH = 1.5  # s
+# a robot has fallen where its base is below this share of its height at the start
+FALLEN_HEIGHT = 0.6
 WALK_FROM, SPEED, DISTANCE = 1.0, 0.3, 2.0  # s, m/s, m
 SETTINGS = ("scenario", "model", "overrides", "push", "steps_per_second", "seed")
 RESULTS = (
@@ -93,10 +95,10 @@ def run_job(job: Row, first: int, picture: Path) -> Row:
     real = HumanoidStandWalk(
         job["model"], setup=replace(task.setup, timestep=PHYSICS_STEP, simple_contacts=False)
     )
-    seed, rng = job["seed"], np.random.default_rng([job["seed"], 1])
+    seed = job["seed"]
     world = World(real, np.random.default_rng(seed))
-    base = real.model.body(task.setup.base).id
-    force = np.zeros(3)
+    pelvis = real.model.body(task.setup.base).id
+    pushes = Pushes(pelvis, job["push"], FIRST_PUSH, seed, task.timestep)
     arrived = False
 
     def before_step(index: int) -> None:
@@ -105,26 +107,21 @@ def run_job(job: Row, first: int, picture: Path) -> Row:
         arrived |= bool(world.data.qpos[0] >= DISTANCE)
         walks = job["scenario"] == "walk" and time > WALK_FROM - 1e-9 and not arrived
         world.set_velocity_goal(np.array([SPEED if walks else 0.0, 0.0, 0.0]))
-        since = (time + 0.5 * PUSH_EVERY + 1e-9) % PUSH_EVERY
-        if since < task.timestep:
-            angle = rng.uniform(0.0, 2.0 * np.pi)
-            force[:2] = job["push"] / PUSH_SECONDS * np.array([np.cos(angle), np.sin(angle)])
-        world.data.xfrc_applied[base, :3] = force if since < PUSH_SECONDS else 0.0
+        pushes.apply(world.data, time)
 
     seconds = SECONDS[job["scenario"]]
     result = run(settings, None, seed, seconds, job["steps_per_second"], world, before_step)
     view = real.observe(result.states, result.ctrl)
     place = features.position(view, task.setup.base)
-    tilted = features.projected_gravity(view, task.setup.base)[:, 2] > -0.5
-    fallen = np.flatnonzero(tilted | (place[:, 2] < 0.6 * place[0, 2]))
-    end = int(fallen[0]) if fallen.size else len(place)
+    fell = first_fall(view, task.setup.base, FALLEN_HEIGHT)
+    end = len(place) if fell is None else fell
     there = np.flatnonzero(place[:end, 0] >= DISTANCE)
     if seed == first:
         draw(task, real, result, end, picture)
     last = int(there[0]) if there.size else end - 1
     return {
         **job,
-        "fell_at": end * task.timestep if fallen.size else "never",
+        "fell_at": "never" if fell is None else fell * task.timestep,
         "walked_after": there[0] * task.timestep - WALK_FROM if there.size else "never",
         "lateral": float(place[last, 1]),
         "farthest": float(np.hypot(place[:end, 0], place[:end, 1]).max()),
@@ -132,11 +129,6 @@ def run_job(job: Row, first: int, picture: Path) -> Row:
         "steps_per_plan": steps_per_plan(settings),
         "ready_after": result.ready_after,
     }
-
-
-def steps_per_plan(settings: Settings) -> int:
-    """Simulator steps of a plan."""
-    return settings.planner.rollouts * (settings.planner.horizon * settings.task.substeps + 1)
 
 
 def draw(task: HumanoidStandWalk, real: HumanoidStandWalk, result: Run, end: int, picture: Path) -> None:
@@ -149,12 +141,8 @@ def draw(task: HumanoidStandWalk, real: HumanoidStandWalk, result: Run, end: int
     wanted = features.velocity_goal(view)
     figure = new_figure(10.0, 6.4)
     panels = figure.subplots(4, 1, sharex=True, height_ratios=[0.8, 1.0, 1.0, 1.0])
-    for place, (name, colour) in enumerate((("left", BLUE), ("right", VERMILION))):
-        panels[0].fill_between(
-            times, 1.6 - place, 1.6 - place + 0.8 * contacts[:, place], step="post", color=colour, lw=0
-        )
-        panels[0].text(-0.2, 2.0 - place, name, ha="right", va="center")
-    panels[0].set(yticks=[], title="Feet on the ground, velocity and height, in emulated real time")
+    draw_contacts(panels[0], task.timestep, contacts, ("left", "right"), (BLUE, VERMILION))
+    panels[0].set(title="Feet on the ground, velocity and height, in emulated real time")
     for place, (axes, name) in enumerate(zip(panels[1:3], ("ahead, m/s", "left, m/s"), strict=True)):
         axes.plot(times, reached[:, place], color=BLUE, lw=1.0, label="base")
         axes.plot(times, wanted[:, place], "--", color=VERMILION, lw=1.4, label="command")

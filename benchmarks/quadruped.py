@@ -20,6 +20,15 @@ import numpy as np
 
 from benchmarks.emulated_time import run
 from benchmarks.overrides import add_override_option, override_values
+from benchmarks.walkers import (
+    FALLEN_COSINE,
+    PHYSICS_STEP,
+    PUSH_EVERY,
+    Pushes,
+    draw_contacts,
+    first_fall,
+    steps_per_plan,
+)
 from experiments.style import add_caption, new_figure
 from polo_ros.agent.world import World
 from polo_ros.arrays import Array, Mask
@@ -43,16 +52,13 @@ COMMANDS = (
     (18.0, (0.0, 0.0, 0.0)),
 )
 SECONDS = 20.0
-PHYSICS_STEP = 0.002
-PUSH_EVERY, PUSH_SECONDS = 3.0, 0.1
 SETTINGS = ("model", "weights_file", "overrides", "push", "steps_per_second", "seed")
 RESULTS = (
     "fell_at", "velocity_error", "yaw_rate_error", "alternation", "plans_per_second", "steps_per_plan",
     "ready_after",
 )  # fmt: skip
-# a robot has fallen where its base is below this share of its height at the start, or the cosine of its tilt
-# is below this
-FALLEN_HEIGHT, FALLEN_COSINE = 0.5, 0.5
+# a robot has fallen where its base is below this share of its height at the start
+FALLEN_HEIGHT = 0.5
 
 
 @dataclass(frozen=True)
@@ -137,19 +143,15 @@ def run_job(job: Row, config: Path | None, first: int, picture: Path) -> Row:
     real = QuadrupedWalk(
         job["model"], setup=replace(task.setup, timestep=PHYSICS_STEP, simple_contacts=False)
     )
-    seed, rng = job["seed"], np.random.default_rng([job["seed"], 1])
+    seed = job["seed"]
     world = World(real, np.random.default_rng(seed))
     trunk = real.model.body(task.setup.base).id
-    force = np.zeros(3)
+    pushes = Pushes(trunk, job["push"], PUSH_EVERY, seed, task.timestep)
 
     def before_step(index: int) -> None:
         time = index * task.timestep
         world.set_velocity_goal(goal_at(time))
-        since = (time + 1e-9) % PUSH_EVERY
-        if job["push"] and time > PUSH_EVERY / 2 and since < task.timestep:
-            angle = rng.uniform(0.0, 2.0 * np.pi)
-            force[:2] = job["push"] / PUSH_SECONDS * np.array([np.cos(angle), np.sin(angle)])
-        world.data.xfrc_applied[trunk, :3] = force if since < PUSH_SECONDS else 0.0
+        pushes.apply(world.data, time)
 
     def fallen() -> bool:
         height, cosine = world.data.xpos[trunk, 2], world.data.xmat[trunk].reshape(3, 3)[2, 2]
@@ -165,7 +167,7 @@ def run_job(job: Row, config: Path | None, first: int, picture: Path) -> Row:
         **job,
         **walk.figures(),
         "plans_per_second": result.plans / (len(result.states) * task.timestep),
-        "steps_per_plan": settings.planner.rollouts * (settings.planner.horizon * task.substeps + 1),
+        "steps_per_plan": steps_per_plan(settings),
         "ready_after": result.ready_after,
     }
 
@@ -187,16 +189,14 @@ def judge(task: QuadrupedWalk, real: QuadrupedWalk, states: Array, ctrl: Array) 
     base = real.setup.base
     view = real.observe(states, ctrl)
     wanted, reached = features.velocity_goal(view), features.heading_velocity(view, base)
-    height = features.position(view, base)[:, 2]
-    tilted = features.projected_gravity(view, base)[:, 2] > -FALLEN_COSINE
-    fallen = np.flatnonzero(tilted | (height < FALLEN_HEIGHT * height[0]))
-    end = int(fallen[0]) if fallen.size else len(wanted)
+    fell = first_fall(view, base, FALLEN_HEIGHT)
+    end = len(wanted) if fell is None else fell
     error = np.abs(reached - wanted)[:end]
     contacts = features.foot_contacts(view, real.setup.feet)[:end]
     walks = np.abs(wanted[:end]).sum(axis=1) > 0.0
     return Walk(
         task, contacts, reached[:end], wanted[:end],
-        fell_at=end * task.timestep if fallen.size else None,
+        fell_at=None if fell is None else fell * task.timestep,
         velocity_error=float(np.hypot(error[:, 0], error[:, 1]).mean()),
         yaw_rate_error=float(error[:, 2].mean()),
         alternation=alternation(contacts[walks]),
@@ -220,13 +220,8 @@ def draw(walk: Walk, how: str, picture: Path) -> None:
     times = np.arange(len(contacts)) * task.timestep
     figure = new_figure(10.0, 6.4)
     panels = figure.subplots(4, 1, sharex=True, height_ratios=[1.3, 1.0, 1.0, 1.0])
-    for place, foot in enumerate(task.setup.feet):
-        colour = BLUE if place in (0, 3) else VERMILION
-        panels[0].fill_between(
-            times, 3.6 - place, 3.6 - place + 0.8 * contacts[:, place], step="post", color=colour, lw=0
-        )
-        panels[0].text(-0.2, 4.0 - place, foot, ha="right", va="center")
-    panels[0].set(yticks=[], title=f"Feet on the ground, and velocity, {how}")
+    draw_contacts(panels[0], task.timestep, contacts, task.setup.feet, (BLUE, VERMILION, VERMILION, BLUE))
+    panels[0].set(title=f"Feet on the ground, and velocity, {how}")
     names = ("ahead, m/s", "left, m/s", "yaw rate, rad/s")
     for place, (axes, name) in enumerate(zip(panels[1:], names, strict=True)):
         axes.plot(times, reached[:, place], color=GREY, lw=0.6, label="each control period")

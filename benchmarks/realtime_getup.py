@@ -24,7 +24,7 @@ import numpy as np
 from benchmarks.overrides import add_override_option, override_values
 from benchmarks.realtime import Listener, Timekeeping, run_by_clock
 from benchmarks.realtime_nodes import Nodes
-from polo_ros.agent.scores import score
+from polo_ros.agent.scores import score, succeeded
 from polo_ros.errors import PoloError
 from polo_ros.files import share_path
 from polo_ros.parameters.settings import settings_for
@@ -106,7 +106,7 @@ def run(
     return {
         "torque_scale": scale,
         "seed": seed,
-        "success": int(achieved[-1] and achieved.mean() >= 0.5),
+        "success": int(succeeded(achieved)),
         "achieved_at_end": int(achieved[-1]),
         "stands": int(stands),
         "stood_at": f"{solved - times[0]:.3f}" if stands and solved is not None else "",

@@ -22,9 +22,10 @@ from typing import Any
 import numpy as np
 
 from benchmarks.overrides import add_override_option, override_values
-from benchmarks.quadruped import PHYSICS_STEP, PUSH_EVERY, SECONDS, Walk, draw, goal_at, judge
+from benchmarks.quadruped import SECONDS, Walk, draw, goal_at, judge
 from benchmarks.realtime import Listener, Timekeeping, run_by_clock
 from benchmarks.realtime_nodes import Nodes
+from benchmarks.walkers import PHYSICS_STEP, PUSH_EVERY
 from polo_ros.control.simulated_robot import PUSH_S
 from polo_ros.errors import PoloError
 from polo_ros.files import share_path

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from polo_ros.arrays import Array
+from polo_ros.arrays import Array, Mask
 from polo_ros.tasks.task import Task
 
 
@@ -62,6 +62,11 @@ class HoldTimer:
         if self.solved_at is None and held > self._needed - 0.5 * self._period:
             self.solved_at = time
         return held
+
+
+def succeeded(achieved: Mask) -> bool:
+    """Whether a run succeeds: achieved at its end, and for at least half of its states (n,)."""
+    return bool(achieved[-1] and achieved.mean() >= 0.5)
 
 
 def score(task: Task, states: Array) -> EpisodeScore:

@@ -1,7 +1,6 @@
 """`make learn`: a robot that plans a short way ahead, first alone, then with a learner beside it."""
 
 from polo_ros.nodes.start import EarlyEnd, catch_endings, start_command
-from polo_ros.viewer.figures import in_words
 
 if __name__ == "__main__":  # before the imports that take long
     start_command("learn")
@@ -102,6 +101,7 @@ def report(
     options: argparse.Namespace, monitor: "EpisodeMonitor", outcome: str, planner: Mapping[str, object]
 ) -> int:
     """Write down and draw what happened; the exit code."""
+    from polo_ros.viewer.figures import in_words
     from polo_ros.viewer.learning_curve import learning_curve
 
     alone, learning = monitor.scores(ALONE), monitor.scores(LEARNING)
