@@ -13,7 +13,8 @@ class HumanoidSetup:
     """The robot, its servos and its gait; the defaults are a Unitree G1.
 
     `kp`, `kd`, `effort` and `armature` are for hips, knees, ankles, waist and arms. Efforts and armatures are
-    those of the motors as the package mjlab has them from Unitree (its g1_constants.py); the gains are tuned.
+    of motors as the package mjlab lists them (its g1_constants.py), one for each group, although the joints
+    of a group differ: hip roll has the knee's motor, the wrists have weaker ones. The gains are tuned.
     """
 
     base: str = parameter("pelvis", "Body of the pelvis.", dynamic=False)
