@@ -15,29 +15,26 @@ Files of a round are kept in the folder; an interrupted run goes on from them.
 """
 
 import argparse
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
-
-import pandas as pd
 
 from benchmarks.overrides import add_override_option, override_values
 from experiments.continuations import Episodes, Job, Setting, collect, run_all
 from experiments.returns import fit
+from polo_ros.agent.scores import succeeded
 from polo_ros.files import write_atomically
 from polo_ros.learner.origin import Origin, new_epoch
 from polo_ros.learner.weights import encode_value
 from polo_ros.sweeps.jobs import worker_processes
+from polo_ros.sweeps.results_file import ResultsFile, Row
 
 # what is collected: episodes of the expert and their length in s, then for each round episodes of each
 # planner with the value function and their length, and terminal states and how long the expert goes on
 EXPERT_EPISODES, EXPERT_SECONDS = 100, 8.0
 ACTING_EPISODES, ACTING_SECONDS = 8, 8.0
 CONTINUATIONS, CONTINUATION_SECONDS = 700, 1.0
-COLUMNS = (
-    "round", "states", "explained", "explained_achieved", "planner", "value", "seed", "success",
-    "achieved_seconds", "mean_reward",
-)  # fmt: skip
+SETTINGS = ("round", "planner", "value", "seed")
+RESULTS = ("states", "explained", "explained_achieved", "success", "achieved_seconds", "mean_reward")
 
 
 class Aggregation:
@@ -57,21 +54,17 @@ class Aggregation:
         self._setting, self._folder, self._scratch = setting, folder, scratch
         self._seeds, self._seconds = seeds, seconds
         self._data: list[Episodes] = []
-        self._rows: list[dict[str, Any]] = []
+        self._file = ResultsFile(folder / "progress.csv", setting.header(), SETTINGS, RESULTS)
+        self._configs = [setting.settings(planner).planner for planner in setting.planners]
 
     def run(self, rounds: int) -> None:
-        """Make, evaluate and write down each round; the first has no value function to act with."""
-        self._folder.mkdir(parents=True, exist_ok=True)
-        self._scratch.mkdir(parents=True, exist_ok=True)
-        for planner in self._setting.planners:
-            self._evaluate(planner, None, {"round": 0})
+        """Make, evaluate and write down each round; round 0 evaluates planners without value function."""
+        self._evaluate(0, {"states": 0, "explained": "", "explained_achieved": ""})
         for number in range(1, rounds + 1):
             around = self._act(number)
             self._data.append(self._continue(number, around))
-            path, found = self._weights(number), self._fit(number)
-            for planner in self._setting.planners:
-                self._evaluate(planner, path, found)
-            self._write()
+            if not self._weights(number).exists() or self._file.missing(self._rows(number)):
+                self._evaluate(number, self._fit(number))
 
     def _weights(self, number: int) -> Path:
         return self._folder / f"weights-{number}.safetensors"
@@ -80,32 +73,26 @@ class Aggregation:
         """Episodes of the expert, then of the planners with the value function of the round before."""
         setting, path = self._setting, self._scratch / f"acting-{number}.npz"
         if number == 1:
-            print("expert", flush=True)
             jobs = [
                 Job({"value_weight": 0.0}, None, None, EXPERT_SECONDS, (setting.seed, number, index))
                 for index in range(EXPERT_EPISODES)
             ]
-            self._data.append(collect(jobs, setting, path))
+            self._data.append(collect(jobs, setting, path, "expert"))
             return path
-        print(f"round {number}: planners with the value function", flush=True)
         weights, pool = self._weights(number - 1), self._scratch / "acting-1.npz"
         jobs = [
             Job(
-                {"value_weight": 1.0, **planner},
-                weights,
-                pool,
-                ACTING_SECONDS,
+                {"value_weight": 1.0, **planner}, weights, pool, ACTING_SECONDS,
                 (setting.seed, number, index, which),
             )
             for which, planner in enumerate(setting.planners)
             for index in range(ACTING_EPISODES)
-        ]
-        collect(jobs, setting, path)
+        ]  # fmt: skip
+        collect(jobs, setting, path, f"round {number}: planners with the value function")
         return path
 
     def _continue(self, number: int, around: Path) -> Episodes:
         """What the expert earns from terminal states of rollouts around some episodes."""
-        print(f"round {number}: the expert goes on", flush=True)
         setting = self._setting
         jobs = [
             Job(
@@ -114,58 +101,54 @@ class Aggregation:
             )
             for index in range(CONTINUATIONS)
         ]  # fmt: skip
-        return collect(jobs, setting, self._scratch / f"continued-{number}.npz")
+        path = self._scratch / f"continued-{number}.npz"
+        return collect(jobs, setting, path, f"round {number}: the expert goes on")
 
-    def _fit(self, number: int) -> dict[str, Any]:
-        """Fit to all data so far and write the weights."""
-        settings, path = self._setting.expert(), self._weights(number)
+    def _fit(self, number: int) -> Row:
+        """Fit to all data so far and write the weights; what all rows of the round say of the fit."""
+        settings = self._setting.expert()
         discount = settings.planner.discount
         found = fit(self._data, discount, self._setting.seed)
         origin = Origin.of(settings.task, discount, new_epoch(), number)
-        write_atomically(path, encode_value(found.value, origin))
-        print(
-            f"round {number}: {found.states} states, explained {found.explained:.3f}, "
-            f"of achieved states {found.explained_achieved:.3f}",
-            flush=True,
-        )
+        write_atomically(self._weights(number), encode_value(found.value, origin))
         return {
-            "round": number, "states": found.states, "explained": found.explained,
+            "states": found.states, "explained": found.explained,
             "explained_achieved": found.explained_achieved,
         }  # fmt: skip
 
-    def _evaluate(self, planner: Mapping[str, Any], weights: Path | None, about: Mapping[str, Any]) -> None:
+    def _rows(self, number: int) -> list[Row]:
+        """The evaluations of a round."""
+        return [
+            {
+                "round": number,
+                "planner": f"H = {config.horizon}, K = {config.rollouts}",
+                "value": int(number > 0),
+                "seed": seed,
+            }
+            for config in self._configs
+            for seed in self._seeds
+        ]
+
+    def _evaluate(self, number: int, about: Row) -> None:
         """Episodes from the task's start state, with the value function at full weight or without."""
-        changes = {**planner, "value_weight": 1.0 if weights else 0.0}
-        jobs = [Job(changes, weights, None, self._seconds, (seed,)) for seed in self._seeds]
-        done = run_all(jobs, self._setting)
-        for index, seed in enumerate(self._seeds):
-            *_, rewards, achieved = done[index]
-            self._rows.append(
-                {
-                    **about,
-                    "planner": self._name(planner),
-                    "value": int(weights is not None),
-                    "seed": seed,
-                    "success": int(achieved[-1] and achieved.mean() >= 0.5),
-                    "achieved_seconds": float(achieved.mean() * self._seconds),
-                    "mean_reward": float(rewards.mean()),
-                }
-            )
-        last = pd.DataFrame(self._rows[-len(self._seeds) :])
-        print(
-            f"  {last['planner'][0]}, {'with' if weights else 'without'} value function: "
-            f"{last['success'].sum()} of {len(last)} succeed, "
-            f"{last['achieved_seconds'].mean():.1f} of {self._seconds:g} s achieved",
-            flush=True,
-        )
-
-    def _name(self, planner: Mapping[str, Any]) -> str:
-        config = self._setting.settings(planner).planner
-        return f"H = {config.horizon}, K = {config.rollouts}"
-
-    def _write(self) -> None:
-        frame = pd.DataFrame(self._rows, columns=list(COLUMNS))
-        write_atomically(self._folder / "progress.csv", frame.to_csv(index=False).encode())
+        rows = self._rows(number)
+        if not self._file.missing(rows):
+            return
+        weights = self._weights(number) if number else None
+        jobs = [
+            Job({**planner, "value_weight": 1.0 if weights else 0.0}, weights, None, self._seconds, (seed,))
+            for planner in self._setting.planners
+            for seed in self._seeds
+        ]
+        runs = run_all(jobs, self._setting, f"round {number}: evaluation")
+        for row, (*_, rewards, achieved) in zip(rows, runs, strict=True):
+            row |= about
+            row["success"] = int(succeeded(achieved > 0.5))
+            row["achieved_seconds"] = float(achieved.mean() * self._seconds)
+            row["mean_reward"] = float(rewards.mean())
+        self._file.add(rows)
+        frame = self._file.frame(rows)
+        print(frame.groupby(["round", "planner"])[["success", "achieved_seconds"]].mean().to_string())
 
 
 def main() -> None:

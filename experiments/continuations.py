@@ -1,9 +1,10 @@
 """Episodes in emulated real time that begin anywhere, such as in terminal states of rollouts."""
 
 import functools
-import os
+import io
+import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,12 @@ import numpy as np
 from benchmarks.emulated_time import run
 from polo_ros.agent.world import World
 from polo_ros.arrays import Array
+from polo_ros.files import write_atomically
 from polo_ros.learner.weights import load_value
 from polo_ros.parameters.settings import Settings, settings_for
+from polo_ros.progress import progress_bar
 from polo_ros.sweeps.jobs import run_jobs
+from polo_ros.tasks.state import set_state
 from polo_ros.tasks.task import Task
 
 # shares of episodes that begin in a start state of the task, and of continuations
@@ -24,8 +28,6 @@ START_SHARE, CONTINUED_START_SHARE = 0.25, 0.05
 KICK = 0.5
 # lengths of rollouts whose terminal states are labelled, in control periods, and knots of their noise
 ROLLOUT_STEPS, LONGEST_ROLLOUT, NOISE_KNOTS = (8, 16, 16, 24, 32), 32, 4
-# episodes between two lines of progress
-REPORTED = 50
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,13 @@ class Setting:
         """The settings with some parameters changed, on one thread."""
         return settings_for(self.task, self.config, {**self.overrides, "threads": 1, **changes})
 
+    def header(self) -> str:
+        """The first line of a file of results: the command without what may grow."""
+        given = [f"--config {self.config}"] if self.config else []
+        given += [f"--override {name}={json.dumps(value)}" for name, value in self.overrides.items()]
+        given += [f"--rate {self.rate}", f"--seed {self.seed}"]
+        return " ".join(["# python -m experiments.aggregation", self.task, *given])
+
     def expert(self) -> Settings:
         """The settings of the planner whose returns are learned."""
         return self.settings({"value_weight": 0.0})
@@ -71,16 +80,15 @@ class Episodes:
 
     def write(self, path: Path) -> None:
         """Keep them in a file, in single precision."""
-        partial = path.with_suffix(".partial.npz")
-        with partial.open("wb") as file:
-            np.savez(file, **{name: getattr(self, name) for name in self.__dataclass_fields__})
-        os.replace(partial, path)
+        content = io.BytesIO()
+        np.savez(content, **{field.name: getattr(self, field.name) for field in fields(self)})
+        write_atomically(path, content.getvalue())
 
     @classmethod
     def read(cls, path: Path) -> "Episodes":
         """From a file."""
         with np.load(path) as stored:
-            return cls(**{name: stored[name] for name in cls.__dataclass_fields__})
+            return cls(**{field.name: stored[field.name] for field in fields(cls)})
 
 
 @dataclass(frozen=True)
@@ -127,8 +135,7 @@ class SomewhereWorld(World):
         last = length - LONGEST_ROLLOUT if self._terminal else length
         episode, step = self.rng.integers(count), self.rng.integers(last)
         model, data = self.task.model, self.data
-        state = self._pool.states[episode, step].astype(np.float64)
-        data.qpos[:], data.qvel[:] = state[: model.nq], state[model.nq : model.nq + model.nv]
+        set_state(model, data, self._pool.states[episode, step].astype(np.float64))
         if self._terminal:
             self._roll(self._pool.ctrl[episode, step:])
         else:
@@ -166,13 +173,14 @@ def run_episode(job: Job, setting: Setting) -> tuple[Array, ...]:
     return tuple(np.asarray(array, np.float32) for array in found)
 
 
-def run_all(jobs: Sequence[Job], setting: Setting) -> list[tuple[Array, ...]]:
-    """What `run_episode` returns of each job, in the jobs' order."""
+def run_all(jobs: Sequence[Job], setting: Setting, what: str) -> list[tuple[Array, ...]]:
+    """What `run_episode` returns of each job, in the jobs' order, with a bar that says what is done."""
     done: dict[int, tuple[Array, ...]] = {}
-    for index, episode in run_jobs(functools.partial(_run_numbered, setting=setting), list(enumerate(jobs))):
-        done[index] = episode
-        if len(done) % REPORTED == 0:
-            print(f"  {len(done)} of {len(jobs)} episodes", flush=True)
+    run_one = functools.partial(_run_numbered, setting=setting)
+    with progress_bar(len(jobs), what, "episode") as bar:
+        for index, episode in run_jobs(run_one, list(enumerate(jobs))):
+            done[index] = episode
+            bar.update()
     return [done[index] for index in range(len(jobs))]
 
 
@@ -180,8 +188,8 @@ def _run_numbered(item: tuple[int, Job], setting: Setting) -> tuple[int, tuple[A
     return item[0], run_episode(item[1], setting)
 
 
-def collect(jobs: Sequence[Job], setting: Setting, path: Path) -> Episodes:
+def collect(jobs: Sequence[Job], setting: Setting, path: Path, what: str) -> Episodes:
     """Run episodes of equal length, or read them if they have been run."""
     if not path.exists():
-        Episodes(*map(np.stack, zip(*run_all(jobs, setting), strict=True))).write(path)
+        Episodes(*map(np.stack, zip(*run_all(jobs, setting, what), strict=True))).write(path)
     return Episodes.read(path)

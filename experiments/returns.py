@@ -19,8 +19,8 @@ LEARNING = LearnerConfig(
 )  # fmt: skip
 # the least learning rate of a fit, which falls to it linearly
 FINAL_RATE = 2e-5
-# states whose values are computed at a time, and the inverse share of episodes that no fit sees
-BLOCK, HELD_OUT = 20_000, 10
+# the inverse share of episodes that no fit sees
+HELD_OUT = 10
 
 
 @dataclass
@@ -59,12 +59,10 @@ def fit(data: Sequence[Episodes], discount: float, seed: int) -> Fit:
     )  # fmt: skip
     scale = 1.0 / (1.0 - discount)
     config = replace(LEARNING, discount=discount)
+    halves = [part.rewards[:, part.rewards.shape[1] // 2 :] for part in data]
     values = [
-        np.repeat(
-            part.rewards[:, part.rewards.shape[1] // 2 :].mean(axis=1)[:, None], part.rewards.shape[1], 1
-        )
-        * scale
-        for part in data
+        np.broadcast_to(half.mean(axis=1, keepdims=True) * scale, part.rewards.shape)
+        for half, part in zip(halves, data, strict=True)
     ]
     mixed = 1.0
     for number in range(FITS):
@@ -77,20 +75,16 @@ def fit(data: Sequence[Episodes], discount: float, seed: int) -> Fit:
         trainer = EnsembleTrainer(features.shape[1], config, seed)
         trainer.fit_standardiser(features)
         trainer.offset = float(targets.mean())
-        regress(
-            trainer, config, features[~held_out], targets[~held_out], np.random.default_rng([seed, number])
-        )
+        rng = np.random.default_rng([seed, number])
+        regress(trainer, config, features[~held_out], targets[~held_out], rng)
         value = trainer.value()
-        found = np.concatenate(
-            [
-                value.heads(block).mean(axis=0)
-                for block in np.array_split(features, len(features) // BLOCK + 1)
-            ]
-        )
+        found = value.heads(features).mean(axis=0)
         values = split_like(found, data)
         mixed = LAMBDA
 
     def explained(chosen: Mask) -> float:
+        if not chosen.any():
+            return float("nan")
         return float(1.0 - np.mean((found - targets)[chosen] ** 2) / targets[chosen].var())
 
     return Fit(value, len(features), explained(held_out), explained(held_out & achieved))
