@@ -2,6 +2,7 @@
 
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,6 +14,7 @@ from std_msgs.msg import Float64MultiArray
 from std_srvs.srv import Trigger
 
 from polo_ros.arrays import Array
+from polo_ros.control import NANOSECONDS
 from polo_ros.control.simulated_robot import RESET_GAP_S
 from polo_ros.nodes.executor import spin_for
 from polo_ros.nodes.lightweight_node import LightweightNode, initialise
@@ -33,7 +35,8 @@ class EpisodeScore:
 class Phase:
     """Rewards by wall time since the phase began, in s, and the episodes that are over.
 
-    A phase begins when it is told to or, where nobody acts yet, with the first experience.
+    A phase begins when it is told to or, where nobody acts yet, with the first experience. Times are those at
+    which experience arrived, and not those at which this node came to look at it.
     """
 
     began: float
@@ -71,7 +74,7 @@ class EpisodeMonitor:
     def begin_phase(self, name: str) -> None:
         """Begin another phase with a new episode."""
         self._name = name
-        self._phases[name] = Phase(time.monotonic())
+        self._phases[name] = Phase(time.time())
         if self._times:
             self._end_episode()
 
@@ -87,7 +90,7 @@ class EpisodeMonitor:
         """Listen for some wall time, or until so many episodes of the phase are over."""
         spin_for(self._executor, seconds, lambda: len(self.scores(self._name)) >= episodes)
 
-    def _on_experience(self, message: Float64MultiArray) -> None:
+    def _on_experience(self, message: Float64MultiArray, info: Mapping[str, int]) -> None:
         rows = unpack_experience(message, self._task)
         if not self._name:
             return
@@ -97,18 +100,18 @@ class EpisodeMonitor:
                 self._times.append(float(rows["time"][-1]))
                 self._end_episode()
             return
-        phase = self._phases[self._name]
+        phase, arrived = self._phases[self._name], info["received_timestamp"] / NANOSECONDS
         for moment, reward in zip(rows["time"].tolist(), rows["reward"].tolist(), strict=True):
             if moment < self._from:
                 continue
             if not self._acted:
-                self._acted, phase.began = True, time.monotonic()
+                self._acted, phase.began = True, arrived
             self._times.append(moment)
             self._rewards.append(reward)
-            phase.curve.append((time.monotonic() - phase.began, reward))
+            phase.curve.append((arrived - phase.began, reward))
         if self._times and self._times[-1] - self._times[0] >= self._seconds - 1.5 * self._task.timestep:
             rewards = self._rewards[len(self._rewards) // 2 :]
-            phase.scores.append(EpisodeScore(float(np.mean(rewards)), time.monotonic() - phase.began))
+            phase.scores.append(EpisodeScore(float(np.mean(rewards)), arrived - phase.began))
             self._print(f"{self._name}, episode {len(phase.scores)}: {phase.scores[-1].reward:.2f}")
             self._end_episode()
 
@@ -132,7 +135,7 @@ class EpisodeMonitor:
             recent = np.mean(self._rewards[-round(0.5 / self._task.timestep) :])
             bar = "█" * round(30 * float(np.clip(recent, 0.0, 1.0)))
             phase = self._phases[self._name]
-            where = f"{time.monotonic() - phase.began:5.1f} s  episode {len(phase.scores) + 1:2d}"
+            where = f"{time.time() - phase.began:5.1f} s  episode {len(phase.scores) + 1:2d}"
             line = f"{self._name:16}  {where}  updates {self._updates:>4}  reward {recent:5.2f} {bar:30}"
             print(f"\r{line}", end="", flush=True)
 
