@@ -44,8 +44,7 @@ def check_command(graph: Graph, message: Float64MultiArray, sentence: str) -> No
     commands = graph.node.create_publisher(Float64MultiArray, "effort_controller/commands", EVERYTHING)
     graph.wait(lambda: states and commands.get_subscription_count(), "simulator")
     start = stamps(states)[-1]
-    commands.publish(message)
-    graph.wait_says("simulator_node", sentence)
+    graph.publish_until_says(commands, message, "simulator_node", sentence)
     assert stamps(states)[-1] == start
     commands.publish(pack_command(np.zeros(1), start))
     graph.wait(lambda: stamps(states)[-1] > start, "step")

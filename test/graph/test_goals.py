@@ -104,6 +104,5 @@ def test_a_driver_without_the_boxs_odometry_is_told_its_name(graph: Graph) -> No
 def test_a_goal_for_a_task_that_has_none_is_refused(graph: Graph) -> None:
     graph.start("planner_node", autostart=True)
     publisher = graph.node.create_publisher(PoseStamped, "goal", EVERYTHING)
-    graph.wait(publisher.get_subscription_count, "a reader of goals")
-    publisher.publish(pack_goal(GIVEN[:3], GIVEN[3:], 0))
-    graph.wait(lambda: "cartpole_swingup has no goal to set" in graph.log("planner_node"), "refusal")
+    goal, sentence = pack_goal(GIVEN[:3], GIVEN[3:], 0), "cartpole_swingup has no goal to set"
+    graph.publish_until(publisher, goal, lambda: sentence in graph.log("planner_node"), "refusal")

@@ -78,17 +78,16 @@ def test_a_velocity_that_is_not_finite_is_refused_and_the_robot_goes_on(robot: R
 
 def test_a_pose_for_a_robot_that_is_told_velocities_is_refused(robot: Robot) -> None:
     poses = robot.graph.node.create_publisher(PoseStamped, "goal", EVERYTHING)
-    robot.graph.wait(lambda: poses.get_subscription_count() == 2, "the volatile readers of goals")
-    poses.publish(pack_goal(np.ones(3), np.array([1.0, 0.0, 0.0, 0.0]), 0))
+    goal = pack_goal(np.ones(3), np.array([1.0, 0.0, 0.0, 0.0]), 0)
     sentence = "task trot has no pose goal to set; it has a velocity goal, which the topic cmd_vel gives"
     for node in ("planner_node", "simulator_node"):
-        robot.graph.wait(lambda node=node: sentence in robot.graph.log(node), f"refusal by {node}")
+        robot.graph.publish_until(
+            poses, goal, lambda node=node: sentence in robot.graph.log(node), f"refusal by {node}"
+        )
 
 
 def test_a_velocity_for_a_task_without_such_a_goal_is_refused(graph: Graph) -> None:
     graph.start("planner_node", lockstep=False)
     velocity = graph.node.create_publisher(Twist, "cmd_vel", EVERYTHING)
-    graph.wait(velocity.get_subscription_count, "a reader of cmd_vel")
-    velocity.publish(Twist())
     sentence = "cartpole_swingup has no goal to set: its model has no mocap body"
-    graph.wait(lambda: sentence in graph.log("planner_node"), "refusal")
+    graph.publish_until(velocity, Twist(), lambda: sentence in graph.log("planner_node"), "refusal")

@@ -28,6 +28,8 @@ from polo_ros.files import share_path
 from polo_ros.nodes.messages import from_stamp
 
 DEADLINE = 60.0  # s of wall time that anything may take; only a failing test takes as long
+# how often a message is published that nobody may have heard, in s
+PUBLISH_PERIOD_S = 0.2
 CARTPOLE = share_path("config", "cartpole_swingup.yaml")
 # nothing that is published between two looks is lost
 EVERYTHING = QoSProfile(depth=1000, reliability=ReliabilityPolicy.RELIABLE)
@@ -174,6 +176,24 @@ class Graph:
         """Listen until a condition holds; fail where it does not or where a node ends meanwhile."""
         wait(condition, what, self)
 
+    def publish_until(
+        self, publisher: Any, message: object, condition: Callable[[], object], what: str
+    ) -> None:
+        """Publish a message several times a second until a condition holds.
+
+        A publisher counts readers that may not have discovered it yet: these lose what it publishes before.
+        """
+        published = -float("inf")
+
+        def published_again() -> object:
+            nonlocal published
+            if time.monotonic() - published > PUBLISH_PERIOD_S:
+                published = time.monotonic()
+                publisher.publish(message)
+            return condition()
+
+        self.wait(published_again, what)
+
     def spin_once(self, timeout: float) -> None:
         """Handle one event."""
         self._executor.spin_once(timeout_sec=timeout)
@@ -239,6 +259,11 @@ class Graph:
         """Listen until a node's status, published from now on, contains a text."""
         self.statuses.pop(node, None)
         self.wait(lambda: self.says(node, text), f"{node} to say '{text}'")
+
+    def publish_until_says(self, publisher: Any, message: object, node: str, text: str) -> None:
+        """Publish a message until a node's status, published from now on, contains a text."""
+        self.statuses.pop(node, None)
+        self.publish_until(publisher, message, lambda: self.says(node, text), f"{node} to say '{text}'")
 
     def reported(self, node: str, key: str) -> int:
         """A whole number among the values of the node's newest status; -1 where it is absent."""
