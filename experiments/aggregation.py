@@ -4,12 +4,13 @@
 
 Targets by trajectory optimisation, eq. (7), are plans for a standing start that no controller executes, and
 deviate by more than what they tell apart. Here a target is what an expert earns that really goes on from a
-state: the planner of the task's parameter file, without a value function, in emulated real time
-(`benchmarks.emulated_time`). States are those that matter to a planner with the value function: terminal
-states of rollouts around what such planners do. Each round lets planners with the present value function act,
-draws terminal states from their surroundings, lets the expert go on from there, and fits the ensemble to all
-returns so far (AggreVaTe: Ross and Bagnell 2014, "Reinforcement and Imitation Learning via Interactive
-No-Regret Learning"; the aggregation of states: DAgger, Ross et al. 2011).
+state: the planner of the task's parameter file, in emulated real time (`benchmarks.emulated_time`), without a
+value function or, with --expert-weights, with one that such a run made. States are those that matter to a
+planner with the value function: terminal states of rollouts around what such planners do. Each round lets
+planners with the present value function act, draws terminal states from their surroundings, lets the expert
+go on from there, and fits the ensemble to all returns so far (AggreVaTe: Ross and Bagnell 2014,
+"Reinforcement and Imitation Learning via Interactive No-Regret Learning"; the aggregation of states: DAgger,
+Ross et al. 2011).
 
 Files of a round are kept in the folder; an interrupted run goes on from them.
 """
@@ -74,7 +75,13 @@ class Aggregation:
         setting, path = self._setting, self._scratch / f"acting-{number}.npz"
         if number == 1:
             jobs = [
-                Job({"value_weight": 0.0}, None, None, EXPERT_SECONDS, (setting.seed, number, index))
+                Job(
+                    setting.expert_changes(),
+                    setting.expert_weights,
+                    None,
+                    EXPERT_SECONDS,
+                    (setting.seed, number, index),
+                )
                 for index in range(EXPERT_EPISODES)
             ]
             self._data.append(collect(jobs, setting, path, "expert"))
@@ -96,8 +103,8 @@ class Aggregation:
         setting = self._setting
         jobs = [
             Job(
-                {"value_weight": 0.0}, None, around, CONTINUATION_SECONDS, (setting.seed, number, index, 100),
-                terminal=True,
+                setting.expert_changes(), setting.expert_weights, around, CONTINUATION_SECONDS,
+                (setting.seed, number, index, 100), terminal=True,
             )
             for index in range(CONTINUATIONS)
         ]  # fmt: skip
@@ -167,6 +174,9 @@ def main() -> None:
         "--planner", nargs="*", action="append", metavar="NAME=VALUE",
         help="a planner that acts with the value function (default: the file's, and 16 rollouts of 16 steps)",
     )  # fmt: skip
+    parser.add_argument(
+        "--expert-weights", type=Path, help="value function that the expert plans with (default: none)"
+    )
     parser.add_argument("--out", type=Path, required=True, help="folder of weights and progress.csv")
     parser.add_argument("--scratch", type=Path, help="folder of the episodes (default: runs/aggregation)")
     options = parser.parse_args()
@@ -178,6 +188,7 @@ def main() -> None:
         tuple(planners),
         options.rate,
         options.seed,
+        options.expert_weights,
     )
     scratch = options.scratch or Path("runs/aggregation") / options.task
     with worker_processes(options.workers):

@@ -40,6 +40,7 @@ class Setting:
       planners: parameters of each planner that acts with the value function.
       rate: simulator steps a second of emulated time.
       seed: of everything random.
+      expert_weights: of the value function that the expert plans with, at full weight; None for none.
     """
 
     task: str
@@ -48,6 +49,7 @@ class Setting:
     planners: tuple[Mapping[str, Any], ...]
     rate: int
     seed: int
+    expert_weights: Path | None = None
 
     def settings(self, changes: Mapping[str, Any]) -> Settings:
         """The settings with some parameters changed, on one thread."""
@@ -58,11 +60,16 @@ class Setting:
         given = [f"--config {self.config}"] if self.config else []
         given += [f"--override {name}={json.dumps(value)}" for name, value in self.overrides.items()]
         given += [f"--rate {self.rate}", f"--seed {self.seed}"]
+        given += [f"--expert-weights {self.expert_weights}"] if self.expert_weights else []
         return " ".join(["# python -m experiments.aggregation", self.task, *given])
 
     def expert(self) -> Settings:
         """The settings of the planner whose returns are learned."""
-        return self.settings({"value_weight": 0.0})
+        return self.settings(self.expert_changes())
+
+    def expert_changes(self) -> dict[str, float]:
+        """Parameters of the expert that differ from the file's."""
+        return {"value_weight": 1.0 if self.expert_weights else 0.0}
 
 
 @dataclass(frozen=True)
