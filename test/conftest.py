@@ -1,10 +1,14 @@
 """Fixtures for the tests of the core, and the markers of all tests."""
 
+import os
 from pathlib import Path
 
 import pytest
 
 from polo_ros.tasks import Task, make_task
+
+# Set before PyTorch is imported. The networks are small, and threads only wait for each other.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 TESTS = Path(__file__).parent
 # they begin first, so that no worker is left with one of them at the end

@@ -6,7 +6,6 @@ from pathlib import Path
 import mujoco
 import numpy as np
 import pytest
-import torch
 from values import nowhere_finite
 
 from polo_ros.agent.agent import Agent, Step
@@ -30,11 +29,6 @@ LEARNER = LearnerConfig(
     ensemble_size=2,
     hidden=(8,),
 )
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> None:
-    torch.set_num_threads(1)  # the networks are tiny: more threads only wait for each other
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 from background_learners import SMALL, Make, Published
 from weights_files import CONFIG
 
@@ -18,11 +17,6 @@ from polo_ros.learner.ports import BackgroundOutputs, BackgroundSettings
 from polo_ros.learner.weights import encode_value
 from polo_ros.planner.value import ValueEnsemble
 from polo_ros.tasks import Task, make_task
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> None:
-    torch.set_num_threads(1)  # the networks are tiny: more threads only wait for each other
 
 
 @pytest.fixture(scope="module")
