@@ -64,11 +64,9 @@ class Episode:
         Raises:
           PoloError: the file could not be written.
         """
-        from polo_ros.viewer.film_strip import film_strip  # imports half a second of libraries
+        from polo_ros.viewer.film_strip import Strip, film_strip  # imports half a second of libraries
 
-        said = film_strip(
-            self.task, self.states, self.times, path, title, rewards=self.rewards, values=self.values
-        )
+        said = film_strip(self.task, [Strip(self.states, self.times, title, self.rewards, self.values)], path)
         if said != "rendered":
             print(f"{path}: {said}", file=sys.stderr)
 

@@ -2,12 +2,15 @@
 
 import sys
 import time
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from polo_ros.nodes.fleet import Robot
 from polo_ros.nodes.status_monitor import StatusMonitor
 from polo_ros.tasks.task import Task
+
+if TYPE_CHECKING:
+    from polo_ros.viewer.film_strip import Strip
 
 # without a terminal the status is printed this often, in s of wall time
 STATUS_PERIOD_S = 2.0
@@ -43,6 +46,11 @@ class FleetMonitor:
         """Listen for some wall time."""
         for monitor in self.monitors.values():
             monitor.spin(seconds / len(self.monitors))
+
+    def enable(self) -> None:
+        """Enable each robot's planner once its states arrive; call it repeatedly."""
+        for monitor in self.monitors.values():
+            monitor.enable()
 
     def _lines(self) -> list[str]:
         return [f"{label(name)}{monitor.status()}" for name, monitor in self.monitors.items()]
@@ -90,16 +98,20 @@ class FleetMonitor:
         solved = {name: monitor.solved_at for name, monitor in self.monitors.items()}
         found: dict[str, object] = {
             "solved_at": max(filter(None, solved.values()), default=None) if self.solved else None,
-            "sim_time": max(monitor.sim_time for monitor in self.monitors.values()),
+            "sim_time": self.sim_time,
         }
         return found | ({"robots": solved} if len(solved) > 1 else {})
 
-    def draw(self, folder: Path, seeds: Sequence[int]) -> None:
-        """Write a film strip of what each robot has done, and print where."""
-        for (name, monitor), seed in zip(self.monitors.items(), seeds, strict=True):
-            if monitor.frames:
-                picture = folder / name / "demo.png"
-                print(f"picture ({monitor.draw(picture, seed)}): {picture}")
+    @property
+    def sim_time(self) -> float:
+        """The newest state's time, in s, of the robot that is furthest."""
+        return max(monitor.sim_time for monitor in self.monitors.values())
+
+    def strips(self, titles: Mapping[str, str]) -> "dict[str, Strip]":
+        """Film strips of the robots of which states have come, by the robots' names, as the titles are."""
+        return {
+            name: monitor.strip(titles[name]) for name, monitor in self.monitors.items() if monitor.frames
+        }
 
     def close(self) -> None:
         """Leave the graph."""

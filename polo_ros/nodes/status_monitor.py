@@ -3,8 +3,7 @@
 import sys
 from collections.abc import Callable, Sequence
 from functools import partial
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import rclpy
@@ -12,7 +11,7 @@ from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.qos import QoSProfile
 from std_msgs.msg import Float64
-from std_srvs.srv import Trigger
+from std_srvs.srv import SetBool, Trigger
 
 from polo_ros.agent.scores import HoldTimer
 from polo_ros.arrays import Array
@@ -26,7 +25,9 @@ from polo_ros.nodes.lightweight_node import LightweightNode, initialise
 from polo_ros.nodes.qos import EVERY_STATE
 from polo_ros.nodes.state_receiver import StateReceiver
 from polo_ros.tasks.task import Task
-from polo_ros.viewer.figures import in_words
+
+if TYPE_CHECKING:
+    from polo_ros.viewer.film_strip import Strip
 
 NUMBERS = ("reward", "value", "plan_time")
 
@@ -77,6 +78,8 @@ class StatusMonitor:
             self.subscribe(Float64, f"planner_node/{name}", partial(self._on_number, name), 10)
         self.subscribe(DiagnosticArray, "/diagnostics", self._on_diagnostics, 10)
         self._reset_world: Any = self._node.create_client(Trigger, "simulator_node/reset_world")
+        self._enable: Any = self._node.create_client(SetBool, "planner_node/enable")
+        self._enabling: Any = None
         self._executor = SingleThreadedExecutor(context=self._context)
         self._executor.add_node(self._node)
 
@@ -133,6 +136,12 @@ class StatusMonitor:
             f"weights {self._planner.get('weights_sequence', '-')}  held {self.held:4.2f} s"
         )
 
+    def enable(self) -> None:
+        """Enable the planner once states arrive, so that none of a run is missed; call it repeatedly."""
+        refused = self._enabling is not None and self._enabling.done() and not self._enabling.result().success
+        if self.frames and self._enable.service_is_ready() and (self._enabling is None or refused):
+            self._enabling = self._enable.call_async(SetBool.Request(data=True))
+
     def new_viewer_url(self) -> str:
         """Where to watch the robot; empty where that is unknown or was told before."""
         told, self._viewer_shown = self._viewer_shown, self._viewer_url
@@ -157,17 +166,19 @@ class StatusMonitor:
         """How long the run was and how long the task was held at its end."""
         return f"{self.sim_time:.2f} s of simulated time, held for {self.held:.2f} s"
 
-    def draw(self, path: Path, seed: int) -> str:
-        """Write a film strip of the run; "rendered", or why it shows curves."""
-        from polo_ros.viewer.film_strip import film_strip  # imports half a second of libraries
+    def strip(self, title: str) -> "Strip":
+        """The run as a film strip shows it.
 
+        Raises:
+          PoloError: no state has come.
+        """
+        from polo_ros.viewer.film_strip import Strip  # imports half a second of libraries
+
+        if not self.frames:
+            raise PoloError("there is no picture of a run of which no state has come")
         times, states = map(np.array, zip(*self.frames, strict=True))
         rewards, values = np.array(self._curves).T
-        title = f"{in_words(self._task.name)}, seed {seed}"
-        try:
-            return film_strip(self._task, states, times, path, title, rewards=rewards, values=values)
-        except PoloError as error:
-            return str(error)
+        return Strip(states, times, title, rewards, values)
 
     def close(self) -> None:
         """Leave the graph."""

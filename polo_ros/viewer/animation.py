@@ -10,7 +10,7 @@ from polo_ros.arrays import Array
 from polo_ros.errors import PoloError
 from polo_ros.files import write_atomically
 from polo_ros.tasks.task import Task
-from polo_ros.viewer.film_strip import INK, checked_run
+from polo_ros.viewer.film_strip import INK, check_run
 from polo_ros.viewer.rendering import render
 
 FRAME_PERIOD = 0.04  # s; GIF files count in hundredths of a second
@@ -41,7 +41,7 @@ def animation(task: Task, states: Array, times: Array, path: Path, size: tuple[i
     formats = {".gif": "GIF", ".png": "PNG", ".apng": "PNG"}
     if path.suffix.lower() not in formats:
         raise PoloError(f"an animation is a .gif or .png file, not {path.name}")
-    states, times = checked_run(task.model, states, times)
+    check_run(task.model, states, times)
     if (np.diff(times) <= 0.0).any():
         raise PoloError("times must increase to be shown as an animation")
     moments = np.arange(times[0], times[-1] + FRAME_PERIOD / 2, FRAME_PERIOD)

@@ -6,6 +6,8 @@ Where OpenGL is missing, curves of the run take the place of the frames, and the
 import io
 import logging
 import math
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import mujoco
@@ -33,30 +35,42 @@ _GAP, _CAPTION, _HEAD = 8, 30, 46
 _COLOURS = 256  # of a file's palette
 
 
-def film_strip(
-    task: Task,
-    states: Array,
-    times: Array,
-    path: Path,
-    title: str = "",
-    frames: int = 8,
-    rewards: Array | None = None,
-    values: Array | None = None,
-) -> str:
-    """Write a PNG of a run: rendered frames, each with its time below, all at one scale.
+@dataclass(frozen=True)
+class Strip:
+    """A run to be shown.
+
+    Attributes:
+      states: flat states, (n, state_size); goals are shown where each state has them.
+      times: the time of each state, (n,), in s.
+      title: a line above the frames.
+      rewards, values: of each state, (n,), shown only where OpenGL is missing.
+    """
+
+    states: Array
+    times: Array
+    title: str = ""
+    rewards: Array | None = None
+    values: Array | None = None
+
+    def curves(self, task: Task) -> dict[str, Array]:
+        """What is shown over time where OpenGL is missing, by name, (n,) each."""
+        found = {f"{task.measure.name} in {task.measure.unit}": task.measured(task.observe(self.states))}
+        rows = (("reward", self.rewards), ("value", self.values))
+        return found | {name: row for name, row in rows if row is not None}
+
+
+def film_strip(task: Task, strips: Sequence[Strip], path: Path, frames: int = 8) -> str:
+    """Write a PNG of runs, one below the other: rendered frames, each with its time below, all at one scale.
 
     The camera follows a robot with a floating base; see `polo_ros.viewer.camera`. Where OpenGL is missing,
     the picture shows the task's measure, the rewards and the values over time instead.
 
     Args:
       task: the world and its measure.
-      states: flat states, (n, state_size); goals are shown where each state has them.
-      times: the time of each state, (n,), in s.
+      strips: the runs.
       path: the file; missing folders are made, an older file is replaced as a whole.
-      title: a line above the frames.
-      frames: the number of frames, spread evenly over the states, first and last included; a run of
-        fewer states shows each once.
-      rewards, values: of each state, (n,), shown only where OpenGL is missing.
+      frames: the number of frames of each run, spread evenly over its states, first and last included; a run
+        of fewer states shows each once.
 
     Returns:
       "rendered", or a sentence that says why the picture shows curves.
@@ -64,18 +78,26 @@ def film_strip(
     Raises:
       PoloError: an argument has a wrong shape or value, or the file could not be written.
     """
-    states, times = checked_run(task.model, states, times)
+    for strip in strips:
+        check_run(task.model, strip.states, strip.times)
     if frames < 1:
         raise PoloError(f"frames must be at least 1, not {frames}")
-    picks = np.linspace(0, len(states) - 1, min(frames, len(states))).round().astype(int)
+    picks = [
+        np.linspace(0, len(strip.states) - 1, min(frames, len(strip.states))).round().astype(int)
+        for strip in strips
+    ]
+    picked = [strip.states[pick] for strip, pick in zip(strips, picks, strict=True)]
     try:
-        aspect = float(np.clip(natural_aspect(task.model, states[picks]), *ASPECTS))
-        panels = render(task.model, states[picks], (FRAME_WIDTH, round(FRAME_WIDTH / aspect)))
+        aspect = float(np.clip(natural_aspect(task.model, np.concatenate(picked)), *ASPECTS))
+        size = FRAME_WIDTH, round(FRAME_WIDTH / aspect)
+        panels = [render(task.model, states, size) for states in picked]
     except NoOpenGLError as error:
-        curves = {f"{task.measure.name} in {task.measure.unit}": task.measured(task.observe(states))}
-        curves |= {name: row for name, row in (("reward", rewards), ("value", values)) if row is not None}
-        return _write_curves(times, curves, path, title, str(error))
-    _write_png(_page(panels, [f"{time:.2f} s" for time in times[picks]], title), path)
+        return _write_curves(task, strips, path, str(error))
+    pages = [
+        _page(frames_of_run, [f"{time:.2f} s" for time in strip.times[pick]], strip.title)
+        for strip, pick, frames_of_run in zip(strips, picks, panels, strict=True)
+    ]
+    _write_png(_stacked(pages), path)
     return RENDERED
 
 
@@ -93,7 +115,8 @@ def thumbnail(task: Task, state: Array, path: Path) -> str:
     Raises:
       PoloError: the state has a wrong shape or value, or the file could not be written.
     """
-    states, _ = checked_run(task.model, np.asarray(state, float)[None], np.zeros(1))
+    states = np.asarray(state, float)[None]
+    check_run(task.model, states, np.zeros(1))
     try:
         (frame,) = render(task.model, states, THUMBNAIL)
     except NoOpenGLError as error:
@@ -112,13 +135,12 @@ def thumbnail(task: Task, state: Array, path: Path) -> str:
     return RENDERED
 
 
-def checked_run(model: mujoco.MjModel, states: Array, times: Array) -> tuple[Array, Array]:
-    """States (n, state_size) and times (n,) as floats.
+def check_run(model: mujoco.MjModel, states: Array, times: Array) -> None:
+    """Refuse states that are not (n, state_size), and times that are not (n,).
 
     Raises:
       PoloError: a wrong shape, or a number that is not finite.
     """
-    states, times = np.asarray(states, float), np.asarray(times, float)
     size = state_size(model)
     if states.ndim != 2 or states.shape[1] != size or not len(states):
         raise PoloError(f"states must have shape (n, {size}) with n > 0, not {states.shape}")
@@ -127,7 +149,6 @@ def checked_run(model: mujoco.MjModel, states: Array, times: Array) -> tuple[Arr
     for name, array in (("states", states), ("times", times)):
         if not np.isfinite(array).all():
             raise PoloError(f"{name} must be finite to be shown in a picture")
-    return states, times
 
 
 def _page(panels: Pixels, captions: list[str], title: str) -> Image.Image:
@@ -147,6 +168,16 @@ def _page(panels: Pixels, captions: list[str], title: str) -> Image.Image:
     return page
 
 
+def _stacked(pages: Sequence[Image.Image]) -> Image.Image:
+    """Pages one below the other."""
+    page = Image.new("RGB", (max(each.width for each in pages), sum(each.height for each in pages)), "white")
+    top = 0
+    for each in pages:
+        page.paste(each, (0, top))
+        top += each.height
+    return page
+
+
 def _write_png(image: Image.Image, path: Path) -> None:
     """Write a PNG with a palette, as a whole.
 
@@ -158,18 +189,25 @@ def _write_png(image: Image.Image, path: Path) -> None:
     write_atomically(Path(path), png.getvalue())
 
 
-def _write_curves(times: Array, curves: dict[str, Array], path: Path, title: str, reason: str) -> str:
-    """Write a PNG with one curve (n,) a row over time; the sentence that says why."""
+def _write_curves(task: Task, strips: Sequence[Strip], path: Path, reason: str) -> str:
+    """Write a PNG with one kind of curve a row over time, and a line a run; the sentence that says why."""
     from matplotlib.figure import Figure  # takes most of a second to load, and is rarely needed
 
-    figure = Figure(figsize=(8, 1 + 2 * len(curves)), layout="constrained")
-    heading = f"{title}\nOpenGL was not found: curves in place of rendered frames".strip()
-    figure.suptitle(heading, parse_math=False)
-    panels = figure.subplots(len(curves), sharex=True, squeeze=False)[:, 0]
-    for axes, (name, curve) in zip(panels, curves.items(), strict=True):
-        axes.plot(times, curve)
+    names = list(strips[0].curves(task))
+    figure = Figure(figsize=(8, 1 + 2 * len(names)), layout="constrained")
+    titles = [strip.title for strip in strips if strip.title]
+    heading = "OpenGL was not found: curves in place of rendered frames"
+    figure.suptitle("\n".join([*titles[: len(strips) == 1], heading]), parse_math=False)
+    panels = figure.subplots(len(names), sharex=True, squeeze=False)[:, 0]
+    for strip in strips:
+        for axes, curve in zip(panels, strip.curves(task).values(), strict=True):
+            axes.plot(strip.times, curve, label=strip.title)
+    for axes, name in zip(panels, names, strict=True):
         axes.set_ylabel(name)
         axes.grid(alpha=0.3)
+    if len(strips) > 1:
+        for text in panels[0].legend().get_texts():
+            text.set_parse_math(False)
     panels[-1].set_xlabel("time in s")
     figure.align_ylabels(panels)
     png = io.BytesIO()

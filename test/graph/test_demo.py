@@ -1,5 +1,6 @@
 """The demo: solves the task, and leaves no process behind whatever happens."""
 
+import json
 import os
 import re
 import signal
@@ -9,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from harness import Graph
+from PIL import Image
 from ports import free_port
 
 from benchmarks.faults.exits import interrupted_demo
@@ -55,12 +57,20 @@ def run_until_acting(graph: Graph, *options: str) -> dict[str, int]:
     return nodes_of(graph, out)
 
 
-def test_the_demo_solves_its_task_and_leaves_a_picture_and_logs(graph: Graph) -> None:
-    out = start(graph, "--no-value", "--bound", "120")
+def test_the_demo_shows_what_the_value_function_is_worth(graph: Graph) -> None:
+    value = ["weights_file:=results/horizons/cartpole/weights.safetensors", "value_weight:=1.0", "horizon:=8"]
+    out = start(graph, "--no-learn", "--bound", "120", *(word for one in value for word in ("-p", one)))
     assert graph.exit_code("demo") == 0
-    assert "cartpole_swingup, seed 0: solved" in graph.log("demo")
-    assert (out / "demo.png").read_bytes().startswith(b"\x89PNG")
-    assert {path.stem for path in out.glob("*.log")} == {"simulator_node", "planner_node"}
+    told = json.loads((out / "outcome.json").read_text())
+    without = told["without_value_function"]
+    assert told["outcome"] == "solved" and without["outcome"].startswith("not solved within")
+    # it would be later if the run had begun before anybody listened
+    assert told["solved_at"] < 4.0 and without["sim_time"] >= told["sim_time"]
+    assert f"seed 0, without the value function: {without['outcome']}" in graph.log("demo")
+    with Image.open(out / "demo.png") as picture:
+        assert picture.format == "PNG"
+    for folder in (out, out / "without_value_function"):
+        assert {path.stem for path in folder.glob("*.log")} == {"simulator_node", "planner_node"}
 
 
 def test_a_killed_node_stops_everything_and_is_named(graph: Graph) -> None:
@@ -112,7 +122,7 @@ def test_overrides_are_layered_over_the_tasks_file(graph: Graph) -> None:
     # without this reward the pole is never swung up, so that the demo goes on
     single = ["-p", "safety.ramp_time:=1", "-p", "reward.upright:=0.0"]
     out = start(graph, "--overrides", "{horizon: 21}", *single, "--bound", "60", "--no-learn")
-    wanted = {"horizon": 21, "safety.ramp_time": 1.0, "rollouts": 20, "seed": 0, "autostart": True}
+    wanted = {"horizon": 21, "safety.ramp_time": 1.0, "rollouts": 20, "seed": 0}
     assert graph.parameters("planner_node", list(wanted)) == list(wanted.values())
     assert graph.end("demo") == 1
     assert (out / "overrides.yaml").is_file()

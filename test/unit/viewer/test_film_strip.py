@@ -15,7 +15,7 @@ from polo_ros.errors import PoloError
 from polo_ros.tasks import Task, make_task
 from polo_ros.viewer.animation import animation
 from polo_ros.viewer.camera import floating_base
-from polo_ros.viewer.film_strip import RENDERED, THUMBNAIL, film_strip, thumbnail
+from polo_ros.viewer.film_strip import RENDERED, THUMBNAIL, Strip, film_strip, thumbnail
 from polo_ros.viewer.rendering import NoOpenGLError, render
 
 WITHOUT_OPENGL = """
@@ -24,11 +24,13 @@ from pathlib import Path
 import numpy as np
 from polo_ros.tasks import make_task
 from polo_ros.viewer.animation import animation
-from polo_ros.viewer.film_strip import film_strip, thumbnail
+from polo_ros.viewer.film_strip import Strip, film_strip, thumbnail
 from polo_ros.viewer.rendering import NoOpenGLError
 task, out = make_task("cartpole_swingup"), Path(sys.argv[1])
 states, times = np.tile(task.start_state(np.random.default_rng(0)), (5, 1)), np.arange(5.0)
-print(film_strip(task, states, times, out / "strip.png", "a $ and a $", rewards=times, values=times))
+run = Strip(states, times, "a $ and a $", rewards=times, values=times)
+print(film_strip(task, [run], out / "strip.png"))
+print(film_strip(task, [run, run], out / "strips.png"))
 print(thumbnail(task, states[0], out / "start.png"))
 try:
     animation(task, states, times, out / "run.gif")
@@ -97,7 +99,8 @@ def test_a_model_without_a_camera_is_seen_whole(opengl: None) -> None:
 def test_film_strip_and_thumbnail_are_rendered(humanoid_getup: Task, tmp_path: Path, opengl: None) -> None:
     states = lying_and_standing(humanoid_getup)
     strip, start = tmp_path / "new" / "strip.png", tmp_path / "start.png"
-    assert film_strip(humanoid_getup, states, np.array([0.0, 0.48]), strip, "a title") == RENDERED
+    run = Strip(states, np.array([0.0, 0.48]), "a title")
+    assert film_strip(humanoid_getup, [run], strip) == RENDERED
     with Image.open(strip) as picture:
         left, right = np.array_split(np.asarray(picture.convert("RGB")), 2, axis=1)
     assert extent(suit(left))[1] > extent(suit(right))[1]
@@ -107,6 +110,15 @@ def test_film_strip_and_thumbnail_are_rendered(humanoid_getup: Task, tmp_path: P
     with Image.open(start) as picture:
         assert picture.size == THUMBNAIL
         assert extent(suit(picture.convert("RGB")))[0] > THUMBNAIL[1] / 2  # it fills the picture
+
+
+def test_runs_are_shown_one_below_the_other(humanoid_getup: Task, tmp_path: Path, opengl: None) -> None:
+    lying, standing = (np.tile(state, (2, 1)) for state in lying_and_standing(humanoid_getup))
+    runs = [Strip(states, np.arange(2.0), title) for states, title in ((lying, "one"), (standing, "other"))]
+    assert film_strip(humanoid_getup, runs, tmp_path / "runs.png", frames=2) == RENDERED
+    with Image.open(tmp_path / "runs.png") as picture:
+        upper, lower = np.array_split(np.asarray(picture.convert("RGB")), 2, axis=0)
+    assert extent(suit(upper))[0] < extent(suit(lower))[0]
 
 
 @pytest.mark.parametrize(("name", "kind"), [("run.gif", "GIF"), ("run.png", "PNG")])
@@ -130,12 +142,13 @@ def test_without_opengl_the_pictures_show_curves_and_say_so(tmp_path: Path) -> N
         env={**os.environ, "MUJOCO_GL": "disable"},
         capture_output=True, text=True, check=True, timeout=120,
     )  # fmt: skip
-    strip, start, moving = ended.stdout.strip().splitlines()
-    assert strip.startswith("no OpenGL found") and strip.endswith("curves")
+    strip, strips, start, moving = ended.stdout.strip().splitlines()
+    for said in (strip, strips):
+        assert said.startswith("no OpenGL found") and said.endswith("curves")
     assert start.startswith("no OpenGL found") and start.endswith("numbers")
     assert moving.startswith("no OpenGL found")
-    assert sorted(file.name for file in tmp_path.iterdir()) == ["start.png", "strip.png"]
-    for name in ("start.png", "strip.png"):
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["start.png", "strip.png", "strips.png"]
+    for name in ("start.png", "strip.png", "strips.png"):
         with Image.open(tmp_path / name) as picture:
             assert len(np.unique(np.asarray(picture.convert("L")))) > 20
 
@@ -155,7 +168,7 @@ def test_bad_input_is_refused(
     states: Array, times: Array, frames: int, message: str, cartpole: Task, tmp_path: Path
 ) -> None:
     with pytest.raises(PoloError, match=message):
-        film_strip(cartpole, states, times, tmp_path / "run.png", frames=frames)
+        film_strip(cartpole, [Strip(states, times)], tmp_path / "run.png", frames=frames)
     assert not list(tmp_path.iterdir())
 
 
