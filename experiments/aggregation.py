@@ -20,6 +20,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.overrides import add_override_option, override_values
+from experiments.aggregation_plot import draw
 from experiments.continuations import Episodes, Job, Setting, collect, run_all
 from experiments.returns import fit
 from polo_ros.agent.scores import succeeded
@@ -154,6 +155,7 @@ class Aggregation:
             row["achieved_seconds"] = float(achieved.mean() * self._seconds)
             row["mean_reward"] = float(rewards.mean())
         self._file.add(rows)
+        draw(self._file.file, self._setting.task, self._seconds)
         frame = self._file.frame(rows)
         print(frame.groupby(["round", "planner"])[["success", "achieved_seconds"]].mean().to_string())
 

@@ -56,6 +56,7 @@ def test_rounds_are_made_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(sys, "argv", [*command.split(), "--rounds", "2"])
     aggregation.main()
     written = (tmp_path / "progress.csv").read_text()
+    assert (tmp_path / "progress.png").is_file()
     rows = written.splitlines()
     assert rows[0].endswith("cartpole_swingup --override rollouts=6 --rate 20000 --seed 0")
     assert [row.split(",")[0] for row in rows[2:]] == ["0", "1", "2"]
