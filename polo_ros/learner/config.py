@@ -25,6 +25,13 @@ class LearnerConfig:
         "Limit targets to the best N-step reward seen, repeated for ever: keeps the maximum of eq. (7) from "
         "accumulating errors, and also limits the optimism that exploration needs.",
     )
+    anchor: float = parameter(
+        0.0,
+        "Share of every target that is the value by `weights_file`: keeps a learner near that function. "
+        "`polo train` begins from nothing and has none.",
+        low=0.0,
+        high=1.0,
+    )
     target_noise: float = parameter(
         0.0, "Standard deviation σ of the noise on targets in eq. (5), in units of the value scale.",
         low=0.0, high=1.0,

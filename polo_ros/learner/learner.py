@@ -72,6 +72,7 @@ class Learner:
         self.buffer = self._make_buffer()
         self.labels = self._make_labels(self._labeller)
         self.ensemble = EnsembleTrainer(task.feature_count, config, seed)
+        self._anchor: ValueEnsemble | None = None
 
     def _make_labeller(self) -> tuple[np.random.Generator, Labeller]:
         """A new generator and the labeller that draws from it, too."""
@@ -98,6 +99,20 @@ class Learner:
         self.config = config
         self._labeller.configure(config)
         self.ensemble.configure(config)
+
+    def anchor_to(self, value: ValueEnsemble) -> None:
+        """Draw targets towards a value function's, by the share `anchor`.
+
+        Raises:
+          PoloError: it has another number of heads than this learner.
+        """
+        heads = self.config.ensemble_size
+        if value.head_count != heads:
+            raise PoloError(
+                f"the anchor has {value.head_count} heads and the learner {heads}; set ensemble_size to "
+                f"{value.head_count}"
+            )
+        self._anchor = value
 
     def add(
         self,
@@ -160,8 +175,11 @@ class Learner:
             value = self.value()
         labels, config = self.labels, self.config
         rewards, terminal = labels.column("rewards"), labels.column("terminal_features")
+        features = labels.column("features")
         targets = regression_targets(rewards, terminal, value, config, self.task.name)
-        loss = self.ensemble.update(self.labels.column("features"), targets, self._rng)
+        if self._anchor is not None and config.anchor:
+            targets += config.anchor * (self._anchor.heads(features) - targets)
+        loss = self.ensemble.update(features, targets, self._rng)
         self._check_result()
         return UpdateReport(self.sequence, loss, float(targets.mean()), float(targets.std()))
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from polo_ros.errors import PoloError
 from polo_ros.learner.checkpoint_file import CheckpointFile
-from polo_ros.learner.weights import package_file
+from polo_ros.learner.weights import load_value, package_file
 
 if TYPE_CHECKING:
     from polo_ros.learner.learner import Learner
@@ -53,11 +53,13 @@ class LearnerStore:
         return self._checkpoint is not None
 
     def resume(self, learner: "Learner", reward_weights: Mapping[str, float]) -> None:
-        """Give a new learner what it starts from, its checkpoint before the weights.
+        """Give a new learner what it starts from, its checkpoint before the weights, and those as its anchor.
 
         Raises:
           PoloError: a file that cannot be used.
         """
+        if self._weights_file:
+            learner.anchor_to(load_value(self._weights_file, learner.task, learner.config.discount)[0])
         if self._checkpoint is not None and self._checkpoint.exists():
             self._read(learner, self._checkpoint, reward_weights)
             self._info(f"resumed from {self._checkpoint.path} at update {learner.sequence}")

@@ -1,5 +1,6 @@
 """Learning on a thread of its own: waits for its schema, pauses, gives up, and says what is wrong."""
 
+import shutil
 import threading
 import time
 from pathlib import Path
@@ -48,6 +49,28 @@ def test_loaded_weights_are_published_at_once(make: Make, tmp_path: Path) -> Non
     _, loaded = make(weights_file=str(tmp_path / "learner.safetensors"))
     loaded.wait(1)
     assert loaded.origins[0].sequence == 1
+
+
+@pytest.mark.parametrize("resumed", [False, True])
+def test_weights_are_the_anchor_whether_or_not_there_is_a_checkpoint(
+    make: Make, tmp_path: Path, resumed: bool
+) -> None:
+    weights = tmp_path / "weights.safetensors"
+    first, published = make(weights)
+    learn(first, published)
+    first.close()
+    checkpoint = tmp_path / "learner.safetensors"
+    losses = []
+    for anchor in (0.0, 1.0):
+        if resumed:
+            shutil.copy(weights, checkpoint)
+        learner, published = make(checkpoint, weights_file=str(weights), anchor=anchor)
+        published.wait(1)  # what was loaded
+        learn(learner, published)
+        losses.append(float(learner.progress()[1]["loss"]))
+        learner.close()
+        checkpoint.unlink()
+    assert losses[0] > 10.0 * losses[1], "with anchor 1 the values are what they should be"
 
 
 def test_experience_of_another_model_is_dropped(make: Make) -> None:

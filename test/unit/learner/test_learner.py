@@ -40,6 +40,26 @@ def test_targets_are_reported_in_reward_units(task: Task, tmp_path: Path) -> Non
     assert report.target_std == pytest.approx(best.std())
 
 
+def test_an_anchor_draws_targets_towards_its_values(task: Task) -> None:
+    anchor = fed(task)
+    anchor.update()
+    means = {}
+    for share in (0.0, 0.25, 1.0):
+        learner = fed(task, anchor=share)
+        learner.anchor_to(anchor.value())
+        means[share] = learner.update().target_mean
+    assert abs(means[0.0] - means[1.0]) > 0.01
+    assert means[0.25] == pytest.approx(0.75 * means[0.0] + 0.25 * means[1.0])
+    features = task.value_features(task.observe(experience(task, 10)[0]))
+    assert means[1.0] == pytest.approx(anchor.value().heads(features).mean(), rel=0.5)
+
+
+def test_an_anchor_with_other_heads_is_refused(task: Task) -> None:
+    other = make_learner(task, ensemble_size=3).value()
+    with pytest.raises(PoloError, match="the anchor has 3 heads and the learner 2; set ensemble_size to 3"):
+        make_learner(task).anchor_to(other)
+
+
 def test_first_gradient_step_waits_for_enough_labels(task: Task) -> None:
     learner = fed(task, warmup_labels=13)  # six labels an update
     features = task.value_features(task.observe(experience(task, 10)[0]))
