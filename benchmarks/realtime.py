@@ -46,24 +46,28 @@ def run_by_clock(
     simulator: Mapping[str, object],
     planner: Mapping[str, object],
     periods: int,
+    learner: Mapping[str, object] | None = None,
 ) -> None:
     """Start simulator and planner, record some control periods from a start state on, and end them.
 
     Args:
       nodes: none is running.
       listener: records; it has left the graph afterwards.
-      file: parameters of both nodes.
-      simulator, planner: parameters on top.
+      file: parameters of all nodes.
+      simulator, planner, learner: parameters on top; None starts no learner.
       periods: control periods to record.
     """
     try:
         nodes.start("simulator_node", [file], {"lockstep": False, **simulator})
 
-        def start_planner() -> None:
+        def start_others() -> None:
             given = {"lockstep": False, "use_sim_time": True, "autostart": True, **planner}
             nodes.start("planner_node", [file], given)
+            if learner is not None:
+                nodes.start("learner_node", [file], learner)
 
-        listener.run_from_rest(nodes, start_planner, {"planner_node"}, periods)
+        names = {"planner_node"} if learner is None else {"planner_node", "learner_node"}
+        listener.run_from_rest(nodes, start_others, names, periods)
     finally:
         nodes.stop()
         listener.close()

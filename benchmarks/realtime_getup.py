@@ -6,7 +6,8 @@ Each run starts supine with everything connected and lasts as long as told, what
 where the task has been achieved for its hold time, as in `polo_ros.agent.scores`; it succeeds where the
 task is achieved at its end and for at least half of its time, as in `benchmarks.budget`. Rewards
 are the paper's, with default weights. `--override` gives parameters of planner and task on top of
-`--config`. The listener that judges runs on the same cores.
+`--config`. The listener that judges runs on the same cores. With --learner a learner with the parameters of
+the file learns beside the planner, and saves nothing.
 """
 
 import argparse
@@ -45,6 +46,7 @@ def main() -> None:
     parser.add_argument("--first-seed", type=int, default=0, help="tune on others than those that judge")
     parser.add_argument("--seconds", type=float, default=20.0, help="simulated time a run")
     parser.add_argument("--torque-scales", type=float, nargs="+", default=[1.0, 0.2])
+    parser.add_argument("--learner", action="store_true", help="learn meanwhile")
     parser.add_argument("--realtime-factor", type=float, default=1.0)
     parser.add_argument("--config", type=Path, default=share_path("config", f"{TASK}_realtime.yaml"))
     add_override_option(parser, "a parameter in place of the file's")
@@ -60,7 +62,7 @@ def main() -> None:
         writer.writeheader()
         for seed in range(options.first_seed, options.first_seed + options.seeds):
             for scale in options.torque_scales:
-                row = run(seed, scale, options.config, given, options.seconds, options.realtime_factor)
+                row = run(seed, scale, given, options)
                 writer.writerow(row)
                 file.flush()
                 rows.append(row)
@@ -75,18 +77,17 @@ def main() -> None:
         )
 
 
-def run(
-    seed: int, scale: float, file: Path, given: dict[str, Any], seconds: float, factor: float
-) -> dict[str, Any]:
+def run(seed: int, scale: float, given: dict[str, Any], options: argparse.Namespace) -> dict[str, Any]:
     """One run as a row."""
     began = time.monotonic()
     overrides: dict[str, Any] = {**given, "torque_scale": scale}
-    task = settings_for(TASK, file, overrides).task
+    task = settings_for(TASK, options.config, overrides).task
     nodes = Nodes(Path("runs/realtime_getup") / f"{scale:g}-{seed}")
     listener = Listener(task)
-    periods = max(round(seconds / task.timestep), 1)
-    world = {"torque_scale": scale, "seed": seed, "realtime_factor": factor}
-    run_by_clock(nodes, listener, file, world, {**overrides, "seed": seed}, periods)
+    periods = max(round(options.seconds / task.timestep), 1)
+    world = {"torque_scale": scale, "seed": seed, "realtime_factor": options.realtime_factor}
+    learner = {"torque_scale": scale, "seed": seed, "checkpoint_path": ""} if options.learner else None
+    run_by_clock(nodes, listener, options.config, world, {**overrides, "seed": seed}, periods, learner)
     states, ctrl = listener.run(periods)
     judge = make_task(TASK, torque_scale=scale)  # with the paper's weights
     view = judge.observe(states, ctrl)

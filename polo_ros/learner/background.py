@@ -1,6 +1,7 @@
 """Learning on a thread of its own while experience arrives; PyTorch is imported there alone."""
 
 import contextlib
+import os
 import threading
 import time
 import traceback
@@ -21,6 +22,9 @@ from polo_ros.tasks.task import Task
 
 if TYPE_CHECKING:
     from polo_ros.learner.learner import Learner, UpdateReport
+
+# with this niceness a planner on the same cores gets about nine tenths of one that it shares with the learner
+NICENESS = 10
 
 
 class _ClosedError(Exception):
@@ -202,6 +206,7 @@ class BackgroundLearner:
         from polo_ros.learner.learner import Learner
 
         torch.set_num_threads(1)  # the networks are tiny, and the planner needs the cores
+        os.nice(NICENESS)  # of this thread and those that it starts
         log = Log(self._outputs.info, self._outputs.warn)
         learner = Learner(self._task, self._applied.learner, self._seed, self._threads, log)
         self._store.resume(learner, self._settings.reward_weights)
