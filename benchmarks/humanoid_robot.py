@@ -10,7 +10,8 @@ below 60 % of its height at the start.
 
 `stand` lasts 20 s with a velocity goal of zero. A force of 0.1 s in a random horizontal direction strikes the
 pelvis every 3 s, from 1.5 s on. `walk` lasts 15 s: from 1 s on the goal is 0.3 m/s ahead until the base has
-come 2 m along the heading that it began with, then zero.
+come 2 m along the heading that it began with, then zero. Meanwhile yaw rates steer it back to that heading,
+as a navigation stack does: a velocity goal says nothing of where a robot looks.
 """
 
 import argparse
@@ -38,6 +39,8 @@ FIRST_PUSH = 1.5  # s
 # a robot has fallen where its base is below this share of its height at the start
 FALLEN_HEIGHT = 0.6
 WALK_FROM, SPEED, DISTANCE = 1.0, 0.3, 2.0  # s, m/s, m
+# yaw rate by the error of the heading, in 1/s, and at most, in rad/s
+STEERING, FASTEST_TURN = 1.0, 0.5
 SETTINGS = ("scenario", "model", "overrides", "push", "steps_per_second", "seed")
 RESULTS = (
     "fell_at", "walked_after", "lateral", "farthest", "plans_per_second", "steps_per_plan", "ready_after",
@@ -106,7 +109,9 @@ def run_job(job: Row, first: int, picture: Path) -> Row:
         time = index * task.timestep
         arrived |= bool(world.data.qpos[0] >= DISTANCE)
         walks = job["scenario"] == "walk" and time > WALK_FROM - 1e-9 and not arrived
-        world.set_velocity_goal(np.array([SPEED if walks else 0.0, 0.0, 0.0]))
+        heading = features.heading(real.observe(world.state), task.setup.base)
+        turn = np.clip(-STEERING * heading, -FASTEST_TURN, FASTEST_TURN)
+        world.set_velocity_goal(np.array([SPEED, 0.0, turn]) if walks else np.zeros(3))
         pushes.apply(world.data, time)
 
     seconds = SECONDS[job["scenario"]]
