@@ -126,13 +126,23 @@ class MPPI:
         """The task's reference controls from states (P, state_size) on, (P, H + 1, nu); None for zero."""
         return self.task.reference_controls(states, self._times) if self.task.has_reference else None
 
-    def curve(self, knots: Array, reference: Array | None) -> Array:
-        """The controls (..., H + 1, nu) of knots (..., knots, nu), added to a reference of that shape."""
+    def curve(self, knots: Array, reference: Array | None, before: Array | None = None) -> Array:
+        """The controls of knots, added to a reference where there is one, (..., H + 1, nu).
+
+        Where the task limits rates, those of the sum are limited; without a reference, the knots must be.
+
+        Args:
+          knots: (..., knots, nu).
+          reference: broadcasts with (..., H + 1, nu).
+          before: broadcasts with (..., nu), the controls one step before, which rates count from.
+        """
         # the curve is linear in its knots
         controls: Array = np.matmul(self._interpolation, knots)
         if reference is not None:
             controls += reference
         np.clip(controls, self._low, self._high, out=controls)
+        if reference is not None and self._rate_limiter is not None:
+            self._rate_limiter.limit_curves(controls, before)
         return controls
 
     @property
@@ -175,10 +185,13 @@ class MPPI:
     ) -> Solution:
         """One iteration; the arguments are those of `optimise`."""
         samples = self._sample(knots, elites)
-        if self._rate_limiter is not None:
-            self._rate_limiter.limit(samples, before)
         reference = self.reference(states)
-        controls = self.curve(samples, None if reference is None else reference[:, None])
+        if reference is not None:
+            controls = self.curve(samples, reference[:, None], None if before is None else before[:, None])
+        else:
+            if self._rate_limiter is not None:
+                self._rate_limiter.limit(samples, before)
+            controls = self.curve(samples, None)
         if len(self._errors) > 1:
             view, valid, judged = self._judge_on_models(states, controls, value)
         else:

@@ -116,18 +116,11 @@ def test_a_task_without_its_reference_plans_as_before() -> None:
     assert len(plan.knots) == CONFIG.noise_knots
 
 
-def test_a_reference_of_another_shape_or_beside_rate_limits_is_refused() -> None:
+def test_a_reference_of_another_shape_is_refused() -> None:
     class Short(QuadrupedWalk):
         def reference_controls(self, states: Array, times: Array) -> Array:
             return np.zeros((len(states), len(times), 3))
 
-    class Limited(QuadrupedWalk):
-        @property
-        def rate_limits(self) -> Array:
-            return np.ones(self.model.nu)
-
     path = carried_path("go2_mj_description")
     with pytest.raises(PoloError, match=r"numbers of shape \(1, 2, 3\), not \(1, 2, 12\)"):
         Short(path)
-    with pytest.raises(PoloError, match="rate_limits hold for knots"):
-        Limited(path)
