@@ -30,7 +30,7 @@ class Solution:
       valid: (P, K), False where a rollout diverged.
       weights: (P, K), summing to one; all zero where every rollout of a problem diverged.
       rewards: (P, K), Σ γ^t r_t over the horizon, without values.
-      returns: (P, K), the same with values; -inf where a rollout diverged.
+      returns: (P, K), the same with values and the cost of deviations; -inf where a rollout diverged.
       terminal_features: (P, K, features), of s_H.
       iterations: how many were run; all other attributes are those of the last one.
       reference: (P, H + 1, nu), what the curve of the knots is added to; None for zero.
@@ -198,9 +198,17 @@ class MPPI:
             recording = self.rollouts.run(states, controls)
             view, valid = self.task.view(recording.sensordata, controls), recording.valid
             judged = self._objective.evaluate(view, value)
+        if reference is not None and self.config.deviation_cost:
+            judged.returns = judged.returns - self._deviation_costs(samples)
         solution = self._update(knots, samples, view, valid, judged)
         solution.reference = reference
         return solution
+
+    def _deviation_costs(self, samples: Array) -> Array:
+        """The cost of deviations over the horizon, (P, K), by their knots (P, K, knots, nu)."""
+        squares = np.square(samples / self._scale).sum(axis=-1).mean(axis=-1)
+        costs: Array = self.config.deviation_cost * self.config.horizon * squares
+        return costs
 
     def _judge_on_models(
         self, states: Array, controls: Array, value: ValueEnsemble | None
