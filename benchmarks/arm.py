@@ -17,13 +17,13 @@ period. Speeds are those of the physics steps at the ends of the periods.
 """
 
 import argparse
-import functools
 import time
 from dataclasses import replace
 from pathlib import Path
 
 import mujoco
 import numpy as np
+import pandas as pd
 
 from benchmarks.emulated_time import Run, run
 from benchmarks.overrides import add_override_option, override_values
@@ -32,16 +32,22 @@ from experiments.style import add_caption, new_figure
 from polo_ros.agent.world import World
 from polo_ros.arrays import Array
 from polo_ros.errors import PoloError
-from polo_ros.parameters.settings import settings_for
+from polo_ros.parameters.settings import Settings, settings_for
 from polo_ros.sweeps.jobs import run_jobs, worker_processes
 from polo_ros.sweeps.results_file import ResultsFile, Row
-from polo_ros.tasks.arm_reach import ANGLE_TOLERANCE, POSITION_TOLERANCE, ArmReach
 from polo_ros.tasks.arm_model import OBSTACLE
+from polo_ros.tasks.arm_reach import ANGLE_TOLERANCE, POSITION_TOLERANCE, ArmReach
 from polo_ros.viewer.figures import BLUE, GREY, VERMILION
+from polo_ros.viewer.film_strip import film_strip
 
-SECONDS, HELD = 10.0, 1.0
+# duration of a run, of the rest at its end, and of the part that is drawn, in s
+SECONDS, HELD, SHOWN = 10.0, 1.0, 4.0
 # moments in each control period at which distances are measured, and the largest distance, in m
 MOMENTS, FARTHEST = 10, 1.0
+HEADER = (
+    "# python -m benchmarks.arm --seeds 20 --first-seed SEED --override OVERRIDES, by the columns seed and "
+    "overrides"
+)
 SETTINGS = ("model", "overrides", "steps_per_second", "seed")
 RESULTS = (
     "reached_after", "position_error_mm", "orientation_error_deg", "touched", "least_distance_mm",
@@ -61,7 +67,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results/arm.csv"))
     options = parser.parse_args()
     options.out.parent.mkdir(parents=True, exist_ok=True)
-    file = ResultsFile(options.out, "# python -m benchmarks.arm", SETTINGS, RESULTS)
+    file = ResultsFile(options.out, HEADER, SETTINGS, RESULTS)
     jobs = [
         {
             "model": options.model,
@@ -72,16 +78,20 @@ def main() -> None:
         for seed in range(options.first_seed, options.first_seed + options.seeds)
     ]
     with worker_processes(options.processes):
-        for row in run_jobs(functools.partial(run_job), file.missing(jobs)):
+        for row in run_jobs(run_job, file.missing(jobs)):
             file.add([row], jobs)
             print(*(f"{name}={row[name]}" for name in ("seed", *RESULTS)), flush=True)
     frame = file.frame(jobs)
-    reached, touched = frame["reached_after"] != "never", frame["touched"]
+    reached, touched = frame["reached_after"] != "never", frame["touched"].astype(str) == "True"
     print(f"{reached.sum()} of {len(frame)} reached the goal, {touched.sum()} touched the obstacle")
+    if not options.override:
+        everything = file.frame({**job, "overrides": row["overrides"]} for job in jobs for row in file.rows)
+        nearest = jobs[int(frame["least_distance_mm"].argmin())]
+        draw(everything, nearest, options.out.with_suffix(".png"))
 
 
-def run_job(job: Row) -> Row:
-    """One run as a row."""
+def simulate(job: Row) -> tuple[Settings, ArmReach, Run, float]:
+    """A run: its settings, the world's task, what happened, and how long the first reference took, in s."""
     overrides = [text for text in job["overrides"].split() if text != "none"]
     settings = settings_for("arm_reach", None, override_values(overrides) | {"model_path": job["model"]})
     task = settings.task
@@ -93,12 +103,19 @@ def run_job(job: Row) -> Row:
         task.reference_controls(world.state[None], np.zeros(1))
     solved = time.perf_counter() - began
     result = run(settings, None, job["seed"], SECONDS, job["steps_per_second"], world)
+    return settings, real, result, solved
+
+
+def run_job(job: Row) -> Row:
+    """One run as a row."""
+    settings, real, result, solved = simulate(job)
+    period = settings.task.timestep
     view = real.observe(result.states, result.ctrl)
     errors, angles = real.measured(view), real.angle(view)
     outside = np.flatnonzero((errors >= POSITION_TOLERANCE) | (angles >= ANGLE_TOLERANCE))
-    since = (int(outside[-1]) + 1 if outside.size else 0) * task.timestep
-    last = -round(HELD / task.timestep)
-    nearest = obstacle_distances(real, result.states).min() if task.setup.obstacle else FARTHEST
+    since = (int(outside[-1]) + 1 if outside.size else 0) * period
+    last = -round(HELD / period)
+    nearest = obstacle_distances(real, result.states).min()
     return {
         **job,
         "reached_after": since if since <= SECONDS - HELD else "never",
@@ -114,6 +131,62 @@ def run_job(job: Row) -> Row:
     }
 
 
+def draw(frame: pd.DataFrame, job: Row, picture: Path) -> None:
+    """Draw errors and times of all runs, and one run: its film strip beside the picture, and its curves.
+
+    Args:
+      frame: the rows to compare, with one or several values of `overrides`.
+      job: of the run that is drawn.
+      picture: the PNG file; `<name>_run.png` is the film strip.
+    """
+    settings, real, result, _ = simulate(job)
+    period = settings.task.timestep
+    shown = round(SHOWN / period)
+    states, times = result.states[:shown], np.arange(shown) * period
+    view = real.observe(states, result.ctrl[:shown])
+    film_strip(
+        real, states, times, picture.with_name(f"{picture.stem}_run.png"),
+        f"Seed {job['seed']}, the run that came nearest to the obstacle",
+    )  # fmt: skip
+    figure = new_figure(11.0, 6.6)
+    panels = figure.subplots(3, 2, width_ratios=[1.1, 1.0])
+    columns = ("position_error_mm", "orientation_error_deg", "reached_after")
+    names = ("position error, mm", "orientation error, degrees", "time to reach, s")
+    limits = (1e3 * POSITION_TOLERANCE, float(np.degrees(ANGLE_TOLERANCE)), SECONDS)
+    for axes, column, name, limit in zip(panels[:, 0], columns, names, limits, strict=True):
+        for (overrides, rows), colour in zip(frame.groupby("overrides"), (BLUE, VERMILION), strict=False):
+            label = "as shipped" if overrides == "none" else str(overrides).removeprefix("setup.")
+            values = pd.to_numeric(rows[column], errors="coerce").fillna(SECONDS + 0.5)
+            axes.plot(rows["seed"], values, "o", ms=5, color=colour, label=label)
+        axes.axhline(limit, color=GREY, lw=1.0, ls="--")
+        axes.set(ylabel=name, xlabel="seed")
+        axes.grid(alpha=0.3)
+        if column != "reached_after":
+            axes.set_yscale("log")
+    panels[0, 0].set_title("All runs; dashed: what is allowed")
+    panels[0, 0].legend(fontsize=8, loc="center right")
+    panels[2, 0].set_ylim(0.0, SECONDS + 1.0)
+    panels[0, 1].plot(times, 1e3 * real.measured(view), color=BLUE, label="position, mm")
+    panels[0, 1].plot(times, np.degrees(real.angle(view)), color=VERMILION, label="orientation, degrees")
+    panels[0, 1].set(ylabel="error", yscale="log", title=f"Seed {job['seed']}")
+    panels[0, 1].legend(fontsize=8)
+    distances = 1e3 * obstacle_distances(real, states)
+    panels[1, 1].plot(np.arange(len(distances)) * period / MOMENTS, distances, color=GREY)
+    panels[1, 1].set(ylabel="distance from\nthe obstacle, mm")
+    panels[1, 1].set_ylim(bottom=0.0)
+    panels[2, 1].plot(times, speed_shares(real, states), lw=1.0)
+    panels[2, 1].axhline(1.0, color=GREY, lw=1.0, ls="--")
+    panels[2, 1].set(ylabel="speeds of the joints,\nshares of their limits", xlabel="time, s")
+    for axes in panels[:, 1]:
+        axes.grid(alpha=0.3)
+    add_caption(
+        figure,
+        "Errors are the largest of the last second. A run that did not reach its goal is at the top of the "
+        "third panel. The run on the right is the one that came nearest to the obstacle.",
+    )
+    figure.savefig(picture)
+
+
 def obstacle_distances(task: ArmReach, states: Array) -> Array:
     """The distance in m of the nearest geom of the arm from the obstacle, up to 1 m, (n,).
 
@@ -122,6 +195,8 @@ def obstacle_distances(task: ArmReach, states: Array) -> Array:
       states: (states, state_size), one a control period; positions between them are interpolated.
     """
     model, data = task.model, mujoco.MjData(task.model)
+    if not task.setup.obstacle:
+        return np.full(len(states), FARTHEST)
     obstacle = model.geom(OBSTACLE).id
     collides = (model.geom_contype != 0) | (model.geom_conaffinity != 0)
     moving = model.body_weldid[model.geom_bodyid] != 0

@@ -57,9 +57,10 @@ class ArmKinematics:
         distance[bodies == obstacle] = OBSTACLE_DISTANCE
         # contacts are found within the sum of a pair's margin and gap
         self._model.geom_margin[:], self._model.geom_gap[:] = 0.0, distance
-        self._fixed = (bodies == 0) | (bodies == obstacle)
+        self._distance = distance
+        fixed = (bodies == 0) | (bodies == obstacle)
         self._ignored: set[tuple[int, int]] = set()
-        self._ignored = {pair for pair in self._touching(home) if not self._fixed[list(pair)].any()}
+        self._ignored = {pair for pair in self._touching(home, 1.0) if not fixed[list(pair)].any()}
 
     def pose(self, angles: Array) -> ToolPose:
         """Where the tool is at joint positions (joints,)."""
@@ -68,9 +69,9 @@ class ArmKinematics:
         mujoco.mju_mat2Quat(quaternion, self._frame()[1].ravel())
         return ToolPose(self._frame()[0].copy(), quaternion)
 
-    def is_free(self, angles: Array) -> bool:
-        """Whether joint positions (joints,) keep the distances from obstacle, world and the arm itself."""
-        return not self._touching(angles)
+    def is_free(self, angles: Array, share: float = 1.0) -> bool:
+        """Whether joint positions (joints,) keep a share of the distances from obstacle, world and itself."""
+        return not self._touching(angles, share)
 
     def solutions(self, goal: ToolPose, start: Array) -> list[Array]:
         """Free joint positions (joints,) that put the tool at a goal, those nearest to a start first.
@@ -137,13 +138,15 @@ class ArmKinematics:
         else:
             mujoco.mj_jacBody(self._model, self._data, jacobian[:3], jacobian[3:], self._body)
 
-    def _touching(self, angles: Array) -> set[tuple[int, int]]:
+    def _touching(self, angles: Array, share: float) -> set[tuple[int, int]]:
         """The pairs of geoms that are nearer than they may be, but for those that are ignored."""
         self._place(angles)
         mujoco.mj_collision(self._model, self._data)
         if not self._data.ncon:
             return set()
-        return {(int(a), int(b)) for a, b in self._data.contact.geom} - self._ignored
+        pairs = self._data.contact.geom
+        near = self._data.contact.dist < share * self._distance[pairs].max(axis=1)
+        return {(int(a), int(b)) for a, b in pairs[near]} - self._ignored
 
 
 def is_precise(error: Array) -> bool:

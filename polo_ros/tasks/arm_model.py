@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import mujoco
+import numpy as np
 
 from polo_ros.errors import PoloError
 from polo_ros.tasks.actuators import actuator_kind, effort_limit, to_position_servos
@@ -44,7 +45,7 @@ def fix_other_joints(spec: mujoco.MjSpec, joints: Sequence[str]) -> None:
     """
     others = [joint for joint in spec.joints if joint.name not in joints]
     model = compile_spec(spec.copy(), "the model")
-    home = [key.qpos for key in spec.keys if key.name == HOME]
+    home = [np.array(key.qpos) for key in spec.keys if key.name == HOME]
     removed = {joint.name for joint in others}
     for tendon in list(spec.tendons):
         if any(wrap.target is not None and wrap.target.name in removed for wrap in tendon.path):
@@ -124,7 +125,7 @@ def add_home(spec: mujoco.MjSpec, setup: ArmSetup, joints: Sequence[str]) -> Non
         low, high = servo_range(model, name)
         if not low <= angle <= high:
             raise PoloError(
-                f"setup.home_pose puts joint '{name}' at {angle:g}, outside its range {low:g} … {high:g}"
+                f"setup.home_pose puts joint '{name}' at {angle:g}, outside its range {low:.3g} … {high:.3g}"
             )
     add_keyframe(spec, HOME, pose)
 
@@ -168,3 +169,10 @@ def add_contact_sensors(spec: mujoco.MjSpec, setup: ArmSetup, first_joint: str) 
             **pair,
             **arm,
         )
+
+
+def show_everything(spec: mujoco.MjSpec) -> None:
+    """Light from the camera, and no cameras of the model's own: pictures then show all that moves."""
+    for camera in list(spec.cameras):
+        spec.delete(camera)
+    spec.visual.headlight.ambient, spec.visual.headlight.diffuse = [0.4] * 3, [0.5] * 3

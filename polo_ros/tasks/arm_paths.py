@@ -13,6 +13,8 @@ RESOLUTION, BRANCH = 0.06, 0.4
 ITERATIONS, SHORTCUTS = 1500, 80
 # of a path's points and of the window over which it is smoothed, in s at full speed
 SPACING, WINDOW = 0.01, 0.3
+# the share of the distances that rounded corners keep: the shortest way turns where it keeps no more than all
+ROUNDED_SHARE = 0.7
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,7 @@ class JointPath:
 
     def nearest(self, angles: Array) -> tuple[float, float]:
         """The place on the path, in s, nearest to joint positions, and the distance from it, in s."""
-        distances = np.abs((self.points - angles) / self.velocity).max(axis=-1)
+        distances = np.linalg.norm((self.points - angles) / self.velocity, axis=-1)
         # of equally near places, the one further ahead
         index = len(distances) - 1 - int(np.argmin(distances[::-1]))
         return SPACING * index, float(distances[index])
@@ -55,12 +57,14 @@ class PathFinder:
     """Finds paths through free joint positions.
 
     Args:
-      is_free: whether joint positions (joints,) are free.
+      is_free: whether joint positions (joints,) keep a share of the distances that free ones do.
       low, high: the joints' ranges, (joints,).
       velocity: their speed limits, (joints,).
     """
 
-    def __init__(self, is_free: Callable[[Array], bool], low: Array, high: Array, velocity: Array) -> None:
+    def __init__(
+        self, is_free: Callable[[Array, float], bool], low: Array, high: Array, velocity: Array
+    ) -> None:
         self._is_free, self._low, self._high, self._velocity = is_free, low, high, velocity
 
     def find(self, start: Array, ends: Sequence[Array]) -> JointPath:
@@ -81,7 +85,7 @@ class PathFinder:
         count = max(int(np.ceil(np.abs(end - start).max() / RESOLUTION)), 1)
         # from the coarse to the fine: what is blocked is so in its middle, most often
         order = sorted(range(1, count + 1), key=lambda index: index & -index, reverse=True)
-        return all(self._is_free(start + index / count * (end - start)) for index in order)
+        return all(self._is_free(start + index / count * (end - start), 1.0) for index in order)
 
     def _connect(self, start: Array, ends: Sequence[Array], rng: np.random.Generator) -> list[Array] | None:
         """Corners of a free way from a start to one of the ends; None where none is found."""
@@ -139,8 +143,7 @@ class PathFinder:
         if len(corners) > 2:
             for window in (WINDOW, 0.5 * WINDOW):
                 rounded = _moving_average(path, round(0.5 * window / SPACING))
-                steps = range(0, len(rounded), 3)
-                if all(self._is_free(rounded[index]) for index in steps):
+                if all(self._is_free(point, ROUNDED_SHARE) for point in rounded):
                     return JointPath(rounded, self._velocity)
         return JointPath(path, self._velocity)
 

@@ -19,6 +19,7 @@ from polo_ros.tasks.arm_model import (
     add_servos,
     arm_joints,
     fix_other_joints,
+    show_everything,
 )
 from polo_ros.tasks.arm_reference import ArmReference
 from polo_ros.tasks.arm_setup import ArmSetup, check_setup, each
@@ -107,6 +108,7 @@ class ArmReach(Task):
             objname=setup.tool,
         )
         add_contact_sensors(spec, setup, joints[0])
+        show_everything(spec)
         self._joints = [actuator.target for actuator in spec.actuators]
         limits = each(setup.velocity, joints, "velocity")
         self.limits = np.array([limits[joint] for joint in self._joints])
@@ -217,7 +219,7 @@ class ArmReach(Task):
         if not self.setup.obstacle:
             return np.full(view.sensordata.shape[:-1], clearance)
         found, distance = np.moveaxis(view.sensor(f"{OBSTACLE}_contact"), -1, 0)
-        near: Array = np.where(found > 0.0, distance, clearance)
+        near: Array = np.where(found > 0.0, np.minimum(distance, clearance), clearance)
         return near
 
     def measured(self, view: View) -> Array:

@@ -14,7 +14,7 @@ SHARE, RAMP = 0.75, 0.5
 # so near to the end, in s at full speed, the servos are sent there
 ARRIVING = 0.03
 # so far from its path, in s at full speed, an arm gets another one
-STRAYED = 0.2
+STRAYED = 0.3
 # half the part of a path, in s at full speed, whose direction is that at a place
 TANGENT = 0.02
 # paths are kept for so many goals
