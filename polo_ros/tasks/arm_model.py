@@ -74,8 +74,6 @@ def add_servos(spec: mujoco.MjSpec, setup: ArmSetup, joints: Sequence[str]) -> N
       PoloError: an actuator that is neither motor nor servo, a joint without an actuator beside joints that
         have one, a joint without a range, or a wrong number of gains.
     """
-    kp, kd = each(setup.kp, joints, "kp"), each(setup.kd, joints, "kd")
-    effort, armature = each(setup.effort, joints, "effort"), each(setup.armature, joints, "armature")
     model = compile_spec(spec.copy(), "the model")
     driving = {actuator.target: actuator for actuator in spec.actuators}
     made = []
@@ -91,11 +89,13 @@ def add_servos(spec: mujoco.MjSpec, setup: ArmSetup, joints: Sequence[str]) -> N
             made.append(name)
         elif not model.actuator_ctrllimited[driving[name].id]:
             driving[name].ctrlrange, driving[name].ctrllimited = servo_range(model, name), True
-    for joint in matching_joints(spec, made) if made else []:
-        if driving:
-            effort[joint.name] = effort_limit(joint, driving[joint.name]) or effort[joint.name]
-        joint.armature = joint.armature or armature[joint.name]
     if made:
+        kp, kd = each(setup.kp, joints, "kp"), each(setup.kd, joints, "kd")
+        effort, armature = each(setup.effort, joints, "effort"), each(setup.armature, joints, "armature")
+        for joint in matching_joints(spec, made):
+            if driving:
+                effort[joint.name] = effort_limit(joint, driving[joint.name]) or effort[joint.name]
+            joint.armature = joint.armature or armature[joint.name]
         to_position_servos(spec, kp, kd, effort, made)
     spec.option.integrator = mujoco.mjtIntegrator.mjINT_IMPLICITFAST
 

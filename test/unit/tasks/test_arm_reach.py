@@ -23,8 +23,7 @@ pytestmark = pytest.mark.skipif(
     carried_path("yam_mj_description") is None,
     reason="the model is that of the package mjlab; `make install` brings it",
 )
-SEVEN = ArmSetup(joints=("a?",), tool="hand", obstacle_position=(0.5, 0.4, 0.3), kp=(100.0,), kd=(5.0,),
-                 effort=(50.0,), armature=(0.01,))  # fmt: skip
+SEVEN = ArmSetup(joints=("a?",), tool="hand", obstacle_position=(0.5, 0.4, 0.3))
 
 
 @pytest.fixture(scope="module")
@@ -172,7 +171,8 @@ def test_an_arm_of_seven_joints_keeps_its_servos_and_its_home(seven: ArmReach) -
 
 def test_motors_become_servos(tmp_path: Path) -> None:
     xml = arm_xml('<motor name="motor{0}" joint="a{0}" gear="2" ctrlrange="-10 10"/>')
-    model = ArmReach(write_arm(tmp_path, xml), setup=SEVEN).model
+    setup = replace(SEVEN, kp=(100.0,), kd=(5.0,), effort=(50.0,), armature=(0.01,))
+    model = ArmReach(write_arm(tmp_path, xml), setup=setup).model
     np.testing.assert_allclose(model.actuator_gainprm[:, 0], 100.0)
     np.testing.assert_allclose(model.actuator_forcerange[:, 1], 20.0)
     np.testing.assert_allclose(model.dof_armature, 0.01)
