@@ -24,6 +24,7 @@ from pathlib import Path
 import mujoco
 import numpy as np
 import pandas as pd
+from matplotlib.ticker import MaxNLocator
 
 from benchmarks.emulated_time import Run, run
 from benchmarks.overrides import add_override_option, override_values
@@ -155,16 +156,17 @@ def draw(frame: pd.DataFrame, job: Row, picture: Path) -> None:
     limits = (1e3 * POSITION_TOLERANCE, float(np.degrees(ANGLE_TOLERANCE)), SECONDS)
     for axes, column, name, limit in zip(panels[:, 0], columns, names, limits, strict=True):
         for (overrides, rows), colour in zip(frame.groupby("overrides"), (BLUE, VERMILION), strict=False):
-            label = "as shipped" if overrides == "none" else str(overrides).removeprefix("setup.")
+            label = "as shipped" if overrides == "none" else str(overrides)
             values = pd.to_numeric(rows[column], errors="coerce").fillna(SECONDS + 0.5)
             axes.plot(rows["seed"], values, "o", ms=5, color=colour, label=label)
         axes.axhline(limit, color=GREY, lw=1.0, ls="--")
         axes.set(ylabel=name, xlabel="seed")
         axes.grid(alpha=0.3)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         if column != "reached_after":
             axes.set_yscale("log")
     panels[0, 0].set_title("All runs; dashed: what is allowed")
-    panels[0, 0].legend(fontsize=8, loc="center right")
+    panels[2, 0].legend(fontsize=8, loc="center")
     panels[2, 0].set_ylim(0.0, SECONDS + 1.0)
     panels[0, 1].plot(times, 1e3 * real.measured(view), color=BLUE, label="position, mm")
     panels[0, 1].plot(times, np.degrees(real.angle(view)), color=VERMILION, label="orientation, degrees")
@@ -174,7 +176,9 @@ def draw(frame: pd.DataFrame, job: Row, picture: Path) -> None:
     panels[1, 1].plot(np.arange(len(distances)) * period / MOMENTS, distances, color=GREY)
     panels[1, 1].set(ylabel="distance from\nthe obstacle, mm")
     panels[1, 1].set_ylim(bottom=0.0)
-    panels[2, 1].plot(times, speed_shares(real, states), lw=1.0)
+    joints = [real.model.joint(joint).name for joint in range(real.model.njnt)]
+    panels[2, 1].plot(times, speed_shares(real, states), lw=1.0, label=joints)
+    panels[2, 1].legend(fontsize=7, ncols=2, loc="center right")
     panels[2, 1].axhline(1.0, color=GREY, lw=1.0, ls="--")
     panels[2, 1].set(ylabel="speeds of the joints,\nshares of their limits", xlabel="time, s")
     for axes in panels[:, 1]:

@@ -14,7 +14,7 @@ class ArmSetup:
     `kp`, `kd`, `effort`, `armature` and `velocity` have one entry for each joint, in the model's
     order, or one for all. `kp`, `kd`,
     `effort` and `armature` are for joints without a position servo of the model's own. Their defaults are
-    those of the YAM: gains of its driver's, efforts and armatures of its motors (DM4340 and DM4310).
+    those of the YAM: gains of its driver, efforts and armatures of its motors (DM4340 and DM4310).
     """
 
     joints: tuple[str, ...] = parameter(
