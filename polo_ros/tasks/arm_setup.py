@@ -11,10 +11,9 @@ from polo_ros.parameters.schema import parameter
 class ArmSetup:
     """The arm and its obstacle; the defaults are an I2RT YAM and a post.
 
-    `kp`, `kd`, `effort`, `armature` and `velocity` have one entry for each joint, in the model's
-    order, or one for all. `kp`, `kd`,
-    `effort` and `armature` are for joints without a position servo of the model's own. Their defaults are
-    those of the YAM: gains of its driver, efforts and armatures of its motors (DM4340 and DM4310).
+    `kp`, `kd`, `effort`, `armature` and `velocity` have one entry for each joint, in the model's order, or
+    one for all. All but `velocity` are for joints without a position servo of the model's own. Their defaults
+    are those of the YAM: gains of its driver, efforts and armatures of its motors (DM4340 and DM4310).
     """
 
     joints: tuple[str, ...] = parameter(
