@@ -17,15 +17,15 @@ ARRIVING = 0.03
 STRAYED = 0.3
 # half the part of a path, in s at full speed, whose direction is that at a place
 TANGENT = 0.02
-# paths are kept for so many goals
-KEPT = 64
+# paths are kept for so many goals, and so many for each: a learner asks for references from states all over
+GOALS, PATHS = 64, 32
 
 
 class ArmReference:
     """Servo commands that move an arm along a free path to a goal.
 
     The path leads to a solution of the inverse kinematics. It is made when a goal is new, or when the arm is
-    far from the goal's last path, which takes some 0.1 s; else it is kept.
+    far from all paths to it, which takes some 0.1 s; else it is kept.
 
     Args:
       model: whose actuators are position servos, one for each joint.
@@ -36,7 +36,7 @@ class ArmReference:
     def __init__(self, model: mujoco.MjModel, kinematics: ArmKinematics, velocity: Array) -> None:
         self._kinematics, self._velocity = kinematics, velocity
         self._finder = PathFinder(kinematics.is_free, kinematics.low, kinematics.high, velocity)
-        self._paths: dict[bytes, JointPath] = {}
+        self._paths: dict[bytes, list[JointPath]] = {}
         # without contacts, limits and sensors
         self._model = copy.copy(model)
         flags = mujoco.mjtDisableBit
@@ -50,13 +50,16 @@ class ArmReference:
     def path(self, goal: ToolPose, angles: Array) -> JointPath:
         """The path to a goal on which joint positions (joints,) are."""
         key = np.concatenate([goal.position, goal.quaternion]).tobytes()
-        path = self._paths.get(key)
-        if path is None or path.nearest(angles)[1] > STRAYED:
+        kept = self._paths.pop(key, [])
+        distances = [path.nearest(angles)[1] for path in kept]
+        if kept and min(distances) <= STRAYED:
+            path = kept.pop(int(np.argmin(distances)))
+        else:
             path = self._finder.find(angles, self._kinematics.solutions(goal, angles))
-            self._paths.pop(key, None)
-            self._paths[key] = path
-            if len(self._paths) > KEPT:
-                del self._paths[next(iter(self._paths))]
+        # those that were used last are at the ends
+        self._paths[key] = [*kept, path][-PATHS:]
+        if len(self._paths) > GOALS:
+            del self._paths[next(iter(self._paths))]
         return path
 
     def controls(self, goal: ToolPose, angles: Array, speeds: Array, times: Array) -> Array:

@@ -146,7 +146,11 @@ def test_a_path_is_kept_until_goal_or_arm_are_elsewhere(task: ArmReach) -> None:
         pytest.approx(0.5 * path.duration, abs=0.02),
         pytest.approx(0.0, abs=0.01),
     )
-    assert task._reference.path(pose, path.points[0] + 0.5) is not path
+    elsewhere = task._reference.path(pose, path.points[0] + 0.5)
+    assert elsewhere is not path
+    # a reference for another state does not change that of the arm
+    assert task._reference.path(pose, middle) is path
+    assert task._reference.path(pose, elsewhere.points[0]) is elsewhere
 
 
 def test_a_goal_out_of_reach_is_approached(task: ArmReach) -> None:
