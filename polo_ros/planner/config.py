@@ -43,6 +43,11 @@ class PlannerConfig:
         "How the plan is interpolated between knots when the noise is on knots.",
         choices=INTERPOLATIONS,
     )
+    deviation_cost: float = parameter(
+        0.0, "Cost per step of deviations from the task's reference controls, if it has any: factor on the "
+        "sum of their squares, in units of each actuator's noise scale.",
+        low=0.0, high=500.0,
+    )  # fmt: skip
     iterations: int = parameter(1, "Sampling rounds per plan.", low=1, high=10)
     elites: int = parameter(1, "Best sequences of the last plan that are tried again.", low=0, high=10)
     discount: float = parameter(

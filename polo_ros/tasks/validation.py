@@ -77,12 +77,8 @@ def check_reference(task: Task) -> None:
     """Call `reference_controls` with a state of the model.
 
     Raises:
-      PoloError: it gives something other than controls for each time, or the task limits rates as well.
+      PoloError: it gives something other than controls for each time.
     """
-    if task.rate_limits is not None:
-        raise PoloError(
-            "rate_limits hold for knots, which reference_controls are added to; use one of the two"
-        )
     state = task.state_of(mujoco.MjData(task.model))
     given, wanted = task.reference_controls(state[None], np.zeros(2)).shape, (1, 2, task.model.nu)
     if given != wanted:

@@ -190,7 +190,7 @@ def test_unknown_options_are_refused(capsys: pytest.CaptureFixture[str]) -> None
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["train", "juggling"], "there is no task 'juggling'; known are cartpole_swingup, hand_cube, "),
+        (["train", "juggling"], "there is no task 'juggling'; known are arm_reach, cartpole_swingup, "),
         (["evaluate", "juggling"], "there is no task 'juggling'"),
         ([*TRAIN, "--config", "missing.yaml"], "missing.yaml could not be read (No such file or directory)"),
         ([*TRAIN, "--steps", "0"], "steps must be at least 1, not 0"),

@@ -44,7 +44,7 @@ def test_a_section_lists_all_terms_and_features(name: str) -> None:
     section = task_section(task)
     assert task.summary in section and f"![The start of {name}](tasks/{name}.png)" in section
     features = rows(section, "value feature")
-    assert [row[0] for row in features[:-1]] == [feature.name for feature in task.features]
+    assert [row[0] for row in features[:-1]] == [feature.name for feature in task.listed_features()]
     assert sum(int(row[1]) for row in features[:-1]) == int(features[-1][1]) == task.feature_count
     if not task.terms:
         assert "There is no reward." in section

@@ -211,7 +211,7 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 
 
 def test_an_unknown_task_is_named_before_any_file_is_read() -> None:
-    with pytest.raises(PoloError, match="there is no task 'fly'; known are cartpole_swingup"):
+    with pytest.raises(PoloError, match="there is no task 'fly'; known are arm_reach, cartpole_swingup"):
         settings_for("fly")
 
 

@@ -56,6 +56,27 @@ def test_a_plan_of_one_knot_is_limited_from_the_control_before() -> None:
     assert samples.item() == pytest.approx(1.1)
 
 
+class Guided(SlowCartpole):
+    """The same with a reference whose force jumps."""
+
+    has_reference: ClassVar[bool] = True
+
+    def reference_controls(self, states: Array, times: Array) -> Array:
+        jumps = np.where(np.floor(times / 0.1) % 2 == 0, -0.5, 0.5)
+        return np.broadcast_to(jumps[None, :, None], (len(states), len(times), 1))
+
+
+def test_a_limited_reference_keeps_the_rates_with_its_deviations_and_from_plan_to_plan() -> None:
+    task = Guided()
+    config = PlannerConfig(horizon=20, rollouts=12, noise_sigma=0.3)
+    agent = Agent(task, Planner(task, config, threads=1), seed=3)
+    controls = np.array([agent.step().ctrl for _ in range(40)])
+    changes = np.abs(np.diff(controls, axis=0))
+    assert changes.max() == pytest.approx(Guided.rate * task.timestep)
+    samples = agent.planner.last_controls()
+    assert np.abs(np.diff(samples, axis=1)).max() <= Guided.rate * task.timestep + SLACK
+
+
 @pytest.mark.parametrize("noise", ["white", "filtered", "knots"])
 def test_an_agent_keeps_the_rate_limits_from_plan_to_plan(noise: str) -> None:
     task = SlowCartpole()

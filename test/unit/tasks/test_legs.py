@@ -110,24 +110,30 @@ def test_a_plan_is_the_reference_and_the_deviations_from_it(task: QuadrupedWalk)
     assert 0.0 < np.abs(deviations / task.noise_scale).max() < 0.06
 
 
+def test_a_cost_of_deviations_keeps_the_plan_at_its_reference(task: QuadrupedWalk) -> None:
+    state = walking(task, (0.5, 0.0, 0.0))
+
+    def deviation(cost: float) -> float:
+        config = replace(CONFIG, noise_sigma=0.1, temperature=0.01, deviation_cost=cost)
+        planner = Planner(task, config, seed=0, threads=1)
+        planner.plan(state, 0.0)
+        assert planner._curve is not None
+        return float(np.abs(planner._curve.knots / task.noise_scale).max())
+
+    assert deviation(500.0) < 1e-6 < 0.05 < deviation(0.0)
+
+
 def test_a_task_without_its_reference_plans_as_before() -> None:
     free = QuadrupedWalk(carried_path("go2_mj_description"), setup=QuadrupedSetup(reference=False))
     plan = Planner(free, CONFIG, seed=0, threads=1).plan(walking(free, (0.5, 0.0, 0.0)), 0.0).plan
     assert len(plan.knots) == CONFIG.noise_knots
 
 
-def test_a_reference_of_another_shape_or_beside_rate_limits_is_refused() -> None:
+def test_a_reference_of_another_shape_is_refused() -> None:
     class Short(QuadrupedWalk):
         def reference_controls(self, states: Array, times: Array) -> Array:
             return np.zeros((len(states), len(times), 3))
 
-    class Limited(QuadrupedWalk):
-        @property
-        def rate_limits(self) -> Array:
-            return np.ones(self.model.nu)
-
     path = carried_path("go2_mj_description")
     with pytest.raises(PoloError, match=r"numbers of shape \(1, 2, 3\), not \(1, 2, 12\)"):
         Short(path)
-    with pytest.raises(PoloError, match="rate_limits hold for knots"):
-        Limited(path)
