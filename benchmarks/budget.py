@@ -31,7 +31,7 @@ from polo_ros.parameters.settings import settings_for
 from polo_ros.sweeps.jobs import run_jobs, worker_processes
 from polo_ros.sweeps.results_file import ResultsFile, Row
 from polo_ros.tasks import make_task
-from polo_ros.viewer.figures import BLUE, GREEN, GREY, ORANGE, VERMILION
+from polo_ros.viewer.figures import BLUE, GREEN, GREY, ORANGE, PURPLE, VERMILION
 
 RATES = (10_000, 15_000, 20_000, 30_000, 60_000)
 WEIGHTS = "results/horizons/getup_fifth_torque/weights.safetensors"
@@ -44,10 +44,16 @@ RESULTS = (
     "ready_after",
 )  # fmt: skip
 # shades and markers of the horizons: with a value function, and without
-WITH, WITHOUT = (BLUE, VERMILION), (GREY, ORANGE, GREEN)
+WITH, WITHOUT = (BLUE, VERMILION, PURPLE), (GREY, ORANGE, GREEN)
 MARKERS = "osD^v"
 # characters in a line of the legend
 LABEL_WIDTH = 85
+# what the picture calls weights files, and overrides by one of them; others are named as they are
+VALUES = {
+    "results/aggregation/getup/weights.safetensors": "value function from returns",
+    "results/horizons/getup_fifth_torque/weights.safetensors": "value function by eq. (7)",
+}
+REWARDS = {"reward.balance=-1.0": "reward with balance", "reward.upright=0.0": "the paper's reward"}
 # what tells one line from another
 LINE = ["value_weight", "horizon", "rollouts", "weights_file", "overrides"]
 
@@ -180,10 +186,13 @@ def draw(file: Path) -> None:
 
 
 def in_words(overrides: str) -> str:
-    """Overrides such as `noise_sigma=0.7 reward.balance=-1.0` for people to read."""
-    return ", ".join(
-        word.replace("_", " ").replace("reward.", "reward ").replace("=", " ") for word in overrides.split()
-    )
+    """Overrides such as `noise_sigma=0.7 reward.height=1.5` for people to read."""
+    words = overrides.split()
+    named = [REWARDS[word] for word in words if word in REWARDS]
+    kept = [word for word in words if not (named and word.startswith("reward."))]
+    kept = [word for word in kept if not word.startswith("setup.")]  # what the value function sees
+    said = [word.replace("_", " ").replace("reward.", "reward ").replace("=", " ") for word in kept]
+    return ", ".join(named + said)
 
 
 def line_styles(frame: pd.DataFrame) -> dict[object, Style]:
@@ -191,11 +200,9 @@ def line_styles(frame: pd.DataFrame) -> dict[object, Style]:
     styles: dict[object, Style] = {}
     for key, _ in frame.groupby(LINE, sort=False):
         weight, horizon, rollouts, weights_file, overrides = key
-        label = f"{f'value function, weight {weight:g}' if weight else 'planner alone'}, "
-        label += f"H = {horizon}, K = {rollouts}"
-        with_value = frame[frame["value_weight"] > 0]
-        if weight and with_value["weights_file"].nunique() > 1:
-            label += f", {weights_file}"
+        value = VALUES.get(weights_file, f"value function {weights_file}")
+        value += "" if weight in (0.0, 1.0) else f", weight {weight:g}"
+        label = f"{value if weight else 'planner alone'}, H = {horizon}, K = {rollouts}"
         if frame["overrides"].nunique() > 1:
             label += f", {in_words(overrides)}"
         index = sum(bool(other[0]) == bool(weight) for other in styles)  # type: ignore[index]
