@@ -96,7 +96,8 @@ def main() -> None:
     """Measure, print, write a row a figure."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--task", default="humanoid_getup")
-    parser.add_argument("--stops", type=int, default=10)
+    parser.add_argument("--sliders", type=int, default=5, help="how often a slider is moved (default: 5)")
+    parser.add_argument("--stops", type=int, default=10, help="how often the robot is stopped (default: 10)")
     parser.add_argument("--out", type=Path, required=True)
     options = parser.parse_args()
     os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
@@ -126,7 +127,8 @@ def main() -> None:
             share = (cpu_seconds(viewer.pid) - before) / (time.monotonic() - began)
             note("viewer without a browser, % of a core", 100 * share)
             with opened(browser, url, hidden=True) as page:
-                note("slider to parameter, s", slider(page, probe))
+                for _ in range(options.sliders):
+                    note("slider to parameter, s", slider(page, probe))
                 page.evaluate(f"addEventListener('pointerdown', () => {{ window.pressed = {NOW} }}, true)")
                 for _ in range(options.stops):
                     for stage, value in stop(page, probe):
@@ -139,6 +141,7 @@ def main() -> None:
                 process.wait(20)
     rclpy.try_shutdown()
     with options.out.open("w", newline="") as file:
+        file.write(f"# python -m benchmarks.viewer {' '.join(sys.argv[1:])}\n")
         writer = csv.writer(file)
         writer.writerow(("figure", "value"))
         for name, value in rows:

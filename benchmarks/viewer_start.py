@@ -17,6 +17,7 @@ import shutil
 import signal
 import statistics
 import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -130,6 +131,7 @@ def main() -> None:
                 f"{task}: drawn after {statistics.median(drawn):.2f} s ({min(drawn):.2f} to {max(drawn):.2f})"
             )
     with options.out.open("w", newline="") as file:
+        file.write(f"# python -m benchmarks.viewer_start {' '.join(sys.argv[1:])}\n")
         writer = csv.writer(file)
         writer.writerow(("task", "start", "served_s", "labelled_s", "drawn_s"))
         writer.writerows((task, index, *(f"{each:.3f}" for each in found)) for task, index, *found in rows)
