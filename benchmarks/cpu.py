@@ -1,6 +1,7 @@
 """CPU time of other processes, and of the machine."""
 
 import os
+import time
 from pathlib import Path
 
 
@@ -15,3 +16,26 @@ def busy_seconds() -> float:
     # of all cores: user, nice, system, idle, waiting, interrupts, soft interrupts, stolen
     ticks = [int(count) for count in Path("/proc/stat").read_text().split()[1:9]]
     return (sum(ticks) - sum(ticks[3:5])) / os.sysconf("SC_CLK_TCK")
+
+
+def descendants(process: int) -> list[int]:
+    """A process and all that come from it."""
+    found = [process]
+    for task in Path(f"/proc/{process}/task").iterdir():
+        for child in (task / "children").read_text().split():
+            found += descendants(int(child))
+    return found
+
+
+class OtherPrograms:
+    """What other programs take of the machine from now on, which makes a measurement void."""
+
+    def __init__(self) -> None:
+        self._began, self._taken = time.monotonic(), self._others()
+
+    def percent(self) -> float:
+        """CPU time in percent of a core; what this program has started, and not ended, is not counted."""
+        return 100 * (self._others() - self._taken) / (time.monotonic() - self._began)
+
+    def _others(self) -> float:
+        return busy_seconds() - sum(map(cpu_seconds, descendants(os.getpid())))

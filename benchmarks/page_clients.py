@@ -97,15 +97,6 @@ def patient_chromium(folder: Path) -> str:
     return str(program)
 
 
-def descendants(process: int) -> list[int]:
-    """A process and all that come from it."""
-    found = [process]
-    for task in Path(f"/proc/{process}/task").iterdir():
-        for child in (task / "children").read_text().split():
-            found += descendants(int(child))
-    return found
-
-
 @contextmanager
 def stopped(processes: list[int]) -> Iterator[None]:
     """Processes that do nothing meanwhile."""

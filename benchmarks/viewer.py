@@ -20,7 +20,7 @@ from pathlib import Path
 import rclpy
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from benchmarks.cpu import cpu_seconds
+from benchmarks.cpu import OtherPrograms, cpu_seconds
 from benchmarks.page import FLAGS, SIZE, Probe, go, opened, start, start_robot
 
 PORT = 8917
@@ -122,6 +122,7 @@ def main() -> None:
             for name, value in until_drawn(browser, url, began):
                 note(name, value)
             probe.spin(SETTLE_S)
+            others = OtherPrograms()
             before, began = cpu_seconds(viewer.pid), time.monotonic()
             probe.spin(IDLE_S)
             share = (cpu_seconds(viewer.pid) - before) / (time.monotonic() - began)
@@ -133,6 +134,7 @@ def main() -> None:
                 for _ in range(options.stops):
                     for stage, value in stop(page, probe):
                         note(f"e-stop {stage}, s", value)
+            note("other programs meanwhile, % of a core", others.percent())
         finally:
             browser.close()
             for process in nodes:

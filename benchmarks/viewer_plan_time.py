@@ -17,8 +17,9 @@ a user's machine with a GPU. One page stays open:
 - browser: it draws a picture of a few pixels, at the lowest priority.
 
 A row holds a phase's median plan time and its ratio to that of the first phase of the round, and the CPU time
-of the planner's process a plan, which other programs on the machine change less. A file that is
-there already gets further rounds, so that several short runs make a long one.
+of the planner's process a plan. It also holds what other programs took of the machine: the summary leaves
+out rounds in which that was more than a tenth of a core. A file that is there already gets further rounds, so
+that several short runs make a long one.
 """
 
 import argparse
@@ -38,9 +39,9 @@ import rclpy
 from playwright.sync_api import sync_playwright
 from std_srvs.srv import Trigger
 
-from benchmarks.cpu import cpu_seconds
+from benchmarks.cpu import OtherPrograms, cpu_seconds, descendants
 from benchmarks.page import FLAGS, Probe, opened, quantile, start, start_robot
-from benchmarks.page_clients import Receiver, descendants, patient_chromium, stopped
+from benchmarks.page_clients import Receiver, patient_chromium, stopped
 
 PORT = 8918
 SETTLE_S = 3.0
@@ -55,7 +56,10 @@ FIELDS = (
     "planner_cpu_ms",
     "command_period_p99_ms",
     "viewer_core_percent",
+    "others_core_percent",
 )
+# rounds in which other programs took more than this are left out of the summary
+MOST_OTHERS_PERCENT = 10.0
 # the phases that the others of their round are compared with
 BASES = ("closed", "browser stopped")
 
@@ -106,6 +110,7 @@ class Phases:
         probe.spin(RESET_S)
         probe.commands.clear()
         probe.plan_times.clear()
+        others = OtherPrograms()
         viewer, planner, began = cpu_seconds(self._viewer), cpu_seconds(self._planner), time.monotonic()
         probe.spin(self._seconds)
         took = time.monotonic() - began
@@ -116,6 +121,7 @@ class Phases:
             "planner_cpu_ms": 1e3 * (cpu_seconds(self._planner) - planner) / len(probe.plan_times),
             "command_period_p99_ms": quantile(periods, 0.99),
             "viewer_core_percent": 100 * (cpu_seconds(self._viewer) - viewer) / took,
+            "others_core_percent": others.percent(),
         }
 
 
@@ -152,7 +158,10 @@ def read_rows(path: Path) -> list[dict[str, str]]:
 
 
 def summarise(rows: list[dict[str, str]]) -> Iterator[str]:
-    """A line a phase: medians of its numbers, and its ratios with their spread."""
+    """A line a phase: medians of its numbers, and its ratios with their spread, over undisturbed rounds."""
+    disturbed = {row["round"] for row in rows if float(row["others_core_percent"]) > MOST_OTHERS_PERCENT}
+    yield f"{len(disturbed)} of {len({row['round'] for row in rows})} rounds were disturbed by other programs"
+    rows = [row for row in rows if row["round"] not in disturbed]
     for name in dict.fromkeys(row["phase"] for row in rows):
         found = [row for row in rows if row["phase"] == name]
         numbers = ", ".join(
