@@ -25,7 +25,7 @@ from visualization_msgs.msg import MarkerArray
 from polo_ros.arrays import Array
 from polo_ros.control.joints import JointMapping
 from polo_ros.control.status import Level, Status
-from polo_ros.nodes.messages import pack_geometry
+from polo_ros.nodes.messages import RobotMarkers
 from polo_ros.nodes.node import PoloNode
 from polo_ros.nodes.polled import Unexecuted, take
 from polo_ros.nodes.qos import RELIABLE
@@ -60,6 +60,7 @@ class ViewerNode(PoloNode):
         self._requests: SimpleQueue[Callable[[], object]] = SimpleQueue()
         self._wake = self.create_guard_condition(self._handle_requests)
         self._geometry = self.create_publisher(MarkerArray, "~/robot", RELIABLE)
+        self._markers = RobotMarkers(self.task.model)
         self._operator = Operator(self, self._show_answer)
         JointMapping(self.task.model)  # refuses a model that the topics cannot carry
         start = self.task.start_state(np.random.default_rng(self.seed))
@@ -205,7 +206,7 @@ class ViewerNode(PoloNode):
     def _publish_geometry(self, data: mujoco.MjData, stamp: int) -> None:
         """The robot for RViz, while it is subscribed to."""
         if self._geometry.get_subscription_count():
-            self._geometry.publish(pack_geometry(self.task.model, data, stamp))
+            self._geometry.publish(self._markers.moved(data, stamp))
 
     def _on_fault(self, fault: str) -> None:
         self.fault = fault

@@ -242,6 +242,16 @@ def test_the_command_exports_beside_the_bag_and_names_the_file(
     assert bag.with_name(name).exists()
 
 
+def test_the_command_explains_a_moment(bag: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    options = ["-p", "rollouts:=6", "-p", "horizon:=8"]
+    assert main(["explain", str(bag), "--at", "0.2", *options]) == 0
+    table = capsys.readouterr().out
+    assert table.startswith("cartpole_swingup at 0.200 s\n") and "safe action: e-stop pressed" in table
+    assert main(["explain", str(bag), "--at", "0.2", *options, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert f"{found['candidates'][0]['total']:.2f}" in table
+
+
 def test_an_export_says_as_json_what_it_wrote(
     bag: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
