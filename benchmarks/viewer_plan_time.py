@@ -17,9 +17,9 @@ a user's machine with a GPU. One page stays open:
 - browser: it draws a picture of a few pixels, at the lowest priority.
 
 A row holds a phase's median plan time and its ratio to that of the first phase of the round, and the CPU time
-of the planner's process a plan. It also holds what other programs took of the machine: the summary leaves
-out rounds in which that was more than a tenth of a core. A file that is there already gets further rounds, so
-that several short runs make a long one.
+of the planner's process a plan. It also holds what other programs took of the machine, which is known to
+about a tenth of a core: the summary leaves out rounds in which that was more than 0.3 of one. A file that is
+there already gets further rounds, so that several short runs make a long one.
 """
 
 import argparse
@@ -59,7 +59,7 @@ FIELDS = (
     "others_core_percent",
 )
 # rounds in which other programs took more than this are left out of the summary
-MOST_OTHERS_PERCENT = 10.0
+MOST_OTHERS_PERCENT = 30.0
 # the phases that the others of their round are compared with
 BASES = ("closed", "browser stopped")
 

@@ -37,7 +37,7 @@ PORT = 8927
 SIZE = (1366, 768)
 SETTLE_S = 3.0
 # starts in which other programs took more than this are disturbed
-MOST_OTHERS_PERCENT = 10.0
+MOST_OTHERS_PERCENT = 30.0
 # of the middle of the picture: the floor and its grid are light and grey, robots are dark or coloured
 MIDDLE, DARK, COLOURED, SHARE = 0.5, 110, 60, 0.004
 CACHES = Path("/proc/sys/vm/drop_caches")
