@@ -94,9 +94,9 @@ def start(node: str, task: str, *parameters: str) -> subprocess.Popen[bytes]:
     )
 
 
-def start_robot(task: str) -> list[subprocess.Popen[bytes]]:
-    """Start a simulator and a planner, in this order, in real time."""
-    planner = ("lockstep:=false", "use_sim_time:=true", "autostart:=true")
+def start_robot(task: str, enabled: bool = True) -> list[subprocess.Popen[bytes]]:
+    """Start a simulator and a planner, in this order, in real time; one that is not enabled does not plan."""
+    planner = ("lockstep:=false", "use_sim_time:=true", f"autostart:={str(enabled).lower()}")
     return [start("simulator_node", task, "lockstep:=false"), start("planner_node", task, *planner)]
 
 

@@ -3,7 +3,8 @@
     python -m benchmarks.viewer_start --out benchmarks/results/viewer_start.csv
 
 A robot runs in real time, its viewer is started, and a headless Chromium waits for the page. The browser
-draws in software on the same cores, which a GPU does on a user's machine. With --cold, which needs root, the
+draws in software on the same cores, which a GPU does on a user's machine. With --disabled the planner leaves
+the cores to them. With --cold, which needs root, the
 files are read from the disk again each time. A row is a start: the seconds until the page is served, until
 the browser has its e-stop and the nodes' lights, and until its first picture that shows the robot; and what
 other programs took of the machine meanwhile.
@@ -108,6 +109,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--tasks", nargs="+", default=TASKS)
     parser.add_argument("--starts", type=int, default=10, help="of each task (default: 10)")
+    parser.add_argument(
+        "--disabled", action="store_true", help="the planner waits for ~/enable, as on a real robot"
+    )
     parser.add_argument("--cold", action="store_true", help="empty the file cache before each start")
     parser.add_argument("--out", type=Path, required=True)
     options = parser.parse_args()
@@ -115,10 +119,10 @@ def main() -> None:
     rows: list[tuple[str, int, float, float, float, float]] = []
     with sync_playwright() as playwright:
         for task in options.tasks:
-            probe, nodes = Probe(task), start_robot(task)
+            probe, nodes = Probe(task), start_robot(task, not options.disabled)
             browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
             try:
-                probe.wait(lambda: probe.plan_times, "plan")  # noqa: B023
+                probe.wait(lambda: probe.node.count_publishers("planner_node/plan"), "planner")  # noqa: B023
                 probe.spin(SETTLE_S)
                 for index in range(options.starts):
                     if options.cold:
