@@ -28,7 +28,7 @@ from typing import Any
 import numpy as np
 import rclpy
 from PIL import Image
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Error, Page, sync_playwright
 
 from benchmarks.cpu import OtherPrograms
 from benchmarks.page import FLAGS, TIMEOUT_S, Probe, go, start, start_robot
@@ -65,9 +65,14 @@ class Screencast:
 
     def __init__(self, page: Page) -> None:
         self.drawn = 0.0
-        self._session = page.context.new_cdp_session(page)
-        self._session.on("Page.screencastFrame", self._on_picture)
-        self._session.send("Page.startScreencast", {"format": "png"})
+        while True:
+            self._session = page.context.new_cdp_session(page)
+            self._session.on("Page.screencastFrame", self._on_picture)
+            try:
+                self._session.send("Page.startScreencast", {"format": "png"})
+                return
+            except Error:  # the browser is still handing the page over to another process
+                time.sleep(0.01)
 
     def _on_picture(self, event: dict[str, Any]) -> None:
         self._session.send("Page.screencastFrameAck", {"sessionId": event["sessionId"]})
@@ -117,7 +122,10 @@ def main() -> None:
     options = parser.parse_args()
     os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
     rows: list[tuple[str, int, float, float, float, float]] = []
-    with sync_playwright() as playwright:
+    with options.out.open("w", newline="") as file, sync_playwright() as playwright:
+        file.write(f"# python -m benchmarks.viewer_start {' '.join(sys.argv[1:])}\n")
+        writer = csv.writer(file)
+        writer.writerow(("task", "start", "served_s", "labelled_s", "drawn_s", "others_core_percent"))
         for task in options.tasks:
             probe, nodes = Probe(task), start_robot(task, not options.disabled)
             browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
@@ -130,6 +138,8 @@ def main() -> None:
                         CACHES.write_text("3")
                     found = times_of_start(browser, task)
                     rows.append((task, index, *found))
+                    writer.writerow((task, index, *(f"{each:.3f}" for each in found)))
+                    file.flush()
                     print(task, index, " ".join(f"{each:.2f}" for each in found), flush=True)
             finally:
                 browser.close()
@@ -140,11 +150,6 @@ def main() -> None:
                 spread = f", {min(drawn):.2f} to {max(drawn):.2f}" if drawn else ""
                 middle = statistics.median(drawn) if drawn else math.nan
                 print(f"{task}, {len(drawn)} starts ({what}): drawn after {middle:.2f} s{spread}")
-    with options.out.open("w", newline="") as file:
-        file.write(f"# python -m benchmarks.viewer_start {' '.join(sys.argv[1:])}\n")
-        writer = csv.writer(file)
-        writer.writerow(("task", "start", "served_s", "labelled_s", "drawn_s", "others_core_percent"))
-        writer.writerows((task, index, *(f"{each:.3f}" for each in found)) for task, index, *found in rows)
 
 
 if __name__ == "__main__":
