@@ -1,5 +1,6 @@
 """A real-time robot, its page and a headless Chromium: what the benchmarks of the page share."""
 
+import socket
 import statistics
 import subprocess
 import sys
@@ -7,9 +8,10 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
+from urllib.parse import urlsplit
 
 import rclpy
-from playwright.sync_api import Browser, Error, Page
+from playwright.sync_api import Browser, Page
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.parameter_client import AsyncParameterClient
 from rclpy.signals import SignalHandlerOptions
@@ -101,13 +103,15 @@ def start_robot(task: str, enabled: bool = True) -> list[subprocess.Popen[bytes]
 
 
 def go(page: Page, url: str) -> None:
-    """Open an address as soon as it is served."""
+    """Open an address as soon as it is served; a browser that asks again and again takes a core meanwhile."""
+    address = urlsplit(url)
     while True:
         try:
-            page.goto(url, wait_until="commit")
-            return
-        except Error:
-            time.sleep(0.05)
+            socket.create_connection((address.hostname, address.port)).close()
+            break
+        except OSError:
+            time.sleep(0.02)
+    page.goto(url, wait_until="commit")
 
 
 @contextmanager
@@ -115,7 +119,7 @@ def opened(browser: Browser, url: str, hidden: bool) -> Iterator[Page]:
     """A page that is drawn; a hidden one has a picture of a few pixels."""
     page = browser.new_page(viewport=SIZE, device_scale_factor=0.02 if hidden else 1.0)
     page.set_default_timeout(1e3 * TIMEOUT_S)
-    page.goto(url)
+    go(page, url)
     page.get_by_text("planner:").first.wait_for()
     yield page
     page.close()

@@ -1,4 +1,4 @@
-"""How soon the page is there, what it costs without a browser, and how fast it answers.
+"""What the page costs without a browser, and how fast it answers; `benchmarks.viewer_start` has its start.
 
     python -m benchmarks.viewer --out benchmarks/results/viewer.csv
 
@@ -44,19 +44,6 @@ def empty_page(browser: Browser) -> float:
         page.close()
         server.terminate()
     return took
-
-
-def until_drawn(browser: Browser, url: str, began: float) -> Iterator[tuple[str, float]]:
-    """How long after a moment the page is served and drawn, in s."""
-    page = browser.new_page(viewport=SIZE)
-    go(page, url)
-    yield "start of the node to the page served, s", time.monotonic() - began
-    page.wait_for_selector("canvas[data-engine]")
-    page.get_by_text("E-STOP").first.wait_for()
-    yield "start of the node to the page with its e-stop, s", time.monotonic() - began
-    page.get_by_text("planner:").first.wait_for()
-    yield "start of the node to the page drawn, s", time.monotonic() - began
-    page.close()
 
 
 def slider(page: Page, probe: Probe) -> float:
@@ -115,12 +102,11 @@ def main() -> None:
             probe.wait(lambda: probe.plan_times, "plan")
             probe.spin(SETTLE_S)
             note("an empty page of viser, asked for to drawn, s", empty_page(browser))
-            began = time.monotonic()
             viewer = start("viewer_node", options.task, f"port:={PORT}", "use_sim_time:=true")
             nodes.append(viewer)
             url = f"http://127.0.0.1:{PORT}/"
-            for name, value in until_drawn(browser, url, began):
-                note(name, value)
+            with opened(browser, url, hidden=True):
+                pass
             probe.spin(SETTLE_S)
             others = OtherPrograms()
             before, began = cpu_seconds(viewer.pid), time.monotonic()
