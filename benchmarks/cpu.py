@@ -2,6 +2,7 @@
 
 import os
 import time
+from contextlib import suppress
 from pathlib import Path
 
 
@@ -21,9 +22,10 @@ def busy_seconds() -> float:
 def descendants(process: int) -> list[int]:
     """A process and all that come from it."""
     found = [process]
-    for task in Path(f"/proc/{process}/task").iterdir():
-        for child in (task / "children").read_text().split():
-            found += descendants(int(child))
+    with suppress(OSError):  # it has just ended
+        for task in Path(f"/proc/{process}/task").iterdir():
+            for child in (task / "children").read_text().split():
+                found += descendants(int(child))
     return found
 
 
@@ -38,4 +40,8 @@ class OtherPrograms:
         return 100 * (self._others() - self._taken) / (time.monotonic() - self._began)
 
     def _others(self) -> float:
-        return busy_seconds() - sum(map(cpu_seconds, descendants(os.getpid())))
+        own = 0.0
+        for process in descendants(os.getpid()):
+            with suppress(OSError):  # it has just ended
+                own += cpu_seconds(process)
+        return busy_seconds() - own

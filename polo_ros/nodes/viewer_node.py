@@ -40,6 +40,8 @@ from polo_ros.viewer.page import E_STOP, RELEASE, TABS, Page
 
 # with this niceness the planner gets about nine tenths of a core that it shares with the drawing of pictures
 NICENESS = 10
+# of this thread, in s, after which the e-stop gets Python's lock: on a busy machine, many times longer for others
+SWITCH_S = 5e-4
 LOOK_PERIOD_S = 1.0
 CLOCK = "/clock"
 
@@ -67,6 +69,7 @@ class ViewerNode(PoloNode):
         self._page = Page(settings.port, self.task, f"· seed {self.seed}", start, self)
         # of this thread, which draws; the page's own, made above, keeps its priority: it hears the e-stop
         os.nice(NICENESS)
+        sys.setswitchinterval(SWITCH_S)
         asked = f"http://127.0.0.1:{settings.port}/"
         if self._page.url != asked:
             self.get_logger().warning(

@@ -87,6 +87,7 @@ class RobotView:
         follows = gui.add_checkbox("Camera follows the robot", scene.camera_tracking_enabled)
         rollouts = gui.add_checkbox("Rollouts", True)
         ghost = gui.add_checkbox("Where the plan ends", bool(self._ghost))
+        shadows = gui.add_checkbox("Shadows", True, hint="without a GPU they slow the browser down")
         points = gui.add_checkbox("Contact points", False)
         forces = gui.add_checkbox(
             "Contact forces", False, hint="of the model in this state, without controls"
@@ -95,12 +96,13 @@ class RobotView:
         def apply(_: object) -> None:
             scene.camera_tracking_enabled = follows.value
             scene.show_contact_points, scene.show_contact_forces = points.value, forces.value
+            self._server.scene.configure_default_lights(cast_shadow=shadows.value)
             self._candidates.visible = self._best.visible = rollouts.value
             for handle in self._ghost.values():
                 handle.visible = ghost.value
             scene.request_update()
 
-        for switch in (follows, rollouts, ghost, points, forces):
+        for switch in (follows, rollouts, ghost, shadows, points, forces):
             switch.on_update(apply)
 
     def show(self, state: Array) -> None:
