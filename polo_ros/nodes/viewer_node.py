@@ -40,7 +40,8 @@ from polo_ros.viewer.page import E_STOP, RELEASE, TABS, Page
 
 # with this niceness the planner gets about nine tenths of a core that it shares with the drawing of pictures
 NICENESS = 10
-# of this thread, in s, after which the e-stop gets Python's lock: on a busy machine, many times longer for others
+# time in s that this thread runs on with Python's lock while the e-stop's thread asks for it; on a busy
+# machine the niced thread takes many times as long
 SWITCH_S = 5e-4
 LOOK_PERIOD_S = 1.0
 CLOCK = "/clock"
