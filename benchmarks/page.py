@@ -1,6 +1,5 @@
 """A real-time robot, its page and a headless Chromium: what the benchmarks of the page share."""
 
-import socket
 import statistics
 import subprocess
 import sys
@@ -8,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.request import urlopen
 
 import rclpy
 from playwright.sync_api import Browser, Page
@@ -104,10 +103,9 @@ def start_robot(task: str, enabled: bool = True) -> list[subprocess.Popen[bytes]
 
 def go(page: Page, url: str) -> None:
     """Open an address as soon as it is served; a browser that asks again and again takes a core meanwhile."""
-    address = urlsplit(url)
     while True:
         try:
-            socket.create_connection((address.hostname, address.port)).close()
+            urlopen(url).close()
             break
         except OSError:
             time.sleep(0.02)
