@@ -3,7 +3,8 @@
     python -m benchmarks.viewer --out benchmarks/results/viewer.csv
 
 Simulator and planner run in real time, and a headless Chromium on the same cores. It draws in software, which
-a GPU does on a user's machine; answers are therefore measured with a picture of a few pixels.
+a GPU does on a user's machine; answers are therefore measured with a picture of a few pixels, drawn twice a
+second.
 """
 
 import argparse
