@@ -62,6 +62,7 @@ def main() -> None:
     settings = settings_for(TASK, overrides={"horizon": HORIZON})
     means: dict[str, list[float]] = {}
     with options.out.open("w", newline="") as file:
+        file.write(f"# python -m benchmarks.bag_round_trip {' '.join(sys.argv[1:])}\n")
         writer = csv.writer(file)
         writer.writerow(COLUMNS)
         for run in range(options.runs):

@@ -7,9 +7,10 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
+from urllib.request import urlopen
 
 import rclpy
-from playwright.sync_api import Browser, Error, Page
+from playwright.sync_api import Browser, Page
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.parameter_client import AsyncParameterClient
 from rclpy.signals import SignalHandlerOptions
@@ -94,28 +95,34 @@ def start(node: str, task: str, *parameters: str) -> subprocess.Popen[bytes]:
     )
 
 
-def start_robot(task: str) -> list[subprocess.Popen[bytes]]:
-    """Start a simulator and a planner, in this order, in real time."""
-    planner = ("lockstep:=false", "use_sim_time:=true", "autostart:=true")
+def start_robot(task: str, enabled: bool = True) -> list[subprocess.Popen[bytes]]:
+    """Start a simulator and a planner, in this order, in real time; one that is not enabled does not plan."""
+    planner = ("lockstep:=false", "use_sim_time:=true", f"autostart:={str(enabled).lower()}")
     return [start("simulator_node", task, "lockstep:=false"), start("planner_node", task, *planner)]
 
 
 def go(page: Page, url: str) -> None:
-    """Open an address as soon as it is served."""
+    """Open an address as soon as it is served; a browser that asks again and again takes a core meanwhile."""
     while True:
         try:
-            page.goto(url, wait_until="commit")
-            return
-        except Error:
-            time.sleep(0.05)
+            urlopen(url).close()
+            break
+        except OSError:
+            time.sleep(0.02)
+    page.goto(url, wait_until="commit")
 
 
 @contextmanager
 def opened(browser: Browser, url: str, hidden: bool) -> Iterator[Page]:
-    """A page that is drawn; a hidden one has a picture of a few pixels."""
+    """A page that is drawn; a hidden one has a picture of a few pixels, drawn twice a second.
+
+    Drawing in software takes all the cores that it gets, however small the picture is.
+    """
     page = browser.new_page(viewport=SIZE, device_scale_factor=0.02 if hidden else 1.0)
     page.set_default_timeout(1e3 * TIMEOUT_S)
-    page.goto(url)
+    if hidden:
+        page.add_init_script("requestAnimationFrame = draw => setTimeout(() => draw(performance.now()), 500)")
+    go(page, url)
     page.get_by_text("planner:").first.wait_for()
     yield page
     page.close()

@@ -1,9 +1,10 @@
-"""How soon the page is there, what it costs without a browser, and how fast it answers.
+"""What the page costs without a browser, and how fast it answers; `benchmarks.viewer_start` has its start.
 
     python -m benchmarks.viewer --out benchmarks/results/viewer.csv
 
 Simulator and planner run in real time, and a headless Chromium on the same cores. It draws in software, which
-a GPU does on a user's machine; answers are therefore measured with a picture of a few pixels.
+a GPU does on a user's machine; answers are therefore measured with a picture of a few pixels, drawn twice a
+second.
 """
 
 import argparse
@@ -20,7 +21,7 @@ from pathlib import Path
 import rclpy
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from benchmarks.cpu import cpu_seconds
+from benchmarks.cpu import OtherPrograms, cpu_seconds
 from benchmarks.page import FLAGS, SIZE, Probe, go, opened, start, start_robot
 
 PORT = 8917
@@ -44,19 +45,6 @@ def empty_page(browser: Browser) -> float:
         page.close()
         server.terminate()
     return took
-
-
-def until_drawn(browser: Browser, url: str, began: float) -> Iterator[tuple[str, float]]:
-    """How long after a moment the page is served and drawn, in s."""
-    page = browser.new_page(viewport=SIZE)
-    go(page, url)
-    yield "start of the node to the page served, s", time.monotonic() - began
-    page.wait_for_selector("canvas[data-engine]")
-    page.get_by_text("E-STOP").first.wait_for()
-    yield "start of the node to the page with its e-stop, s", time.monotonic() - began
-    page.get_by_text("planner:").first.wait_for()
-    yield "start of the node to the page drawn, s", time.monotonic() - began
-    page.close()
 
 
 def slider(page: Page, probe: Probe) -> float:
@@ -96,7 +84,8 @@ def main() -> None:
     """Measure, print, write a row a figure."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--task", default="humanoid_getup")
-    parser.add_argument("--stops", type=int, default=10)
+    parser.add_argument("--sliders", type=int, default=5, help="how often a slider is moved (default: 5)")
+    parser.add_argument("--stops", type=int, default=10, help="how often the robot is stopped (default: 10)")
     parser.add_argument("--out", type=Path, required=True)
     options = parser.parse_args()
     os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
@@ -114,23 +103,25 @@ def main() -> None:
             probe.wait(lambda: probe.plan_times, "plan")
             probe.spin(SETTLE_S)
             note("an empty page of viser, asked for to drawn, s", empty_page(browser))
-            began = time.monotonic()
             viewer = start("viewer_node", options.task, f"port:={PORT}", "use_sim_time:=true")
             nodes.append(viewer)
             url = f"http://127.0.0.1:{PORT}/"
-            for name, value in until_drawn(browser, url, began):
-                note(name, value)
+            with opened(browser, url, hidden=True):
+                pass
             probe.spin(SETTLE_S)
+            others = OtherPrograms()
             before, began = cpu_seconds(viewer.pid), time.monotonic()
             probe.spin(IDLE_S)
             share = (cpu_seconds(viewer.pid) - before) / (time.monotonic() - began)
             note("viewer without a browser, % of a core", 100 * share)
             with opened(browser, url, hidden=True) as page:
-                note("slider to parameter, s", slider(page, probe))
+                for _ in range(options.sliders):
+                    note("slider to parameter, s", slider(page, probe))
                 page.evaluate(f"addEventListener('pointerdown', () => {{ window.pressed = {NOW} }}, true)")
                 for _ in range(options.stops):
                     for stage, value in stop(page, probe):
                         note(f"e-stop {stage}, s", value)
+            note("other programs meanwhile, % of a core", others.percent())
         finally:
             browser.close()
             for process in nodes:
@@ -139,6 +130,7 @@ def main() -> None:
                 process.wait(20)
     rclpy.try_shutdown()
     with options.out.open("w", newline="") as file:
+        file.write(f"# python -m benchmarks.viewer {' '.join(sys.argv[1:])}\n")
         writer = csv.writer(file)
         writer.writerow(("figure", "value"))
         for name, value in rows:

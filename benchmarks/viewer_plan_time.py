@@ -7,7 +7,8 @@ Each phase starts from a reset of the world, and every other round runs backward
 tell what the viewer, its plots and its markers cost:
 
 - closed: the viewer runs without a browser;
-- receiver: a client takes what a browser would get, and draws nothing.
+- receiver: a client takes what a browser would get, plots included, and draws nothing; another one takes
+  the robot's markers.
 
 Rounds of the second kind tell what a browser costs that draws in software on the same cores, as none does on
 a user's machine with a GPU. One page stays open:
@@ -16,7 +17,8 @@ a user's machine with a GPU. One page stays open:
 - browser: it draws a picture of a few pixels, at the lowest priority.
 
 A row holds a phase's median plan time and its ratio to that of the first phase of the round, and the CPU time
-of the planner's process a plan, which other programs on the machine change less. A file that is
+of the planner's process a plan. It also holds what other programs took of the machine, which is known to
+about a tenth of a core: the summary leaves out rounds in which that was more than 0.3 of one. A file that is
 there already gets further rounds, so that several short runs make a long one.
 """
 
@@ -25,27 +27,21 @@ import csv
 import os
 import signal
 import statistics
-import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, nullcontext
 from itertools import pairwise
 from pathlib import Path
 
-import msgspec
 import rclpy
-import viser
 from playwright.sync_api import sync_playwright
 from std_srvs.srv import Trigger
-from websockets.exceptions import ConnectionClosed
-from websockets.sync.client import ClientConnection, connect
-from websockets.typing import Subprotocol
 
-from benchmarks.cpu import cpu_seconds
+from benchmarks.cpu import OtherPrograms, cpu_seconds, descendants
 from benchmarks.page import FLAGS, Probe, opened, quantile, start, start_robot
+from benchmarks.page_clients import Receiver, patient_chromium, stopped
 
 PORT = 8918
 SETTLE_S = 3.0
@@ -60,96 +56,12 @@ FIELDS = (
     "planner_cpu_ms",
     "command_period_p99_ms",
     "viewer_core_percent",
+    "others_core_percent",
 )
+# rounds in which other programs took more than this are left out of the summary
+MOST_OTHERS_PERCENT = 30.0
 # the phases that the others of their round are compared with
 BASES = ("closed", "browser stopped")
-CAMERA = {
-    "type": "ViewerCameraMessage", "wxyz": [1.0, 0.0, 0.0, 0.0], "position": [3.0, 0.0, 1.0], "fov": 1.0,
-    "near": 0.01, "far": 100.0, "image_height": 800, "image_width": 1400, "look_at": [0.0, 0.0, 0.0],
-    "up_direction": [0.0, 0.0, 1.0],
-}  # fmt: skip
-
-
-def patient_chromium(folder: Path) -> str:
-    """A program that starts Chromium at the lowest priority, in a process group of its own."""
-    program = folder / "chromium"
-    program.write_text(f'#!/bin/sh\necho $$ >{folder}/pid\nexec nice -n 19 chromium "$@"\n')
-    program.chmod(0o755)
-    return str(program)
-
-
-def descendants(process: int) -> list[int]:
-    """A process and all that come from it."""
-    found = [process]
-    for task in Path(f"/proc/{process}/task").iterdir():
-        for child in (task / "children").read_text().split():
-            found += descendants(int(child))
-    return found
-
-
-@contextmanager
-def stopped(processes: list[int]) -> Iterator[None]:
-    """Processes that do nothing meanwhile."""
-    for process in processes:
-        os.kill(process, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        for process in processes:
-            os.kill(process, signal.SIGCONT)
-
-
-def receive(port: int) -> None:
-    """Take what the page's server sends to a browser, from each line on standard input to the next one."""
-    protocol = Subprotocol(f"viser-v{viser.__version__}")
-    while sys.stdin.readline():
-        with connect(f"ws://127.0.0.1:{port}", subprotocols=[protocol], max_size=None) as connection:
-            connection.send(msgspec.msgpack.encode(CAMERA))  # viser counts a client from this message on
-            ending = threading.Thread(target=close_at_line, args=(connection,))
-            ending.start()
-            with suppress(ConnectionClosed):
-                while True:
-                    connection.recv()
-            ending.join()
-
-
-def close_at_line(connection: ClientConnection) -> None:
-    """Wait for a line on standard input, and close."""
-    sys.stdin.readline()
-    connection.close()
-
-
-class Receiver:
-    """A client of the page that draws nothing; the viewer subscribes to the planner while it is connected.
-
-    Args:
-      probe: listens.
-    """
-
-    def __init__(self, probe: Probe) -> None:
-        self._probe = probe
-        command = ["nice", "-n", "19", sys.executable, "-m", "benchmarks.viewer_plan_time", "--receive"]
-        self._process = subprocess.Popen(command, stdin=subprocess.PIPE)
-
-    @contextmanager
-    def connected(self) -> Iterator[None]:
-        """Be connected meanwhile."""
-        terms, probe = "planner_node/reward_terms", self._probe
-        self._toggle()
-        probe.wait(lambda: probe.node.count_subscribers(terms), "subscription of the viewer")
-        yield
-        self._toggle()
-        probe.wait(lambda: not probe.node.count_subscribers(terms), "end of the viewer's subscription")
-
-    def close(self) -> None:
-        """End the process."""
-        self._process.kill()
-        self._process.wait()
-
-    def _toggle(self) -> None:
-        assert self._process.stdin is not None
-        self._process.stdin.write(b"\n")
-        self._process.stdin.flush()
 
 
 class Phases:
@@ -170,6 +82,7 @@ class Phases:
         self._file = path.open("a", newline="")
         self._writer = csv.DictWriter(self._file, FIELDS)
         if not earlier:
+            self._file.write(f"# python -m benchmarks.viewer_plan_time {' '.join(sys.argv[1:])}\n")
             self._writer.writeheader()
 
     def round(self, kinds: Kinds) -> None:
@@ -197,6 +110,7 @@ class Phases:
         probe.spin(RESET_S)
         probe.commands.clear()
         probe.plan_times.clear()
+        others = OtherPrograms()
         viewer, planner, began = cpu_seconds(self._viewer), cpu_seconds(self._planner), time.monotonic()
         probe.spin(self._seconds)
         took = time.monotonic() - began
@@ -207,12 +121,13 @@ class Phases:
             "planner_cpu_ms": 1e3 * (cpu_seconds(self._planner) - planner) / len(probe.plan_times),
             "command_period_p99_ms": quantile(periods, 0.99),
             "viewer_core_percent": 100 * (cpu_seconds(self._viewer) - viewer) / took,
+            "others_core_percent": others.percent(),
         }
 
 
 def measure_viewer(phases: Phases, probe: Probe, until: float) -> None:
     """What the viewer costs."""
-    receiver = Receiver(probe)
+    receiver = Receiver(probe, PORT)
     kinds: Kinds = {"closed": nullcontext, "receiver": receiver.connected}
     try:
         while time.monotonic() < until:
@@ -239,11 +154,14 @@ def read_rows(path: Path) -> list[dict[str, str]]:
     if not path.exists():
         return []
     with path.open(newline="") as file:
-        return list(csv.DictReader(file))
+        return list(csv.DictReader(line for line in file if not line.startswith("#")))
 
 
 def summarise(rows: list[dict[str, str]]) -> Iterator[str]:
-    """A line a phase: medians of its numbers, and its ratios with their spread."""
+    """A line a phase: medians of its numbers, and its ratios with their spread, over undisturbed rounds."""
+    disturbed = {row["round"] for row in rows if float(row["others_core_percent"]) > MOST_OTHERS_PERCENT}
+    yield f"{len(disturbed)} of {len({row['round'] for row in rows})} rounds were disturbed by other programs"
+    rows = [row for row in rows if row["round"] not in disturbed]
     for name in dict.fromkeys(row["phase"] for row in rows):
         found = [row for row in rows if row["phase"] == name]
         numbers = ", ".join(
@@ -268,12 +186,8 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=1.5, help="wall time a phase")
     parser.add_argument("--kind", choices=("viewer", "browser"), default="viewer", help="of the rounds")
     parser.add_argument("--minutes", type=float, default=10.0, help="after which no round begins")
-    parser.add_argument("--out", type=Path, help="file that rows are added to")
-    parser.add_argument("--receive", action="store_true", help="be the client that draws nothing")
+    parser.add_argument("--out", type=Path, required=True, help="file that rows are added to")
     options = parser.parse_args()
-    if options.receive:
-        receive(PORT)
-        return
     os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
     until = time.monotonic() + 60.0 * options.minutes
     probe = Probe(options.task)

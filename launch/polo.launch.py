@@ -40,9 +40,9 @@ NAME = Path(__file__).name.removesuffix(".launch.py")
 
 # Topics that a bag needs to replay a run: those in the robot's namespace, and those outside any namespace.
 RECORDED = (
-    "clock|joint_states|odom|objects/[^/]+/odom|goal|(effort|position)_controller/commands|hardware/e_stop"
-    "|experience|experience/schema|value_function/weights"
-    "|planner_node/(plan|candidate_trajectories|reward|reward_terms(/names)?|value|value_std|plan_time)"
+    "clock|joint_states|odom|imu|objects/[^/]+/odom|goal|cmd_vel|(effort|position)_controller/commands"
+    "|hardware/e_stop|experience|experience/schema|value_function/weights|planner_node/(plan"
+    "|candidate_trajectories|reward|reward_terms(/names)?|value|value_std|plan_time|effective_sample_size)"
 )
 RECORDED_GLOBALLY = "/(diagnostics|tf)"
 # robots that share a clock would turn back each other's time; without a namespace, this changes nothing

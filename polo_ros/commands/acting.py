@@ -135,7 +135,8 @@ def run_evaluate(options: argparse.Namespace) -> int:
     if options.json:
         summary = {"task": settings.task.name, "solved": solved, "mean_reward": sum(rewards) / len(rewards)}
         numbers = [{name: _number(cell) for name, cell in row.items()} for row in rows]
-        print_json(summary | {"seeds": numbers, "file": out / "evaluation.csv"})
+        files = {"animation": options.animation, "file": out / "evaluation.csv"}
+        print_json(summary | {"seeds": numbers} | files)
         return 0
     print_lines(rows, EVALUATION_TABLE)
     print(

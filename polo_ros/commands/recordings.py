@@ -56,7 +56,8 @@ def run_replay(options: argparse.Namespace) -> int:
 
 def run_explain(options: argparse.Namespace) -> int:
     """Print why the robot did what it did at one moment."""
-    from polo_ros.recordings.explanation import explain, explanation_text
+    from polo_ros.recordings.explanation import explain
+    from polo_ros.recordings.explanation_table import explanation_text
 
     settings, recording = read_bag(options)
     explanation = explain(settings, recording, options.at, options.seed)

@@ -4,23 +4,25 @@ import argparse
 import json
 import sys
 import time
+from collections import Counter
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
-from geometry_msgs.msg import PoseStamped
+from geometry_msgs.msg import PoseStamped, Twist
 from nav_msgs.msg import Odometry
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from rosgraph_msgs.msg import Clock
-from sensor_msgs.msg import JointState
+from sensor_msgs.msg import Imu, JointState
 from std_msgs.msg import Bool, Float64, Float64MultiArray, String, UInt8MultiArray
 from trajectory_msgs.msg import JointTrajectory
 from visualization_msgs.msg import MarkerArray
 
+from polo_ros.agent.tables import table_lines
 from polo_ros.control.joints import EFFORT_TOPIC, POSITION_TOPIC, JointMapping
-from polo_ros.control.state import GOAL, JOINTS, odometry_bodies
+from polo_ros.control.state import CMD_VEL, GOAL, IMU, JOINTS, odometry_bodies
 from polo_ros.errors import PoloError
 from polo_ros.nodes.executor import NodeExecutor
 from polo_ros.nodes.lightweight_node import LightweightNode, initialise
@@ -42,7 +44,9 @@ def topics(joints: JointMapping) -> list[Topic]:
     return [
         (JointState, JOINTS, QUEUED),
         *((Odometry, topic, QUEUED) for topic in odometry_bodies(joints)),
+        (Imu, IMU, QUEUED),
         (PoseStamped, GOAL, LATCHED),
+        (Twist, CMD_VEL, EVERY_STATE),
         (Float64MultiArray, EFFORT_TOPIC, EVERY_STATE),
         (Float64MultiArray, POSITION_TOPIC, EVERY_STATE),
         (Bool, "hardware/e_stop", LATCHED),
@@ -67,13 +71,16 @@ class Recorder:
       namespace: of the robot; empty for none.
       out: folder of the bag.
 
+    Attributes:
+      written: the number of messages so far, by topic.
+
     Raises:
       PoloError: the folder exists or cannot be made, or rosbags is not installed.
     """
 
     def __init__(self, task: str, namespace: str, out: Path) -> None:
         self._bag = BagWriter(out)
-        self.written = 0
+        self.written: Counter[str] = Counter()
         self._node = LightweightNode("recorder", namespace=namespace or None)
         wanted = topics(JointMapping(make_task(task).model))
         if namespace:
@@ -88,7 +95,7 @@ class Recorder:
 
     def _write(self, topic: str, kind: str, content: bytes) -> None:
         self._bag.write(topic, kind, time.time_ns(), content)
-        self.written += 1
+        self.written[topic] += 1
 
     def close(self) -> None:
         """Complete the bag and leave the graph."""
@@ -118,22 +125,33 @@ def main(arguments: list[str] | None = None) -> int:
     except PoloError as error:
         print(f"polo: {error}", file=sys.stderr)
         return 1
-    began = shown = time.monotonic()
-    bound = "" if options.seconds is None else f" of {options.seconds:g}"
+    began, shown = time.monotonic(), 0.0
     said = sys.stderr if options.json else sys.stdout
     print(f"recording {options.task} into {out}; Ctrl-C ends it", file=said, flush=True)
-    while not stops and (options.seconds is None or time.monotonic() - began < options.seconds):
+    seconds = 0.0
+    while not stops and (options.seconds is None or seconds < options.seconds):
         recorder.executor.spin_once(timeout_sec=0.1)
-        if time.monotonic() - shown >= STATUS_PERIOD_S:
-            shown = time.monotonic()
-            print(f"{shown - began:6.0f}{bound} s, {recorder.written} messages", file=said, flush=True)
+        seconds = time.monotonic() - began
+        if seconds - shown >= STATUS_PERIOD_S:
+            shown = seconds
+            left = "" if options.seconds is None else f", {options.seconds - seconds:.0f} s left"
+            print(f"{seconds:6.0f} s, {recorder.written.total()} messages{left}", file=said, flush=True)
     recorder.close()
     rclpy.try_shutdown()
-    if options.json:
-        print(json.dumps({"task": options.task, "messages": recorder.written, "bag": str(out)}, indent=2))
-    else:
-        print(f"{recorder.written} messages in {out}")
+    report(options, out, recorder.written, seconds)
     return 0
+
+
+def report(options: argparse.Namespace, out: Path, written: Counter[str], seconds: float) -> None:
+    """Print how much of each topic was recorded in so many s, and where."""
+    if options.json:
+        numbers = {"messages": written.total(), "topics": dict(sorted(written.items())), "bag": str(out)}
+        print(json.dumps({"task": options.task, **numbers}, indent=2))
+        return
+    rows = [(topic, str(count), f"{count / seconds:.1f}") for topic, count in sorted(written.items())]
+    for line in table_lines(rows, ("topic", "messages", "per second")):
+        print(line)
+    print(f"{written.total()} messages in {out}")
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ from visualization_msgs.msg import MarkerArray
 from polo_ros.arrays import Array
 from polo_ros.control.joints import JointMapping
 from polo_ros.control.status import Level, Status
-from polo_ros.nodes.messages import pack_geometry
+from polo_ros.nodes.messages import RobotMarkers
 from polo_ros.nodes.node import PoloNode
 from polo_ros.nodes.polled import Unexecuted, take
 from polo_ros.nodes.qos import RELIABLE
@@ -40,6 +40,9 @@ from polo_ros.viewer.page import E_STOP, RELEASE, TABS, Page
 
 # with this niceness the planner gets about nine tenths of a core that it shares with the drawing of pictures
 NICENESS = 10
+# time in s that this thread runs on with Python's lock while the e-stop's thread asks for it; on a busy
+# machine the niced thread takes many times as long
+SWITCH_S = 5e-4
 LOOK_PERIOD_S = 1.0
 CLOCK = "/clock"
 
@@ -60,12 +63,14 @@ class ViewerNode(PoloNode):
         self._requests: SimpleQueue[Callable[[], object]] = SimpleQueue()
         self._wake = self.create_guard_condition(self._handle_requests)
         self._geometry = self.create_publisher(MarkerArray, "~/robot", RELIABLE)
+        self._markers = RobotMarkers(self.task.model)
         self._operator = Operator(self, self._show_answer)
         JointMapping(self.task.model)  # refuses a model that the topics cannot carry
         start = self.task.start_state(np.random.default_rng(self.seed))
         self._page = Page(settings.port, self.task, f"· seed {self.seed}", start, self)
         # of this thread, which draws; the page's own, made above, keeps its priority: it hears the e-stop
         os.nice(NICENESS)
+        sys.setswitchinterval(SWITCH_S)
         asked = f"http://127.0.0.1:{settings.port}/"
         if self._page.url != asked:
             self.get_logger().warning(
@@ -205,7 +210,7 @@ class ViewerNode(PoloNode):
     def _publish_geometry(self, data: mujoco.MjData, stamp: int) -> None:
         """The robot for RViz, while it is subscribed to."""
         if self._geometry.get_subscription_count():
-            self._geometry.publish(pack_geometry(self.task.model, data, stamp))
+            self._geometry.publish(self._markers.moved(data, stamp))
 
     def _on_fault(self, fault: str) -> None:
         self.fault = fault

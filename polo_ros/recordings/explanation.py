@@ -7,7 +7,6 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from polo_ros.arrays import Array
-from polo_ros.errors import PoloError
 from polo_ros.learner.received_weights import ReceivedWeights
 from polo_ros.parameters.settings import Settings
 from polo_ros.planner.mppi import MPPI
@@ -190,35 +189,3 @@ def status_at(recording: Recording, now: float) -> str:
     before = [each for each in recording.statuses if each.time < now]
     chosen = (about or before[-1:])[:1]
     return chosen[0].text if chosen else ""
-
-
-def explanation_text(explanation: Explanation) -> str:
-    """The explanation as lines for a terminal."""
-    first = explanation.candidates
-    if not first:
-        raise PoloError(f"every rollout from the state at {explanation.time:g} s diverged")
-    around = "the recorded plan" if explanation.planned else "the executed control"
-    averaged = f"{explanation.effective_sample_size:.1f}"
-    heading = "  ".join(f"{name:>9}" for name in first[0].terms)
-    lines = [
-        f"{explanation.task} at {explanation.time:.3f} s",
-        f"value function: {explanation.value}",
-        f"candidates around {around}, of which the plan averages {averaged}:",
-        "",
-        f"rank  weight   return  {heading}   terminal (heads)",
-    ]
-    for rank, each in enumerate(first, 1):
-        parts = "  ".join(f"{part:9.3f}" for part in each.terms.values())
-        heads = np.array(each.terminal)
-        mean = f"{heads.mean():8.2f} ± {heads.std():.2f}" if len(heads) else "        –"
-        lines.append(f"{rank:4}  {each.weight:6.3f}  {each.total:7.2f}  {parts}  {mean}")
-    lines += ["", "over the horizon, discounted:   predicted   realised"]
-    for name in first[0].terms:
-        predicted, realised = explanation.predicted.get(name), explanation.realised.get(name)
-        lines.append(f"  {name:<26}{_number(predicted)}  {_number(realised)}")
-    lines += ["", f"the planner said: {explanation.said or 'nothing that was recorded'}"]
-    return "\n".join(lines)
-
-
-def _number(value: float | None) -> str:
-    return f"{value:11.3f}" if value is not None else f"{'unknown':>11}"

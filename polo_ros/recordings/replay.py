@@ -11,9 +11,11 @@ from viser import uplot
 from polo_ros.arrays import Array
 from polo_ros.errors import PoloError
 from polo_ros.parameters.settings import Settings
-from polo_ros.recordings.explanation import explain, explanation_text
+from polo_ros.recordings.explanation import explain
+from polo_ros.recordings.explanation_table import OTHER_COLOUR, explanation_html
 from polo_ros.recordings.recording import Recording
 from polo_ros.signals import collect_endings
+from polo_ros.viewer.plots import PADDING, axes
 from polo_ros.viewer.robot_view import RobotView
 from polo_ros.viewer.server import address_of, open_server
 
@@ -22,7 +24,7 @@ SPEEDS = ("0.1", "0.25", "0.5", "1", "2", "4")
 PANEL_WIDTH = 420
 # points of the curves at most: more cannot be seen
 MOST_POINTS = 1000
-CANDIDATE_COLOURS = np.array([[120, 120, 220]] * 4)
+NO_PATH: Array = np.empty((0, 3))
 
 
 class ReplayPage:
@@ -63,6 +65,7 @@ class ReplayPage:
         why.on_click(lambda _: self.explain())
         self._time.on_update(self._on_time)
         self._shown = -1
+        self._explained = False
 
     def show(self, seconds: float) -> None:
         """Show a moment, in s since the beginning."""
@@ -70,6 +73,9 @@ class ReplayPage:
         if index == self._shown:
             return
         self._shown, recording = index, self._recording
+        if self._explained:  # the candidates of another moment
+            self._explained, self._answer.content = False, ""
+            self._view.show_rollouts([], NO_PATH, NO_PATH)
         self._view.show(recording.state[index])
         self._status.content = (
             f"episode {int(recording.episode[index])}, transition {index}, "
@@ -79,15 +85,16 @@ class ReplayPage:
     def explain(self) -> None:
         """Show why the robot did what it did at the present moment."""
         self._playing.value = False
+        self.show(self._time.value)
         try:
-            found = explain(self._settings, self._recording, self._time.value)
-            text = explanation_text(found)
+            found = explain(self._settings, self._recording, float(self._seconds[self._shown]))
+            content = explanation_html(found)
         except PoloError as error:
-            text = str(error)
+            content = html.escape(str(error))
         else:
             best, others = found.paths[0], list(found.paths[1:])
-            self._view.show_rollouts(others, CANDIDATE_COLOURS[: len(others)], best)
-        self._answer.content = f'<pre style="font-size:0.65em;padding:0 1em">{html.escape(text)}</pre>'
+            self._view.show_rollouts(others, np.tile(OTHER_COLOUR, (len(others), 1)), best)
+        self._explained, self._answer.content = True, content
 
     def advance(self, elapsed: float) -> None:
         """Let the recording go on by a time in s of wall time, where it is played."""
@@ -109,7 +116,8 @@ class ReplayPage:
         series = (uplot.Series(label="s"), uplot.Series(label="reward", stroke="#1c7ed6", width=1.5))
         self._server.gui.add_uplot(
             (self._seconds[::step], self._recording.reward[::step]), series, title="Reward", height=160,
-            scales={"x": uplot.Scale(time=False)},
+            scales={"x": uplot.Scale(time=False)}, axes=axes(), padding=PADDING,
+            legend=uplot.Legend(show=False),
         )  # fmt: skip
 
 

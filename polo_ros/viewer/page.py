@@ -21,9 +21,9 @@ from polo_ros.viewer.value_map import ValueMap
 
 # the nodes whose parameters are shown, with the titles of their tabs
 TABS = {"planner_node": "Planner", "learner_node": "Learner", "simulator_node": "Simulator"}
-PANEL_WIDTH = 340
-PLOTS_WIDTH = 330
-WINDOW_WIDTH = 320
+PANEL_WIDTH = 390  # the titles of all tabs fit into one row
+PLOTS_WIDTH = 310
+WINDOW_WIDTH = 290
 WINDOW_GAP = 12
 
 

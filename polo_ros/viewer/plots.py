@@ -15,7 +15,13 @@ SPAN_S = 20.0
 SAMPLE_PERIOD_S = 0.1
 # a number that has not come again within this time is unknown, in s; diagnostics come once a second
 KEPT_S = 2.5
-HEIGHT = 125  # pixels
+# of a plot with its axes, in pixels: several curves need more room than one
+HEIGHT, SINGLE_HEIGHT = 125, 95
+# above, to the right, below and to the left of the curves: half a number of an axis reaches out
+PADDING = (8, 14, 0, 0)
+# of axes, to be read on a light and on a dark page
+AXIS_COLOUR, GRID_COLOUR = "#868e96", "rgba(128, 128, 128, 0.25)"
+AXIS_SIZES = (28, 46)  # below and to the left, in pixels
 COLOURS = ("#1c7ed6", "#f08c00", "#2f9e44", "#ae3ec9", "#e03131", "#0c8599", "#5f3dc4", "#868e96")
 BAND = "rgba(28, 126, 214, 0.18)"
 
@@ -103,10 +109,20 @@ class Plots:
             handle.data = joined(self.history.times, tuple(known.values()))
 
     def _add(self, gui: viser.GuiApi, plot: Plot) -> viser.GuiUplotHandle:
+        several = len(plot.curves) > 1
         return gui.add_uplot(
-            joined(self.history.times, ()), _series(plot, ()), title=plot.title, height=HEIGHT,
-            scales={"x": uplot.Scale(time=False, range=(-SPAN_S, 0.0))}, legend=uplot.Legend(show=True),
+            joined(self.history.times, ()), _series(plot, ()), title=plot.title,
+            height=HEIGHT if several else SINGLE_HEIGHT,
+            scales={"x": uplot.Scale(time=False, range=(-SPAN_S, 0.0))},
+            axes=axes(), legend=uplot.Legend(show=several, live=False), padding=PADDING,
         )  # fmt: skip
+
+
+def axes() -> tuple[uplot.Axis, ...]:
+    """The axes of every plot; uPlot's own grid is as bright as a curve on a dark page."""
+    grid = uplot.Axis_Grid(stroke=GRID_COLOUR, width=1)
+    ticks = uplot.Axis_Ticks(stroke=GRID_COLOUR, width=1, size=4)
+    return tuple(uplot.Axis(stroke=AXIS_COLOUR, grid=grid, ticks=ticks, size=size) for size in AXIS_SIZES)
 
 
 def joined(times: Array, curves: tuple[Array, ...]) -> tuple[Array, ...]:

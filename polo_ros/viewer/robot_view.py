@@ -26,6 +26,12 @@ BEST_WIDTH = 0.014
 BEST_COLOUR = (255, 160, 0)
 GHOST_COLOUR = (40, 170, 120)
 GHOST_OPACITY = 0.3
+# lights beside viser's own, which leave the lower sides of bodies black: where they come from, and how strong
+LIGHTS = {
+    "left": ((-1.0, 1.0, -0.4), 1.2),
+    "right": ((1.0, -1.0, -0.4), 1.2),
+    "front": ((-0.3, -1.0, 0.6), 1.0),
+}
 HIDDEN = -100.0  # m; where the ghost is until there is a plan
 ASPECT = 0.9  # width over height between the panels, for the first view
 Colours = Array
@@ -53,6 +59,7 @@ class RobotView:
         # it writes colours and sizes of its own into the model
         self._scene = ViserMujocoScene(server, copy.copy(task.model), 1)
         self._scene.camera_tracking_enabled = floating_base(task.model) is not None
+        self._add_lights()
         self._world = server.scene.add_frame(WORLD, show_axes=False)
         self._candidates = self._add_lines("candidates", CANDIDATE_WIDTH)
         self._best = self._add_lines("best", BEST_WIDTH)
@@ -80,6 +87,7 @@ class RobotView:
         follows = gui.add_checkbox("Camera follows the robot", scene.camera_tracking_enabled)
         rollouts = gui.add_checkbox("Rollouts", True)
         ghost = gui.add_checkbox("Where the plan ends", bool(self._ghost))
+        shadows = gui.add_checkbox("Shadows", True, hint="without a GPU they slow the browser down")
         points = gui.add_checkbox("Contact points", False)
         forces = gui.add_checkbox(
             "Contact forces", False, hint="of the model in this state, without controls"
@@ -88,12 +96,13 @@ class RobotView:
         def apply(_: object) -> None:
             scene.camera_tracking_enabled = follows.value
             scene.show_contact_points, scene.show_contact_forces = points.value, forces.value
+            self._server.scene.configure_default_lights(cast_shadow=shadows.value)
             self._candidates.visible = self._best.visible = rollouts.value
             for handle in self._ghost.values():
                 handle.visible = ghost.value
             scene.request_update()
 
-        for switch in (follows, rollouts, ghost, points, forces):
+        for switch in (follows, rollouts, ghost, shadows, points, forces):
             switch.on_update(apply)
 
     def show(self, state: Array) -> None:
@@ -144,6 +153,17 @@ class RobotView:
         else:  # viser draws no empty set of lines
             handle.points = np.zeros((1, 2, 3), np.float32)
             handle.colors = np.zeros((1, 2, 3), np.uint8)
+
+    def _add_lights(self) -> None:
+        """Light the bodies from all sides.
+
+        mjviser lights them by a picture of surroundings, which a browser without a GPU prepares for seconds.
+        """
+        self._server.scene.configure_environment_map(hdri=None)
+        for name, (position, intensity) in LIGHTS.items():
+            self._server.scene.add_light_directional(
+                f"/lights/{name}", intensity=intensity, cast_shadow=False, position=position
+            )
 
     def _add_lines(self, name: str, width: float) -> viser.LineSegmentsHandle:
         nothing = np.zeros((1, 2, 3), np.float32)

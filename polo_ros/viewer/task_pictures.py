@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
+from polo_ros.progress import PATIENCE, progress_bar
 from polo_ros.tasks import make_task, task_classes
 from polo_ros.viewer.film_strip import thumbnail
 
@@ -18,7 +19,9 @@ def write_pictures(folder: Path) -> dict[str, Path]:
       PoloError: a task cannot be loaded, or a picture could not be written.
     """
     paths = {name: folder / f"{name}.png" for name in task_classes()}
-    for name, path in paths.items():
-        task = make_task(name)
-        thumbnail(task, task.start_state(np.random.default_rng(0)), path)
+    with progress_bar(len(paths), "draw tasks", "picture", patience=PATIENCE) as bar:
+        for name, path in paths.items():
+            task = make_task(name)
+            thumbnail(task, task.start_state(np.random.default_rng(0)), path)
+            bar.update()
     return paths

@@ -1,5 +1,6 @@
 """Learning while acting: weights change between plans, and neither node needs the other."""
 
+import re
 import resource
 import sys
 from collections.abc import Generator
@@ -16,6 +17,7 @@ from polo_ros.learner.experience import experience_schema
 from polo_ros.learner.origin import Origin
 from polo_ros.learner.weights import decode_value
 from polo_ros.nodes.messages import pack_experience, unpack_bytes
+from polo_ros.recordings.recording import read_recording
 from polo_ros.tasks import make_task
 
 # small updates, so that many of them pass
@@ -147,6 +149,23 @@ def test_weights_with_rising_sequence_reach_the_acting_planner(learning: Learnin
     assert sequences == sorted(set(sequences))
     learning.planner_follows()
     assert learning.graph.reported("planner_node", "refused_weights") == 0
+
+
+def test_a_run_is_recorded_and_read_again(learning: Learning, tmp_path: Path) -> None:
+    graph, bag = learning.graph, tmp_path / "bag"
+    command = [sys.executable, "-m", "polo_ros.nodes.recorder", "cartpole_swingup", "--out", str(bag)]
+    graph.run("recorder", command)
+    graph.wait(lambda: "recording cartpole_swingup" in graph.log("recorder"), "the recorder")
+    learning.wait_for_updates(5)
+    learning.wait_for_acting()
+    assert graph.end("recorder") == 0
+    *table, last = graph.log("recorder").splitlines()
+    assert any(re.match(r"/experience +\d+ +\d", line) for line in table)
+    assert last.endswith(f"messages in {bag}")
+    recording = read_recording(bag, make_task("cartpole_swingup"))
+    assert len(recording.time) and recording.plans and recording.weights and recording.statuses
+    known = {bytes(unpack_bytes(message)) for message in learning._weights}
+    assert {content for _, content in recording.weights} <= known
 
 
 def test_pausing_stops_learning_alone(learning: Learning) -> None:

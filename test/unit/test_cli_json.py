@@ -65,7 +65,7 @@ def test_evaluate(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     rewards = [float(row["mean_reward"]) for row in rows_of(found["file"])]
     assert [row["mean_reward"] for row in found["seeds"]] == rewards
     assert found["mean_reward"] == pytest.approx(sum(rewards) / 2) and found["solved"] == 0
-    assert found["seeds"][0]["solved_at"] is None
+    assert found["seeds"][0]["solved_at"] is None and found["animation"] is None
 
 
 def test_check(capsys: pytest.CaptureFixture[str]) -> None:

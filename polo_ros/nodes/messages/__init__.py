@@ -19,7 +19,7 @@ from polo_ros.nodes.messages.experience import (
     unpack_bytes,
     unpack_experience,
 )
-from polo_ros.nodes.messages.geometry import pack_geometry
+from polo_ros.nodes.messages.geometry import RobotMarkers
 from polo_ros.nodes.messages.pushes import pack_push, unpack_push
 from polo_ros.nodes.messages.stamps import from_stamp, to_stamp
 from polo_ros.nodes.messages.states import (
@@ -40,6 +40,7 @@ from polo_ros.nodes.messages.states import (
 
 __all__ = [
     "NANOSECONDS",
+    "RobotMarkers",
     "Traces",
     "check_schema",
     "from_stamp",
@@ -48,7 +49,6 @@ __all__ = [
     "pack_command",
     "pack_diagnostics",
     "pack_experience",
-    "pack_geometry",
     "pack_goal",
     "pack_imu",
     "pack_joint_state",

@@ -18,56 +18,60 @@ SPHERE, CAPSULE, ELLIPSOID, CYLINDER, BOX, MESH = (
 SHAPES = {SPHERE: Marker.SPHERE, ELLIPSOID: Marker.SPHERE, CYLINDER: Marker.CYLINDER, BOX: Marker.CUBE}
 
 
-def pack_geometry(model: mujoco.MjModel, data: mujoco.MjData, stamp: int) -> MarkerArray:
+class RobotMarkers:
     """Every visible geom but planes, in the frame odom; a mesh is shown as the box around it.
+
+    The message is made once, which takes milliseconds for a robot of many geoms, and then moved.
 
     Args:
       model: of the robot and its world.
-      data: its state, kinematics included.
-      stamp: in ns.
     """
-    found: list[Any] = []
-    for geom in np.flatnonzero((model.geom_group < VISIBLE_GROUPS) & (model.geom_rgba[:, 3] > 0)).tolist():
-        found += _markers(model, data, geom)
-    for index, marker in enumerate(found):
-        marker.header.frame_id, marker.header.stamp = "odom", to_stamp(stamp)
-        marker.ns, marker.id, marker.action = "robot", index, Marker.ADD
-    return MarkerArray(markers=found)
+
+    def __init__(self, model: mujoco.MjModel) -> None:
+        seen = (model.geom_group < VISIBLE_GROUPS) & (model.geom_rgba[:, 3] > 0)
+        parts = [(geom, *part) for geom in np.flatnonzero(seen).tolist() for part in _parts(model, geom)]
+        self._geoms = [geom for geom, *_ in parts]
+        self._offsets = np.array([offset for _, _, offset, _ in parts]).reshape(-1, 3)  # in the geoms' frames
+        self._message = MarkerArray()
+        for index, (geom, shape, _, half) in enumerate(parts):
+            marker: Any = Marker(ns="robot", id=index, type=shape, action=Marker.ADD)
+            marker.header.frame_id = "odom"
+            marker.scale.x, marker.scale.y, marker.scale.z = map(float, 2.0 * half)
+            red, green, blue, alpha = map(float, _colour(model, geom))
+            marker.color = ColorRGBA(r=red, g=green, b=blue, a=alpha)
+            self._message.markers.append(marker)
+
+    def moved(self, data: mujoco.MjData, stamp: int) -> MarkerArray:
+        """The message for a state, kinematics included, at a time in ns; the next call changes it."""
+        turns, time = data.geom_xmat[self._geoms], to_stamp(stamp)
+        turned = (turns.reshape(-1, 3, 3) @ self._offsets[..., None])[..., 0]
+        positions, quaternion = (data.geom_xpos[self._geoms] + turned).tolist(), np.empty(4)
+        for marker, position, turn in zip(self._message.markers, positions, turns, strict=True):
+            marker.header.stamp = time
+            mujoco.mju_mat2Quat(quaternion, turn)
+            at, orientation = marker.pose.position, marker.pose.orientation
+            at.x, at.y, at.z = position
+            orientation.w, orientation.x, orientation.y, orientation.z = quaternion.tolist()
+        return self._message
 
 
-def _markers(model: mujoco.MjModel, data: mujoco.MjData, geom: int) -> list[Any]:
-    """The markers of one geom: a capsule is a cylinder with a sphere at each end."""
-    kind, size = int(model.geom_type[geom]), np.array(model.geom_size[geom])
-    position, axes = np.array(data.geom_xpos[geom]), data.geom_xmat[geom].reshape(3, 3)
+def _parts(model: mujoco.MjModel, geom: int) -> list[tuple[int, Array, Array]]:
+    """The shape, place in the geom's frame and half sizes of each of its markers.
+
+    A capsule is a cylinder with a sphere at each end.
+    """
+    kind, size, middle = int(model.geom_type[geom]), np.array(model.geom_size[geom]), np.zeros(3)
     if kind == CAPSULE:
         radius, half = size[0], size[1]
-        ends = [position + sign * half * axes[:, 2] for sign in (-1.0, 1.0)]
-        parts = [(Marker.CYLINDER, position, np.array([radius, radius, half]))]
-        parts += [(Marker.SPHERE, end, np.full(3, radius)) for end in ends]
-    elif kind == MESH:
-        middle, half_sizes = model.geom_aabb[geom, :3], model.geom_aabb[geom, 3:]
-        parts = [(Marker.CUBE, position + axes @ middle, np.array(half_sizes))]
-    elif kind in SHAPES:
-        half_sizes = {SPHERE: np.full(3, size[0]), CYLINDER: np.array([size[0], size[0], size[1]])}.get(
-            kind, size
-        )
-        parts = [(SHAPES[kind], position, half_sizes)]
-    else:
-        return []
-    return [_marker(shape, at, 2.0 * half, axes, _colour(model, geom)) for shape, at, half in parts]
-
-
-def _marker(shape: int, position: Array, scale: Array, axes: Array, colour: Array) -> Marker:
-    quaternion = np.empty(4)
-    mujoco.mju_mat2Quat(quaternion, axes.ravel())
-    marker = Marker(type=shape)
-    pose, (w, x, y, z) = marker.pose, map(float, quaternion)
-    pose.position.x, pose.position.y, pose.position.z = map(float, position)
-    pose.orientation.x, pose.orientation.y, pose.orientation.z, pose.orientation.w = x, y, z, w
-    marker.scale.x, marker.scale.y, marker.scale.z = map(float, scale)
-    red, green, blue, alpha = map(float, colour)
-    marker.color = ColorRGBA(r=red, g=green, b=blue, a=alpha)
-    return marker
+        ends = [np.array([0.0, 0.0, sign * half]) for sign in (-1.0, 1.0)]
+        cylinder = (int(Marker.CYLINDER), middle, np.array([radius, radius, half]))
+        return [cylinder, *((int(Marker.SPHERE), end, np.full(3, radius)) for end in ends)]
+    if kind == MESH:
+        return [(int(Marker.CUBE), np.array(model.geom_aabb[geom, :3]), np.array(model.geom_aabb[geom, 3:]))]
+    if kind in SHAPES:
+        halves = {SPHERE: np.full(3, size[0]), CYLINDER: np.array([size[0], size[0], size[1]])}
+        return [(SHAPES[kind], middle, halves.get(kind, size))]
+    return []
 
 
 def _colour(model: mujoco.MjModel, geom: int) -> Array:

@@ -5,7 +5,7 @@ import numpy as np
 from numpy.testing import assert_allclose
 from visualization_msgs.msg import Marker
 
-from polo_ros.nodes.messages import pack_geometry
+from polo_ros.nodes.messages import RobotMarkers
 
 MODEL = """
 <mujoco>
@@ -26,7 +26,7 @@ def test_a_robot_is_its_visible_geoms() -> None:
     model = mujoco.MjModel.from_xml_string(MODEL)
     data = mujoco.MjData(model)
     mujoco.mj_kinematics(model, data)
-    cylinder, low, high, box = pack_geometry(model, data, 1_500_000_000).markers
+    cylinder, low, high, box = RobotMarkers(model).moved(data, 1_500_000_000).markers
     assert [m.type for m in (cylinder, low, high, box)] == [
         Marker.CYLINDER,
         Marker.SPHERE,
@@ -46,7 +46,19 @@ def test_a_turned_robot_has_turned_markers() -> None:
     model = mujoco.MjModel.from_xml_string(MODEL)
     data = mujoco.MjData(model)
     turn = np.array([np.cos(0.3), 0.0, 0.0, np.sin(0.3)])
+    markers = RobotMarkers(model)
+    markers.moved(data, 0)
     data.qpos[3:] = turn
     mujoco.mj_kinematics(model, data)
-    box = pack_geometry(model, data, 0).markers[-1].pose.orientation
+    box = markers.moved(data, 0).markers[-1].pose.orientation
     assert_allclose([box.w, box.x, box.y, box.z], turn, atol=1e-9)
+
+
+def test_the_ends_of_a_tilted_capsule_tilt_with_it() -> None:
+    model = mujoco.MjModel.from_xml_string(MODEL)
+    data = mujoco.MjData(model)
+    data.qpos[3:] = [np.sqrt(0.5), np.sqrt(0.5), 0.0, 0.0]  # a quarter turn about x: z becomes -y
+    mujoco.mj_kinematics(model, data)
+    _, low, high, _ = RobotMarkers(model).moved(data, 0).markers
+    assert_allclose([low.pose.position.y, high.pose.position.y], [2.3, 1.7])
+    assert_allclose([low.pose.position.z, high.pose.position.z], [3.0, 3.0])

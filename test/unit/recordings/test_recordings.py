@@ -3,6 +3,7 @@
 import csv
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,8 @@ from polo_ros.learner.received_weights import ReceivedWeights
 from polo_ros.parameters.settings import Settings, settings_for
 from polo_ros.planner import Planner
 from polo_ros.recordings.bag import WEIGHTS, BagWriter, messages, schema_of
-from polo_ros.recordings.explanation import explain, explanation_text
+from polo_ros.recordings.explanation import Candidate, explain
+from polo_ros.recordings.explanation_table import explanation_html, explanation_text
 from polo_ros.recordings.learning import train_from_recordings
 from polo_ros.recordings.recording import Recording, read_recording
 from polo_ros.recordings.replay import ReplayPage
@@ -204,7 +206,21 @@ def test_a_moment_is_explained(settings: Settings, recording: Recording, steps: 
     assert found.said == "safe action: e-stop pressed"
     assert found.paths.shape == (len(found.candidates), horizon + 1, 3)
     assert "candidates around the recorded plan" in explanation_text(found)
+    first = next(line for line in explanation_text(found).splitlines() if line.startswith("return"))
+    assert [float(number) for number in first.split()[1:]] == pytest.approx(returns, abs=0.01)
     assert json.loads(found.as_json())["candidates"][0]["total"] == returns[0]
+
+
+def test_each_heads_terminal_value_is_shown(settings: Settings, recording: Recording) -> None:
+    candidates = tuple(Candidate(0.5, total, {"upright": total - 2.0}, (1.0, 3.0)) for total in (5.25, 4.5))
+    found = replace(explain(settings, recording, 0.2), candidates=candidates, said="<safe>")
+    rows = [line.split() for line in explanation_text(found).splitlines()]
+    assert ["terminal", "value", "2.00", "2.00"] in rows
+    assert ["of", "head", "1", "1.00", "1.00"] in rows and ["of", "head", "2", "3.00", "3.00"] in rows
+    page = explanation_html(found)
+    assert page.count("<tr>") == page.count("</tr>") == 8 and "&lt;safe&gt;" in page
+    with pytest.raises(PoloError, match=r"every rollout from the state at 0\.2 s diverged"):
+        explanation_html(replace(found, candidates=()))
 
 
 def test_a_moment_near_the_end_has_no_known_future(settings: Settings, recording: Recording) -> None:
@@ -226,6 +242,16 @@ def test_the_command_exports_beside_the_bag_and_names_the_file(
     assert bag.with_name(name).exists()
 
 
+def test_the_command_explains_a_moment(bag: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    options = ["-p", "rollouts:=6", "-p", "horizon:=8"]
+    assert main(["explain", str(bag), "--at", "0.2", *options]) == 0
+    table = capsys.readouterr().out
+    assert table.startswith("cartpole_swingup at 0.200 s\n") and "safe action: e-stop pressed" in table
+    assert main(["explain", str(bag), "--at", "0.2", *options, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert f"{found['candidates'][0]['total']:.2f}" in table
+
+
 def test_an_export_says_as_json_what_it_wrote(
     bag: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -240,8 +266,13 @@ def test_a_replay_page_shows_and_explains_moments(settings: Settings, recording:
     for seconds in (0.0, 0.4, 99.0):
         page.show(seconds)
     assert f"transition {STEPS - 1}" in page._status.content
-    page._time.value = 0.2
+    page._time.value = 0.21  # between two transitions: what is shown is explained
     page.explain()
     assert "safe action: e-stop pressed" in page._answer.content
+    assert "at 0.200 s" in page._answer.content and "transition 10" in page._status.content
+    assert page._view._best.points.shape[0] == settings.planner.horizon
     page.advance(0.1)
+    assert page._answer.content  # nothing was played since
+    page.show(0.5)  # the candidates of another moment are gone
+    assert not page._answer.content and not page._view._best.points.any()
     page.close()

@@ -17,7 +17,7 @@ from websockets.sync.client import connect
 from websockets.typing import Origin, Subprotocol
 
 from polo_ros.tasks import make_task, task_classes
-from polo_ros.viewer.page import Page
+from polo_ros.viewer.page import FASTEST, Page
 from polo_ros.viewer.pushing import draggable
 from polo_ros.viewer.robot_view import RobotView, surface
 from polo_ros.viewer.server import address_of, open_server
@@ -27,7 +27,13 @@ NEAR, RIGHT = np.array([0.0, -0.1, 0.0]), np.array([0.5, 0.0, 0.0])
 
 
 class Nobody:
-    """Takes requests and does nothing."""
+    """Takes requests and does nothing but keep velocity goals."""
+
+    def __init__(self) -> None:
+        self.driven: list[list[float]] = []
+
+    def drive(self, velocity: np.ndarray) -> None:
+        self.driven.append(velocity.tolist())
 
     def __getattr__(self, _: str) -> Any:
         return lambda *_: None
@@ -143,4 +149,15 @@ def test_a_page_is_made_and_closed_for_a_task_with_a_map() -> None:
     page.plots.draw()
     page.draw_lights()
     assert page.browsers() == 0
+    page.close()
+
+
+def test_sliders_drive_a_robot_with_a_velocity_goal() -> None:
+    task, requests = make_task("cartpole_swingup"), Nobody()  # robots with such goals take seconds to draw
+    page = Page(0, task, "", task.start_state(np.random.default_rng(0)), requests)
+    page._add_velocity()
+    inputs = {handle.label: handle for handle in page._server.gui._gui_input_handle_from_uuid.values()}
+    ahead, _, turn = (inputs[label] for label in FASTEST)
+    ahead.value, turn.value = 0.5, -0.2
+    assert requests.driven == [[0.5, 0.0, 0.0], [0.5, 0.0, -0.2]]
     page.close()
