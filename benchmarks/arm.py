@@ -39,7 +39,7 @@ from polo_ros.sweeps.results_file import ResultsFile, Row
 from polo_ros.tasks.arm_model import OBSTACLE
 from polo_ros.tasks.arm_reach import ANGLE_TOLERANCE, POSITION_TOLERANCE, ArmReach
 from polo_ros.viewer.figures import BLUE, GREY, VERMILION
-from polo_ros.viewer.film_strip import film_strip
+from polo_ros.viewer.film_strip import Strip, film_strip
 
 # duration of a run, of the rest at its end, and of the part that is drawn, in s
 SECONDS, HELD, SHOWN = 10.0, 1.0, 4.0
@@ -145,10 +145,8 @@ def draw(frame: pd.DataFrame, job: Row, picture: Path) -> None:
     shown = round(SHOWN / period)
     states, times = result.states[:shown], np.arange(float(shown)) * period
     view = real.observe(states, result.ctrl[:shown])
-    film_strip(
-        real, states, times, picture.with_name(f"{picture.stem}_run.png"),
-        f"Seed {job['seed']}, the run that came nearest to the obstacle",
-    )  # fmt: skip
+    title = f"Seed {job['seed']}, the run that came nearest to the obstacle"
+    film_strip(real, [Strip(states, times, title)], picture.with_name(f"{picture.stem}_run.png"))
     figure = new_figure(11.0, 6.6)
     panels = figure.subplots(3, 2, width_ratios=[1.1, 1.0])
     columns = ("position_error_mm", "orientation_error_deg", "reached_after")
