@@ -34,6 +34,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import rclpy
 from playwright.sync_api import sync_playwright
@@ -76,7 +77,7 @@ class Phases:
 
     def __init__(self, probe: Probe, viewer: int, planner: int, seconds: float, path: Path) -> None:
         self._probe, self._viewer, self._planner, self._seconds = probe, viewer, planner, seconds
-        self._reset = probe.node.create_client(Trigger, "simulator_node/reset_world")
+        self._reset: Any = probe.node.create_client(Trigger, "simulator_node/reset_world")
         earlier = read_rows(path)
         self._round = int(earlier[-1]["round"]) + 1 if earlier else 0
         self._file = path.open("a", newline="")
