@@ -70,16 +70,16 @@ class QuadrupedSetup:
         True, "Whether only feet touch, with pyramidal cones and impratio 1, which saves most of the time.",
         dynamic=False,
     )  # fmt: skip
-    gait_period: float = parameter(0.5, "Duration of a cycle, in s.", low=0.2, high=2.0, dynamic=False)
+    gait_period: float = parameter(0.4, "Duration of a cycle, in s.", low=0.2, high=2.0, dynamic=False)
     gait_duty: float = parameter(
         0.6, "Share of the cycle for which a foot stands.", low=0.3, high=0.9, dynamic=False
     )
     gait_height: float = parameter(0.09, "Height of a swinging foot, in m.", low=0.0, high=0.2, dynamic=False)
     stride_gain: float = parameter(
-        1.0, "Share of the missing velocity that is added to the stride.", low=0.0, high=2.0, dynamic=False
+        0.5, "Share of the missing velocity that is added to the stride.", low=0.0, high=2.0, dynamic=False
     )
     foothold_gain: float = parameter(
-        0.1, "How far ahead feet are put for each m/s of excess, in s.", low=0.0, high=0.5, dynamic=False
+        0.2, "How far ahead feet are put for each m/s of excess, in s.", low=0.0, high=0.5, dynamic=False
     )
     reference: bool = parameter(
         True, "Whether plans are deviations from a trot by the legs' kinematics.", dynamic=False

@@ -109,6 +109,7 @@ def test_an_interrupted_planner_ends_with_its_safe_action(loop: Loop) -> None:
     for _ in range(20_000):
         loop.graph.children["planner_node"].send_signal(signal.SIGINT)
     assert loop.graph.end("planner_node") == 0
+    loop.graph.wait(lambda: set(loop.commands[-1].data) == {0.0}, "the safe action as the last command")
     loop.graph.wait_says("simulator_node", "no command for 0.1 s: safe action")
     assert set(loop.commands[-1].data) == {0.0}
 
