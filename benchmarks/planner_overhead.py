@@ -5,7 +5,8 @@
 The rollouts alone are a call of `mujoco.batch.Batch.rollout` with the same K, H, threads, state and controls,
 which records the same sensors into an existing buffer. It is timed with H physics steps and with H + 1, which
 the planner needs for the terminal state, both of the planner's copy of the model
-(`polo_ros.planner.rollouts.for_rollouts`), and with H steps of the original model.
+(`polo_ros.planner.rollouts.for_rollouts`), and with H steps of the original model. Settings are those of
+`config/humanoid_getup_paper_torque.yaml`.
 """
 
 import argparse
@@ -19,6 +20,7 @@ import mujoco
 import numpy as np
 from mujoco.batch import Batch
 
+from polo_ros.files import share_path
 from polo_ros.learner.weights import load_value
 from polo_ros.parameters.settings import settings_for
 from polo_ros.planner import Planner
@@ -55,7 +57,7 @@ class BareRollouts:
 
 def measure(rollouts: int, horizon: int, pairs: int, threads: int) -> list[tuple[float, ...]]:
     """Times in s of a plan and of each of `BARE`, in turns, along a getup."""
-    settings = settings_for("humanoid_getup")
+    settings = settings_for("humanoid_getup", share_path("config", "humanoid_getup_paper_torque.yaml"))
     task = settings.task
     config = replace(settings.planner, rollouts=rollouts, horizon=horizon)
     planner = Planner(task, config, seed=0, threads=threads)

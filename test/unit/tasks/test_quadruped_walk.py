@@ -86,9 +86,9 @@ def test_feet_are_wanted_high_in_their_swing_only_where_the_goal_is_to_move(task
 
 
 def test_a_foot_touches_down_ahead_and_leaves_behind(task: QuadrupedWalk) -> None:
-    """Half the way of a stance, at 0.5 m/s: 0.5 · 0.6 · 0.5 s / 2 = 7.5 cm."""
+    """Half the way of a stance, at 0.5 m/s: 0.5 · 0.6 · 0.4 s / 2 = 6 cm."""
     error = task._foothold_errors(seen(task, at_home(task, (0.5, 0.0, 0.0))[1]))
-    assert error[0] == error[3] == pytest.approx(0.075, abs=1e-3)
+    assert error[0] == error[3] == pytest.approx(0.06, abs=1e-3)
     middle = task._foothold_errors(seen(task, at_home(task, (0.5, 0.0, 0.0), STANCE_OF_FIRST_PAIR)[1]))
     assert middle[0] == pytest.approx(0.0, abs=1e-6)
 
