@@ -1,7 +1,7 @@
 """A node that stands still (SIGSTOP) and goes on later: the clock stops with the simulator.
 
     python -m benchmarks.faults.stopped_nodes --count 60
-    python -m benchmarks.faults.stopped_nodes --count 12 --seconds 25 40 --out stopped_long.csv
+    python -m benchmarks.faults.stopped_nodes --count 12 --seconds 22 32 --out runs/stopped_long.csv
 
 In turn the simulator, which publishes the clock, the planner, the learner and all three are stopped, for two
 to four seconds or as `--seconds` says: DDS gives up a participant that it does not hear for 20 s. The robot
