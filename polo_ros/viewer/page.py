@@ -104,10 +104,10 @@ class Page:
         gui.main_panel.dock_right()
         gui.main_panel.set_width(PANEL_WIDTH)
         gui.add_markdown(f"**{task.name}** {subtitle}")
-        self._answer = gui.add_markdown("")
         tabs = gui.add_tab_group()
         with tabs.add_tab("Run"):
             self._buttons = {node: self._add_buttons(*row) for node, row in BUTTONS.items()}
+            self._answer = gui.add_markdown("")  # below the buttons, which must not move under the mouse
             if VELOCITY in task.goals.kinds:
                 self._add_velocity()
             with gui.add_folder("View"):

@@ -86,7 +86,7 @@ def test_sliders_buttons_and_refusals(graph: Graph, browser: Browser) -> None:
 
     tab(page, "Run")
     page.get_by_role("button", name="Pause", exact=True).click()
-    graph.wait_says("simulator_node", "paused")
+    page.get_by_text("simulator_node/set_pause: paused").wait_for()
     page.get_by_role("button", name="Step", exact=True).click()
     page.get_by_text("simulator_node/step_simulation: stepped to").wait_for()
     page.get_by_role("button", name="Continue", exact=True).click()
