@@ -155,7 +155,8 @@ def test_a_run_is_recorded_and_read_again(learning: Learning, tmp_path: Path) ->
     graph, bag = learning.graph, tmp_path / "bag"
     command = [sys.executable, "-m", "polo_ros.nodes.recorder", "cartpole_swingup", "--out", str(bag)]
     graph.run("recorder", command)
-    graph.wait(lambda: "recording cartpole_swingup" in graph.log("recorder"), "the recorder")
+    # nodes find the recorder seconds after it has begun
+    graph.wait(lambda: re.search(r"s, [1-9]\d* messages", graph.log("recorder")), "messages in the bag")
     learning.wait_for_updates(5)
     learning.wait_for_acting()
     assert graph.end("recorder") == 0
