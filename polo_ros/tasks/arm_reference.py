@@ -1,13 +1,12 @@
 """Controls of an arm's servos that lead its tool to a goal: a free path, followed by inverse dynamics."""
 
-import copy
-
 import mujoco
 import numpy as np
 
 from polo_ros.arrays import Array
 from polo_ros.tasks.arm_kinematics import ArmKinematics, ToolPose
 from polo_ros.tasks.arm_paths import JointPath, PathFinder
+from polo_ros.tasks.model import without_forces
 
 # share of the speed limits at which paths are followed, and the time to get from rest to full speed, in s
 SHARE, RAMP = 0.75, 0.5
@@ -37,12 +36,7 @@ class ArmReference:
         self._kinematics, self._velocity = kinematics, velocity
         self._finder = PathFinder(kinematics.is_free, kinematics.low, kinematics.high, velocity)
         self._paths: dict[bytes, list[JointPath]] = {}
-        # without contacts, limits and sensors
-        self._model = copy.copy(model)
-        flags = mujoco.mjtDisableBit
-        self._model.opt.disableflags |= int(
-            flags.mjDSBL_CONSTRAINT | flags.mjDSBL_SENSOR | flags.mjDSBL_CONTACT
-        )
+        self._model = without_forces(model)
         self._data = mujoco.MjData(model)
         joints = model.actuator_trnid[:, 0]
         self._qpos, self._dofs = model.jnt_qposadr[joints], model.jnt_dofadr[joints]

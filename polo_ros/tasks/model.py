@@ -1,5 +1,6 @@
 """Functions of a MuJoCo model for tasks and rollouts: digests and batched sensors."""
 
+import copy
 import hashlib
 
 import mujoco
@@ -62,6 +63,13 @@ def free_joints(model: mujoco.MjModel) -> list[int]:
 
 # up to so many states are read one by one: a batch copies the model, which takes 20 ms where it has meshes
 FEW_STATES = 4
+
+
+def without_forces(model: mujoco.MjModel) -> mujoco.MjModel:
+    """A copy without contacts, limits and sensors, whose inverse dynamics are those of the bodies alone."""
+    found, flags = copy.copy(model), mujoco.mjtDisableBit
+    found.opt.disableflags |= int(flags.mjDSBL_CONSTRAINT | flags.mjDSBL_SENSOR | flags.mjDSBL_CONTACT)
+    return found
 
 
 def sensor_readings(model: mujoco.MjModel, states: Array, ctrl: Array) -> Array:

@@ -1,6 +1,5 @@
 """Controls of position servos that make predicted steps: inverse kinematics, led by what servos lose."""
 
-import copy
 from collections.abc import Sequence
 
 import mujoco
@@ -9,7 +8,7 @@ import numpy as np
 from polo_ros.arrays import Array
 from polo_ros.tasks.features import along_heading
 from polo_ros.tasks.leg_chains import LegChains
-from polo_ros.tasks.model import STANDARD_GRAVITY
+from polo_ros.tasks.model import STANDARD_GRAVITY, without_forces
 from polo_ros.tasks.stepping import Steps
 
 
@@ -35,12 +34,7 @@ class StepServos:
     def __init__(self, model: mujoco.MjModel, home: Array, base: str, feet: Sequence[str]) -> None:
         self.legs = LegChains(model, home, feet)
         self._home = home
-        # without contacts, limits and sensors
-        self._floating = copy.copy(model)
-        flags = mujoco.mjtDisableBit
-        self._floating.opt.disableflags |= int(
-            flags.mjDSBL_CONSTRAINT | flags.mjDSBL_SENSOR | flags.mjDSBL_CONTACT
-        )
+        self._floating = without_forces(model)
         data = mujoco.MjData(model)
         data.qpos[:] = home
         mujoco.mj_kinematics(model, data)
