@@ -31,6 +31,7 @@ class LearnerConfig:
         "`polo train` begins from nothing and has none.",
         low=0.0,
         high=1.0,
+        dynamic=False,
     )
     target_noise: float = parameter(
         0.0, "Standard deviation σ of the noise on targets in eq. (5), in units of the value scale.",

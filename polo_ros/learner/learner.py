@@ -177,7 +177,7 @@ class Learner:
         rewards, terminal = labels.column("rewards"), labels.column("terminal_features")
         features = labels.column("features")
         targets = regression_targets(rewards, terminal, value, config, self.task.name)
-        if self._anchor is not None and config.anchor:
+        if self._anchor is not None:
             targets += config.anchor * (self._anchor.heads(features) - targets)
         loss = self.ensemble.update(features, targets, self._rng)
         self._check_result()

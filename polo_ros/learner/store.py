@@ -58,7 +58,7 @@ class LearnerStore:
         Raises:
           PoloError: a file that cannot be used.
         """
-        if self._weights_file:
+        if self._weights_file and learner.config.anchor:
             learner.anchor_to(load_value(self._weights_file, learner.task, learner.config.discount)[0])
         if self._checkpoint is not None and self._checkpoint.exists():
             self._read(learner, self._checkpoint, reward_weights)

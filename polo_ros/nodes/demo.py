@@ -80,7 +80,6 @@ class Demo:
       single: parameters on top, the seed included.
       fleet: the robots.
       namespace: of the fleet; empty for none.
-      bound: wall time of a run, in s.
       interrupted: the signals that have come to end it.
     """
 
@@ -90,13 +89,17 @@ class Demo:
     single: Mapping[str, Any]
     fleet: Sequence[Robot]
     namespace: str
-    bound: float
     interrupted: Sequence[int]
 
     @property
     def watched(self) -> bool:
         """Whether someone watches in a browser, so that it goes on when the task is solved."""
         return self.options.viewer or self.options.port is not None
+
+    @property
+    def bound(self) -> float:
+        """Wall time of a run, in s."""
+        return self.options.bound or (math.inf if self.watched else DEFAULT_BOUND_S)
 
     def act(self, folder: Path, with_value: bool, until: float = math.inf) -> "Run":
         """Start the nodes, watch until the end, stop them.
@@ -118,13 +121,7 @@ class Demo:
                 monitor.enable()
                 monitor.show_status()
                 monitor.show_viewers()
-                outcome = processes.why_ended(self.interrupted)
-                if not outcome and time.monotonic() - began > self.bound:
-                    outcome = f"not solved within {self.bound:.0f} s of wall time"
-                if not outcome and monitor.sim_time > until:
-                    outcome = f"not solved within {until:.2f} s of simulated time"
-                if monitor.solved and (not outcome or monitor.sim_time > until):
-                    outcome = SOLVED
+                outcome = self._why_ended(processes, monitor, time.monotonic() - began, until)
                 if self.watched:
                     monitor.begin_episodes()
                     outcome = "" if outcome == SOLVED else outcome
@@ -133,6 +130,19 @@ class Demo:
             processes.stop()
             monitor.close()
         return Run(monitor, outcome, time.monotonic() - began)
+
+    def _why_ended(self, processes: Processes, monitor: "FleetMonitor", seconds: float, until: float) -> str:
+        """Why a run ends after some wall time in s; empty while it goes on."""
+        ended = processes.why_ended(self.interrupted)
+        if ended:
+            return ended
+        if monitor.solved:
+            return SOLVED
+        if seconds > self.bound:
+            return f"not solved within {self.bound:.0f} s of wall time"
+        if monitor.sim_time > until:
+            return f"not solved within {until:.2f} s of simulated time"
+        return ""
 
     def _start_nodes(self, processes: Processes, with_value: bool) -> None:
         """Start the nodes that the options ask for, of each robot, and one learner."""
@@ -185,13 +195,11 @@ def run(options: argparse.Namespace, early: EarlyEnd | None) -> int:
     options.out.mkdir(parents=True, exist_ok=True)
     if overrides:
         files.append(overrides.write(options.out / "overrides.yaml"))
-    watched = options.viewer or options.port is not None
-    bound = options.bound or (math.inf if watched else DEFAULT_BOUND_S)
     seed = settings.planner_node.seed
     fleet = robots(options.robots)
     demo = Demo(
         options, settings.task, files, {**single, "seed": seed}, fleet, namespace_of(options.namespace),
-        bound, catch_endings(early),
+        catch_endings(early),
     )  # fmt: skip
     first = demo.act(options.out, with_value=not options.no_value)
     print(f"{options.task}, seed {seed}: {summary(first)}")
@@ -202,7 +210,7 @@ def run(options: argparse.Namespace, early: EarlyEnd | None) -> int:
         runs.append(demo.act(options.out / WITHOUT_VALUE, with_value=False, until=first.monitor.sim_time))
         print(f"{options.task}, seed {seed}, without the value function: {summary(runs[1])}")
     report(demo, runs)
-    return 0 if first.outcome == (INTERRUPTED if watched else SOLVED) else 1
+    return 0 if first.outcome == (INTERRUPTED if demo.watched else SOLVED) else 1
 
 
 def summary(run: Run) -> str:

@@ -19,7 +19,6 @@ from polo_ros.control import NANOSECONDS
 from polo_ros.control.joints import JointMapping
 from polo_ros.control.simulated_robot import RESET_GAP_S
 from polo_ros.control.state import StateAssembler
-from polo_ros.errors import PoloError
 from polo_ros.nodes.executor import spin_for
 from polo_ros.nodes.lightweight_node import LightweightNode, initialise
 from polo_ros.nodes.qos import EVERY_STATE
@@ -167,15 +166,9 @@ class StatusMonitor:
         return f"{self.sim_time:.2f} s of simulated time, held for {self.held:.2f} s"
 
     def strip(self, title: str) -> "Strip":
-        """The run as a film strip shows it.
-
-        Raises:
-          PoloError: no state has come.
-        """
+        """The run, of which states have come, as a film strip shows it."""
         from polo_ros.viewer.film_strip import Strip  # imports half a second of libraries
 
-        if not self.frames:
-            raise PoloError("there is no picture of a run of which no state has come")
         times, states = map(np.array, zip(*self.frames, strict=True))
         rewards, values = np.array(self._curves).T
         return Strip(states, times, title, rewards, values)
