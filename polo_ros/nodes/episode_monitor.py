@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.executors import SingleThreadedExecutor
 from std_msgs.msg import Float64MultiArray
@@ -17,6 +16,7 @@ from polo_ros.arrays import Array
 from polo_ros.control import NANOSECONDS
 from polo_ros.control.simulated_robot import RESET_GAP_S
 from polo_ros.nodes.executor import spin_for
+from polo_ros.nodes.leave import leave_graph
 from polo_ros.nodes.lightweight_node import LightweightNode, initialise
 from polo_ros.nodes.messages import unpack_experience
 from polo_ros.nodes.qos import EVERY_STATE
@@ -145,5 +145,4 @@ class EpisodeMonitor:
 
     def close(self) -> None:
         """Leave the graph."""
-        self._node.destroy_node()
-        rclpy.try_shutdown()
+        leave_graph(self._node, code=1)

@@ -9,7 +9,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
 from geometry_msgs.msg import PoseStamped, Twist
 from nav_msgs.msg import Odometry
@@ -25,6 +24,7 @@ from polo_ros.control.joints import EFFORT_TOPIC, POSITION_TOPIC, JointMapping
 from polo_ros.control.state import CMD_VEL, GOAL, IMU, JOINTS, odometry_bodies
 from polo_ros.errors import PoloError
 from polo_ros.nodes.executor import NodeExecutor
+from polo_ros.nodes.leave import leave_graph
 from polo_ros.nodes.lightweight_node import LightweightNode, initialise
 from polo_ros.nodes.qos import EVERY_STATE, LATCHED, SENSOR
 from polo_ros.nodes.start import catch_endings
@@ -99,8 +99,8 @@ class Recorder:
 
     def close(self) -> None:
         """Complete the bag and leave the graph."""
-        self._node.destroy_node()
         self._bag.close()
+        leave_graph(self._node)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -137,7 +137,6 @@ def main(arguments: list[str] | None = None) -> int:
             left = "" if options.seconds is None else f", {options.seconds - seconds:.0f} s left"
             print(f"{seconds:6.0f} s, {recorder.written.total()} messages{left}", file=said, flush=True)
     recorder.close()
-    rclpy.try_shutdown()
     report(options, out, recorder.written, seconds)
     return 0
 

@@ -11,6 +11,7 @@ import rclpy
 from rclpy.exceptions import ParameterException
 
 from polo_ros.errors import PoloError
+from polo_ros.nodes.leave import leave_graph
 from polo_ros.nodes.lightweight_node import initialise
 from polo_ros.nodes.node import PoloNode, Stopped
 from polo_ros.nodes.start import unblock
@@ -48,7 +49,7 @@ def run_node(make: Callable[[], PoloNode]) -> int:
 
     A planner that is told to stop leaves the robot with its safe action, and a learner saves.
     """
-    interruption, node = Interruption(), None
+    interruption, node, code = Interruption(), None, 1
     try:
         unblock()
         parameter_layers(sys.argv)  # rclpy's words for a bad file are longer than ours
@@ -60,17 +61,17 @@ def run_node(make: Callable[[], PoloNode]) -> int:
         executor = node.make_executor()
         executor.add_node(node)
         executor.spin()
+        code = 0
     except (PoloError, ParameterException) as error:  # ROS 2 checks types and ranges itself
         interruption.making = False
         rclpy.logging.get_logger("polo_ros").fatal(str(error))
-        return 1
     except Stopped:
-        pass
+        code = 0
     finally:
         interruption.making = False
         if node is not None:
             node.close()
-            node.destroy_node()
-        with contextlib.suppress(Exception):  # the context of a node that was not finished
+            leave_graph(node, code=code)
+        with contextlib.suppress(Exception):  # the context of a node that was not made
             rclpy.try_shutdown()
-    return 0
+    return code

@@ -20,6 +20,7 @@ from polo_ros.control.joints import JointMapping
 from polo_ros.control.simulated_robot import RESET_GAP_S
 from polo_ros.control.state import StateAssembler
 from polo_ros.nodes.executor import spin_for
+from polo_ros.nodes.leave import leave_graph
 from polo_ros.nodes.lightweight_node import LightweightNode, initialise
 from polo_ros.nodes.qos import EVERY_STATE
 from polo_ros.nodes.state_receiver import StateReceiver
@@ -175,5 +176,4 @@ class StatusMonitor:
 
     def close(self) -> None:
         """Leave the graph."""
-        self._node.destroy_node()
-        rclpy.try_shutdown(context=self._context)
+        leave_graph(self._node, self._context, code=1)

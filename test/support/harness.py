@@ -25,9 +25,12 @@ from rclpy.signals import SignalHandlerOptions
 from std_srvs.srv import SetBool
 
 from polo_ros.files import share_path
+from polo_ros.nodes.leave import leave_graph
 from polo_ros.nodes.messages import from_stamp
 
 DEADLINE = 60.0  # s of wall time that anything may take; only a failing test takes as long
+# how long the probe waits for the others to be gone, in s: those that were killed stay for 20 s
+SETTLE_S = 0.3
 # how often a message is published that nobody may have heard, in s
 PUBLISH_PERIOD_S = 0.2
 CARTPOLE = share_path("config", "cartpole_swingup.yaml")
@@ -97,8 +100,11 @@ class Graph:
                 child.send_signal(signal.SIGINT)
         for name in self.children:
             self.end(name)
-        self.node.destroy_node()
-        rclpy.try_shutdown(context=self._context)
+        # destroying the probe while it discovers the end of the others may never end
+        until = time.monotonic() + SETTLE_S
+        while len(self.node.get_node_names()) > 1 and time.monotonic() < until:
+            self.spin_once(0.02)
+        leave_graph(self.node, self._context, code=1)
         self._claim.close()
         Graph.alive.remove(self)
 

@@ -20,6 +20,8 @@ from rclpy.node import Node
 from rclpy.parameter import parameter_value_to_python
 from workspace import SOURCE
 
+from polo_ros.nodes.leave import leave_graph
+
 SHARED = SOURCE / "launch" / "polo.launch.py"
 # a ROS domain of this process, so that runs side by side do not meet
 DOMAIN, CLAIM = claim_domain()  # claimed as long as the file is open
@@ -62,8 +64,7 @@ class Listener:
         return [parameter_value_to_python(value) for value in answer.result().values]
 
     def close(self) -> None:
-        self.node.destroy_node()
-        rclpy.try_shutdown(context=self._context)
+        leave_graph(self.node, self._context, code=1)
 
 
 @contextmanager
