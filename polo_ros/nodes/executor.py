@@ -13,6 +13,7 @@ from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.node import Node
 
 from polo_ros.control import NANOSECONDS
+from polo_ros.nodes.polled import Unexecuted
 
 
 def spin_for(executor: Executor, seconds: float, until: Callable[[], object] = lambda: False) -> None:
@@ -23,20 +24,20 @@ def spin_for(executor: Executor, seconds: float, until: Callable[[], object] = l
 
 
 class NodeExecutor(Executor):
-    """Serves subscriptions, timers and services of nodes whose callbacks are plain functions, on one thread.
+    """Serves nodes whose callbacks are plain functions, on one thread.
 
     rclpy's own single-threaded executor builds a wait set, a task and a coroutine for each message, and wakes
     itself up after each. This one keeps its wait set until a node's entities change, and handles all that has
     come after one wait: first the subscriptions' messages, one each, in the order of their creation, so that
-    a clock is set before timers are looked at, then timers, then services.
+    a clock is set before timers are looked at, then timers, services, answers to clients, guard conditions.
 
     On a machine that is busy with rollouts, each wake-up finds cold caches and costs 0.1 ms or more. Messages
     of a `LightweightNode`'s subscriptions that are not awaited therefore do not wake it.
 
     A callback's exception ends `spin`, as with rclpy's. A subscription's callback takes the message alone.
     A service's callback may return a `Future` of the response, which is sent once it is done; other callbacks
-    go on meanwhile. Clients, guard conditions, tasks and waitables, such as handlers of DDS events, are not
-    served.
+    go on meanwhile. Tasks and waitables, such as handlers of DDS events, are not served, and neither are
+    `Unexecuted` subscriptions.
 
     Args:
       kwargs: those of every executor.
@@ -49,6 +50,8 @@ class NodeExecutor(Executor):
         self._awaited: list[Any] = []
         self._timers: list[Any] = []
         self._services: list[Any] = []
+        self._clients: list[Any] = []
+        self._guards: list[Any] = []
         self._waits: Any = None
         self._wakes: Any = self._guard
         # pending responses, with the service and the request's header
@@ -65,9 +68,8 @@ class NodeExecutor(Executor):
         Raises:
           TypeError: the node has entities that are not served.
         """
-        for kind in ("clients", "guards", "waitables"):
-            if list(getattr(node, kind)):
-                raise TypeError(f"{type(self).__name__} does not serve {kind}, which {node.get_name()} has")
+        if list(node.waitables):
+            raise TypeError(f"{type(self).__name__} does not serve waitables, which {node.get_name()} has")
         self._changed = True
         return super().add_node(node)
 
@@ -81,7 +83,9 @@ class NodeExecutor(Executor):
         self._wait(timeout_sec)
         if not self._context.ok():
             return
-        ready = self._waits.get_ready_entities("service")
+        ready, answered, triggered = map(
+            self._waits.get_ready_entities, ("service", "client", "guard_condition")
+        )
         for subscription in self._subscriptions:
             self._take(subscription)
         for timer in self._timers:
@@ -90,6 +94,12 @@ class NodeExecutor(Executor):
             for service in self._services:
                 if service.handle.pointer in ready:
                     self._answer(service)
+        for client in self._clients if answered else ():
+            if client.handle.pointer in answered:
+                self._take_answer(client)
+        for guard in self._guards if triggered else ():
+            if guard.handle.pointer in triggered:
+                guard.callback()
         self._answer_deferred()
 
     def _wait(self, timeout_sec: float | None) -> None:
@@ -103,21 +113,28 @@ class NodeExecutor(Executor):
             waits.add_timer(timer.handle)
         for service in self._services:
             waits.add_service(service.handle)
-        waits.add_guard_condition(self._wakes.handle)
+        for client in self._clients:
+            waits.add_client(client.handle)
+        for guard in (self._wakes, *self._guards):
+            waits.add_guard_condition(guard.handle)
         waits.wait(-1 if timeout_sec is None else round(timeout_sec * NANOSECONDS))
 
     def _build(self) -> None:
         self._changed = False
         nodes = self.get_nodes()
-        self._subscriptions = [each for node in nodes for each in node.subscriptions]
+        subscriptions = [each for node in nodes for each in node.subscriptions]
+        self._subscriptions = [s for s in subscriptions if not isinstance(s.callback_group, Unexecuted)]
         unawaited = {each for node in nodes for each in getattr(node, "unawaited", ())}
         self._awaited = [each for each in self._subscriptions if each not in unawaited]
         self._timers = [each for node in nodes for each in node.timers]
         self._services = [each for node in nodes for each in node.services]
+        self._clients = [each for node in nodes for each in node.clients]
+        self._guards = [each for node in nodes for each in node.guards]
         context: Any = self._context
         self._waits = rclpy_implementation.WaitSet(
-            len(self._awaited), 1, len(self._timers), 0, len(self._services), 0, context.handle
-        )
+            len(self._awaited), 1 + len(self._guards), len(self._timers), len(self._clients),
+            len(self._services), 0, context.handle,
+        )  # fmt: skip
 
     # ---- what has come; a callback before may have destroyed the entity
 
@@ -154,6 +171,20 @@ class NodeExecutor(Executor):
             response.add_done_callback(lambda _: self._wakes.trigger())
         else:
             service.send_response(response, header)
+
+    def _take_answer(self, client: Any) -> None:
+        try:
+            with client.handle:
+                header, response = client.handle.take_response(client.srv_type.Response)
+        except InvalidHandle:
+            return
+        if header is None:
+            return
+        try:
+            future = client.get_pending_request(header.request_id.sequence_number)
+        except KeyError:  # nobody waits for it any more
+            return
+        future.set_result(response)
 
     def _answer_deferred(self) -> None:
         if not self._deferred:

@@ -12,7 +12,6 @@ from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescri
 from rclpy.clock import Clock
 from rclpy.clock_type import ClockType
 from rclpy.exceptions import ParameterNotDeclaredException
-from rclpy.executors import Executor
 from rclpy.parameter import Parameter as RosParameter
 from rclpy.timer import Timer
 
@@ -20,7 +19,6 @@ from polo_ros.control.config import CommonConfig
 from polo_ros.control.standstill import Standstill
 from polo_ros.control.status import Level, Status
 from polo_ros.errors import PoloError
-from polo_ros.nodes.executor import NodeExecutor
 from polo_ros.nodes.lightweight_node import LightweightNode
 from polo_ros.nodes.messages import pack_diagnostics
 from polo_ros.nodes.status_log import StatusLog
@@ -95,10 +93,6 @@ class PoloNode(LightweightNode):
         self.add_pre_set_parameters_callback(self._convert)
         self.add_on_set_parameters_callback(self._validate)
         self.add_post_set_parameters_callback(lambda _: self.on_parameters_changed())
-
-    def make_executor(self) -> Executor:
-        """The executor for this node: the one that costs least, which serves no clients."""
-        return NodeExecutor()
 
     def _declare_parameters(self, name: str) -> None:
         """Declare the table's parameters with the values that this process was given."""

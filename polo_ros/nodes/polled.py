@@ -38,29 +38,37 @@ class PolledTopic(Generic[M]):
       topic: relative to the node's namespace.
       group: an `Unexecuted` of the node.
       qos: with a depth of 1.
+      raw: whether messages are taken in their serialised form.
     """
 
     def __init__(
-        self, node: Node, kind: type[M], topic: str, group: Unexecuted, qos: QoSProfile = NEWEST
+        self,
+        node: Node,
+        kind: type[M],
+        topic: str,
+        group: Unexecuted,
+        qos: QoSProfile = NEWEST,
+        raw: bool = False,
     ) -> None:
         self._node = node
         self._kind = kind
+        self._raw = raw
         self._subscription = node.create_subscription(kind, topic, _ignore, qos, callback_group=group)
 
-    def take(self) -> M | None:
+    def take(self) -> M | Any | None:
         """The newest message since the last call; None where there is none."""
-        return take(self._subscription, self._kind)
+        return take(self._subscription, self._kind, self._raw)
 
     def close(self) -> None:
         """End the subscription."""
         self._node.destroy_subscription(self._subscription)
 
 
-def take(subscription: Subscription[Any], kind: type[M]) -> M | None:
+def take(subscription: Subscription[Any], kind: type[M], raw: bool = False) -> M | Any | None:
     """The newest message of a subscription, without an executor; None where there is none."""
     newest = None
     with subscription.handle:
-        while (taken := subscription.handle.take_message(kind, False)) is not None:
+        while (taken := subscription.handle.take_message(kind, raw)) is not None:
             newest = taken[0]
     return newest
 

@@ -1,5 +1,6 @@
 """Another node's parameters through its services, as the page shows them."""
 
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -18,7 +19,8 @@ class RemoteParameters:
     """Reads a node's parameters once it is there, follows their changes and asks for changes.
 
     Of the changes that are asked for while one is under way, the newest of each parameter is sent: a slider
-    that is drawn sends tens a second. All methods and callbacks are for the executor's thread.
+    that is drawn sends tens a second. Changes may be asked for on any thread, so that they do not wait for
+    the executor's; all else is for the executor's thread.
 
     Args:
       node: asks.
@@ -44,6 +46,7 @@ class RemoteParameters:
         self._get: Any = node.create_client(GetParameters, f"{target}/get_parameters")
         self._set: Any = node.create_client(SetParameters, f"{target}/set_parameters")
         self._descriptors: list[ParameterDescriptor] = []
+        self._lock = threading.Lock()  # of the next two
         self._wanted: dict[str, Value] = {}
         self._asked: tuple[str, Value] | None = None
         self._known = False
@@ -54,8 +57,9 @@ class RemoteParameters:
         if ready and not self._known:
             self._list.call_async(ListParameters.Request()).add_done_callback(self._on_names)
         elif not ready:
-            self._asked = None
-            self._wanted.clear()
+            with self._lock:
+                self._asked = None
+                self._wanted.clear()
         self._known = ready
 
     def refresh(self) -> None:
@@ -63,9 +67,10 @@ class RemoteParameters:
         self._known = False
 
     def ask(self, name: str, value: Value) -> None:
-        """Ask for a change."""
+        """Ask for a change; from any thread."""
         kept = self.values.get(name)
-        self._wanted[name] = float(value) if isinstance(kept, float) and isinstance(value, int) else value
+        with self._lock:
+            self._wanted[name] = float(value) if isinstance(kept, float) and isinstance(value, int) else value
         self._send()
 
     def on_event(self, event: ParameterEvent) -> None:
@@ -81,15 +86,18 @@ class RemoteParameters:
         self._on_values({name: value for name, value in changed.items() if name not in self._wanted})
 
     def _send(self) -> None:
-        if self._asked is not None or not self._wanted:
-            return
-        name = next(iter(self._wanted))
-        self._asked = name, self._wanted.pop(name)
-        request = SetParameters.Request(parameters=[Parameter(name, value=self._asked[1]).to_parameter_msg()])
+        with self._lock:
+            if self._asked is not None or not self._wanted:
+                return
+            name = next(iter(self._wanted))
+            value = self._wanted.pop(name)
+            self._asked = name, value
+        request = SetParameters.Request(parameters=[Parameter(name, value=value).to_parameter_msg()])
         self._set.call_async(request).add_done_callback(self._on_answer)
 
     def _on_answer(self, future: Any) -> None:
-        asked, self._asked = self._asked, None
+        with self._lock:
+            asked, self._asked = self._asked, None
         response = future.result()
         if asked is not None and response is not None:
             name, value = asked

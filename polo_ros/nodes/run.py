@@ -11,6 +11,7 @@ import rclpy
 from rclpy.exceptions import ParameterException
 
 from polo_ros.errors import PoloError
+from polo_ros.nodes.executor import NodeExecutor
 from polo_ros.nodes.leave import leave_graph
 from polo_ros.nodes.lightweight_node import initialise
 from polo_ros.nodes.node import PoloNode, Stopped
@@ -58,7 +59,7 @@ def run_node(make: Callable[[], PoloNode]) -> int:
         interruption.making = False
         node.stops = interruption.stops
         gc.freeze()  # searching what start-up has made takes longer than a control period
-        executor = node.make_executor()
+        executor = NodeExecutor()
         executor.add_node(node)
         executor.spin()
         code = 0

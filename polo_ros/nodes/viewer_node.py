@@ -17,7 +17,6 @@ from typing import Any
 import mujoco
 import numpy as np
 from rcl_interfaces.msg import ParameterEvent
-from rclpy.executors import Executor, SingleThreadedExecutor
 from rclpy.subscription import Subscription
 from rosgraph_msgs.msg import Clock
 from visualization_msgs.msg import MarkerArray
@@ -83,10 +82,6 @@ class ViewerNode(PoloNode):
         self.every(LOOK_PERIOD_S, self._look)
         self.get_logger().info(f"watch the robot at {self._page.url}")
 
-    def make_executor(self) -> Executor:
-        """One that serves the clients with which the page sets parameters."""
-        return SingleThreadedExecutor()
-
     def _read_parameters(self, node: str) -> RemoteParameters:
         page = self._page
         return RemoteParameters(
@@ -114,8 +109,8 @@ class ViewerNode(PoloNode):
             self._post(partial(self._operator.call, button))
 
     def set_parameter(self, node: str, name: str, value: Value) -> None:
-        """Change a node's parameter."""
-        self._post(partial(self._remotes[node].ask, name, value))
+        """Change a node's parameter, without waiting for the picture that is being drawn."""
+        self._remotes[node].ask(name, value)
 
     def move_goal(self, position: Array, quaternion: Array) -> None:
         """Set the goal."""

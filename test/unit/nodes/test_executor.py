@@ -20,6 +20,7 @@ from std_srvs.srv import Trigger
 
 from polo_ros.nodes.executor import NodeExecutor
 from polo_ros.nodes.lightweight_node import LightweightNode
+from polo_ros.nodes.polled import PolledTopic, Unexecuted
 
 DEADLINE = 400  # looks of 0.05 s
 
@@ -208,7 +209,45 @@ def test_nodes_with_other_entities_are_refused_by_name(pair: Pair) -> None:
     with_events.create_subscription(Float64, "x", lambda _: None, 10)
     with pytest.raises(TypeError, match="does not serve waitables, which with_events has"):
         pair.executor.add_node(with_events)
-    pair.other.create_client(Trigger, "ask")
-    with pytest.raises(TypeError, match="does not serve clients, which other has"):
-        pair.executor.add_node(pair.other)
     with_events.destroy_node()
+
+
+def test_clients_are_answered_also_where_another_thread_asks(pair: Pair) -> None:
+    def answer(_: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        response.message = "here"
+        return response
+
+    pair.other.create_service(Trigger, "ask", answer)
+    client: Any = pair.node.create_client(Trigger, "ask")
+    pair.wait(client.service_is_ready)
+    found: list[str] = []
+
+    def ask() -> None:
+        client.call_async(Trigger.Request()).add_done_callback(lambda f: found.append(f.result().message))
+
+    ask()
+    thread = threading.Thread(target=ask)
+    thread.start()
+    thread.join()
+    pair.wait(lambda: found == ["here", "here"])
+
+
+def test_a_guard_condition_that_another_thread_triggers_calls_back(pair: Pair) -> None:
+    calls: list[str] = []
+    guard = pair.node.create_guard_condition(lambda: calls.append("triggered"))
+    thread = threading.Thread(target=guard.trigger)
+    thread.start()
+    pair.wait(lambda: calls == ["triggered"])
+    thread.join()
+    pair.executor.spin_once(timeout_sec=0.0)
+    assert calls == ["triggered"]
+
+
+def test_a_polled_topic_is_left_to_who_polls_it(pair: Pair) -> None:
+    heard: list[float] = []
+    polled = PolledTopic(pair.node, Float64, "x", Unexecuted())
+    pair.node.create_subscription(Float64, "x", lambda message: heard.append(message.data), 10)
+    publisher = pair.other.create_publisher(Float64, "x", 10)
+    pair.wait(lambda: publisher.get_subscription_count() == 2)
+    pair.wait(lambda: publisher.publish(Float64(data=3.0)) or heard)
+    pair.wait(lambda: publisher.publish(Float64(data=3.0)) or polled.take())
