@@ -67,16 +67,16 @@ class Receiver:
     @contextmanager
     def connected(self) -> Iterator[None]:
         """Be connected meanwhile, and subscribed to the robot's markers as RViz would be."""
-        terms, probe = "planner_node/reward_terms", self._probe
+        summary, probe = "planner_node/summary", self._probe
         self._toggle()
-        probe.wait(lambda: probe.node.count_subscribers(terms), "subscription of the viewer")
+        probe.wait(lambda: probe.node.count_subscribers(summary), "subscription of the viewer")
         markers = probe.node.create_subscription(
             MarkerArray, "viewer_node/robot", lambda _: None, RELIABLE, raw=True
         )
         yield
         probe.node.destroy_subscription(markers)
         self._toggle()
-        probe.wait(lambda: not probe.node.count_subscribers(terms), "end of the viewer's subscription")
+        probe.wait(lambda: not probe.node.count_subscribers(summary), "end of the viewer's subscription")
 
     def close(self) -> None:
         """End the process."""

@@ -41,8 +41,14 @@ class Predictor:
         Returns:
           The predicted state; the given one where the prediction diverges.
         """
-        if not periods:
-            return state
         times = start + self._task.timestep * np.arange(periods)
-        predicted = self._rollouts.follow(state, np.array([control(float(time)) for time in times]))
+        return self.follow(state, np.array([control(float(time)) for time in times]))
+
+    def follow(self, state: Array, controls: Array) -> Array:
+        """The state expected after one control (nu,) for each of some periods, (periods, nu).
+
+        Returns:
+          The predicted state (state_size,); the given one where the prediction diverges.
+        """
+        predicted = self._rollouts.follow(state, controls) if len(controls) else state
         return state if predicted is None else predicted

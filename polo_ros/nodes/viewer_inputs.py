@@ -5,10 +5,12 @@ import time
 from collections.abc import Callable, Mapping
 
 import mujoco
+import numpy as np
 from diagnostic_msgs.msg import DiagnosticArray
+from nav_msgs.msg import Odometry
 from rcl_interfaces.msg import ParameterEvent
 from rclpy.node import Node
-from std_msgs.msg import Float64, Float64MultiArray, UInt8MultiArray
+from std_msgs.msg import Float64MultiArray, UInt8MultiArray
 from trajectory_msgs.msg import JointTrajectory
 from visualization_msgs.msg import MarkerArray
 
@@ -17,23 +19,25 @@ from polo_ros.control.joints import JointMapping
 from polo_ros.control.prediction import Predictor
 from polo_ros.control.state import GOAL, StateAssembler
 from polo_ros.errors import PoloError
-from polo_ros.nodes.messages import unpack_bytes, unpack_plan, unpack_reward_terms, unpack_traces
+from polo_ros.nodes.messages import unpack_bytes, unpack_numbers, unpack_plan, unpack_traces
 from polo_ros.nodes.polled import NEWEST, PolledTopic, Unexecuted
 from polo_ros.nodes.qos import LATCHED
 from polo_ros.nodes.state_receiver import StateReceiver
-from polo_ros.nodes.telemetry import NUMBERS
 from polo_ros.nodes.viewer_values import ViewerValues
 from polo_ros.tasks.task import Task
 from polo_ros.viewer.fields import Value
 from polo_ros.viewer.page import TABS, Page
 from polo_ros.viewer.plots import SAMPLE_PERIOD_S
 
-GHOST_PERIOD_S = 0.2
+GHOST_PERIOD_S = 0.25
+TRACES_PERIOD_S = 0.2
 MARKERS_PERIOD_S = 0.1
 PLOT_PERIOD_S = 0.25
 # numbers on /diagnostics that are plotted, by node
 REPORTED = {"learner_node": ("loss",), "planner_node": ("latency",)}
 MILLISECONDS = 1e3
+# a plan of this age has no successor that is on its way, in s; see `SUMMARY_PERIOD_S` of the telemetry
+LATE_S = 0.25
 # control periods that a plan's end is simulated for at most
 LONGEST_GHOST = 300
 
@@ -70,25 +74,26 @@ class ViewerInputs:
         receiver = StateReceiver(self._joints, self.states, lambda _: None, on_fault)
         group = Unexecuted()
         self._state_topics = [
-            (PolledTopic(node, kind, topic, group), callback)
+            (PolledTopic(node, kind, topic, group, raw=kind is Odometry), callback)
             for kind, topic, callback in receiver.state_topics()
         ]
         for kind, topic, callback in receiver.goal_topics(task.goals.kinds):
             qos = LATCHED if topic == GOAL else NEWEST
             self._state_topics.append((PolledTopic(node, kind, topic, group, qos), callback))
         self._traces = PolledTopic(node, MarkerArray, "planner_node/candidate_trajectories", group)
-        self._plan = PolledTopic(node, JointTrajectory, "planner_node/plan", group)
-        self._terms = PolledTopic(node, Float64MultiArray, "planner_node/reward_terms", group)
-        self._numbers = {name: PolledTopic(node, Float64, f"planner_node/{name}", group) for name in NUMBERS}
+        self._summary = PolledTopic(node, Float64MultiArray, "planner_node/summary", group)
         self._weight_bytes = PolledTopic(node, UInt8MultiArray, "value_function/weights", group, LATCHED)
-        self._polled = [topic for topic, _ in self._state_topics] + [self._traces, self._plan, self._terms]
-        self._polled += [*self._numbers.values(), self._weight_bytes]
+        self._polled = [topic for topic, _ in self._state_topics]
+        self._polled += [self._traces, self._summary, self._weight_bytes]
         self._called = [
+            # its age is judged when it comes
+            node.create_subscription(JointTrajectory, "planner_node/summary/plan", self._on_plan, NEWEST),
             node.create_subscription(DiagnosticArray, "/diagnostics", self._on_diagnostics, 10),
             node.create_subscription(ParameterEvent, "/parameter_events", on_event, 100),
         ]
+        self._plan: JointTrajectory | None = None
         self._plan_start = math.nan
-        self._sampled = self._plotted = self._ghosted = self._marked = 0.0
+        self._sampled = self._plotted = self._traced = self._ghosted = self._marked = 0.0
 
     def close(self) -> None:
         """End all subscriptions."""
@@ -99,17 +104,14 @@ class ViewerInputs:
 
     def draw(self) -> None:
         """Take what has arrived and show it."""
-        for topic, callback in self._state_topics:
-            message = topic.take()
-            if message is not None:
-                callback(message)
+        self._take_states()
         snapshot, now = self.states.snapshot(), time.monotonic()
         with self._page.picture():
             if snapshot is not None:
                 self._page.view.show(snapshot.state)
+            self._draw_plans(now)
             if now - self._sampled >= SAMPLE_PERIOD_S:
                 self._sampled = now
-                self._draw_plans(now)
                 self._sample()
             if now - self._plotted >= PLOT_PERIOD_S:
                 self._plotted = now
@@ -118,18 +120,25 @@ class ViewerInputs:
             self._marked = now
             self._on_shown(self._page.view.data, snapshot.stamp)
 
+    def _take_states(self) -> None:
+        for topic, callback in self._state_topics:
+            message = topic.take()
+            if message is not None:
+                callback(message)
+
     def _draw_plans(self, now: float) -> None:
-        """The newest rollouts, and where the newest plan ends."""
-        traces, plan = self._traces.take(), self._plan.take()
+        """The newest rollouts, and where the newest plan ends, in different pictures."""
         try:
-            if traces is not None:
-                lines = unpack_traces(traces)
-                self._page.view.show_rollouts(lines.paths, lines.colours, lines.best)
-            if plan is not None:
-                self._plan_start = plan.header.stamp.sec + plan.header.stamp.nanosec / NANOSECONDS
-                if now - self._ghosted >= GHOST_PERIOD_S:
-                    self._ghosted = now
-                    self._draw_ghost(plan)
+            if now - self._traced >= TRACES_PERIOD_S:
+                self._traced = now
+                traces = self._traces.take()
+                if traces is not None:
+                    lines = unpack_traces(traces)
+                    self._page.view.show_rollouts(lines.paths, lines.colours, lines.best)
+            elif self._plan is not None and now - self._ghosted >= GHOST_PERIOD_S:
+                self._ghosted = now
+                plan, self._plan = self._plan, None
+                self._draw_ghost(plan)
         except PoloError as error:
             self._on_fault(str(error))
 
@@ -141,31 +150,22 @@ class ViewerInputs:
         plan = unpack_plan(self._joints, message)
         start = snapshot.stamp / NANOSECONDS
         periods = min(max(round((plan.end - start) / self._task.timestep), 0), LONGEST_GHOST)
-        end = self._predictor.predict(snapshot.state, start, periods, plan.sample)
+        until = start + periods * self._task.timestep
+        times = np.linspace(start, until, periods, endpoint=False)
+        end = self._predictor.follow(snapshot.state, plan.sample(times))
         self._page.view.show_ghost(end[: self._task.model.nq])
 
     def _sample(self) -> None:
         """Take a sample of all plotted numbers."""
         history = self._page.plots.history
-        found = {name: topic.take() for name, topic in self._numbers.items()}
-        numbers = {name: message.data for name, message in found.items() if message is not None}
-        for name in ("reward", "value", "effective_sample_size"):
-            if name in numbers:
-                history.put(name, numbers[name])
-        if "plan_time" in numbers:
-            history.put("plan_time", MILLISECONDS * numbers["plan_time"])
-        if "value" in numbers and "value_std" in numbers:
-            history.put("value_low", numbers["value"] - numbers["value_std"])
-            history.put("value_high", numbers["value"] + numbers["value_std"])
-        snapshot = self.states.snapshot()
-        if snapshot is not None:  # both stamps are of the robot's clock, which this node need not follow
-            age = snapshot.stamp / NANOSECONDS - self._plan_start
-            history.put("plan_age", MILLISECONDS * max(age, 0.0))
-        terms, weights = self._terms.take(), self._weight_bytes.take()
+        age = self._plan_age()
+        if age > LATE_S:
+            history.put("plan_age", MILLISECONDS * age)
+        summary, weights = self._summary.take(), self._weight_bytes.take()
         try:
-            if terms is not None:
-                for name, value in unpack_reward_terms(terms).items():
-                    history.put(f"reward.{name}", value)
+            if summary is not None:
+                for name, value in plotted(unpack_numbers(summary, "summary")).items():
+                    history.put(name, value)
             if weights is not None:
                 self._values.receive(unpack_bytes(weights))
         except PoloError as error:
@@ -173,6 +173,21 @@ class ViewerInputs:
         self._values.draw()
         history.put("weights_age", self._values.age())
         history.sample()
+
+    def _on_plan(self, message: JointTrajectory) -> None:
+        self._plan = message
+        self._plan_start = message.header.stamp.sec + message.header.stamp.nanosec / NANOSECONDS
+        self._take_states()
+        self._page.plots.history.put("plan_age", MILLISECONDS * self._plan_age())
+
+    def _plan_age(self) -> float:
+        """Of the newest plan at the newest state, in s; nan where either is missing.
+
+        Both stamps are of the robot's clock, which this node need not follow.
+        """
+        snapshot = self.states.snapshot()
+        age = math.nan if snapshot is None else snapshot.stamp / NANOSECONDS - self._plan_start
+        return max(age, 0.0) if math.isfinite(age) else math.nan
 
     def _on_diagnostics(self, message: DiagnosticArray) -> None:
         prefix = self._node.get_namespace().strip("/")
@@ -196,3 +211,14 @@ class ViewerInputs:
             history.put("deadline", MILLISECONDS * value if value > 0.0 else math.nan)
         else:
             history.put(key, value)
+
+
+def plotted(summary: Mapping[str, float]) -> dict[str, float]:
+    """The numbers of a planner's summary as they are plotted: times in ms, and the band of the values."""
+    found = dict(summary)
+    if "plan_time" in found:
+        found["plan_time"] *= MILLISECONDS
+    if "value" in found and "value_std" in found:
+        found["value_low"] = found["value"] - found["value_std"]
+        found["value_high"] = found["value"] + found["value_std"]
+    return found

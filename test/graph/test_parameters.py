@@ -20,7 +20,7 @@ from trajectory_msgs.msg import JointTrajectory
 from visualization_msgs.msg import MarkerArray
 
 from polo_ros.files import share_path
-from polo_ros.nodes.messages import unpack_reward_terms, unpack_traces
+from polo_ros.nodes.messages import unpack_numbers, unpack_traces
 from polo_ros.nodes.messages.displays import LINE_POINTS
 from polo_ros.parameters.node_tables import NODES, tuning_order
 from polo_ros.parameters.settings import settings_for
@@ -230,7 +230,7 @@ def test_reward_terms_add_up_to_the_reward_and_are_named(robot: Robot1) -> None:
     rewards = robot.graph.record(Float64, "/robot1/planner_node/reward")
     robot.graph.wait(lambda: names and len(terms) > 5 and len(rewards) > 5, "reward terms")
     assert names[0].data.split(",") == [term.name for term in TASK.terms]
-    found = [unpack_reward_terms(message) for message in terms]
+    found = [unpack_numbers(message, "reward terms") for message in terms]
     assert all(set(each) == set(names[0].data.split(",")) for each in found)
     # the two topics are subscribed to one after the other: compare the plans that both show
     sums = {round(sum(each.values()), 9) for each in found}

@@ -24,8 +24,7 @@ LISTENING = "0A"
 OTHER_TASKS = {"/cmd_vel", "/velocity_goal", "/goal", "/imu", "/odom"}
 OTHER_TASKS |= {"/objects/box/odom", "/objects/cube/odom"}
 # of the viewer, what it subscribes to while a browser is open
-WATCHED = {f"/planner_node/{name}" for name in ("candidate_trajectories", "plan", "reward", "reward_terms")}
-WATCHED |= {f"/planner_node/{name}" for name in ("value", "value_std", "plan_time", "effective_sample_size")}
+WATCHED = {f"/planner_node/{name}" for name in ("candidate_trajectories", "summary", "summary/plan")}
 WATCHED |= {"/diagnostics", "/parameter_events", "/joint_states", "/value_function/weights"}
 SERVOS = ("/position_controller/commands", "/joint_trajectory_controller/joint_trajectory")
 OTHER_TASKS |= {f"{topic}{end}" for topic in SERVOS for end in ("", "/source")}

@@ -34,9 +34,9 @@ def test_the_page_is_served_and_follows_the_states(graph: Graph) -> None:
     )
     driver.names = ["slider", "hinge"]
     graph.wait_says("viewer_node", "showing")
-    terms = graph.node.create_publisher(Float64MultiArray, "/planner_node/reward_terms", 10)
+    terms = graph.node.create_publisher(Float64MultiArray, "/planner_node/summary", 10)
     too_many = Float64MultiArray(data=array("d", bytes(8 * (MOST_JOINTS + 1))))
-    graph.publish_until_says(terms, too_many, "viewer_node", "reward terms, values")
+    graph.publish_until_says(terms, too_many, "viewer_node", "summary, values")
     graph.wait_says("viewer_node", "showing")
     graph.start("viewer_node", "second", port=port)
     graph.wait(lambda: "watch the robot at" in graph.log("second"), "the second page")

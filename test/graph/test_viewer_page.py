@@ -135,7 +135,7 @@ def check_rewards(graph: Graph, page: Page) -> None:
 
 def test_nothing_is_subscribed_without_a_browser_and_two_can_watch(graph: Graph, browser: Browser) -> None:
     url = start_robot(graph)
-    watched = "/planner_node/reward_terms"
+    watched = "/planner_node/summary"
     graph.wait_says("planner_node", "planning")
     assert not graph.node.count_subscribers(watched)
     # a process of its own, so that both draw at once without a GPU

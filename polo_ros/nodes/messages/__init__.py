@@ -5,11 +5,11 @@ from polo_ros.nodes.messages.commands import pack_command, pack_trajectory, unpa
 from polo_ros.nodes.messages.displays import (
     Traces,
     pack_diagnostics,
+    pack_numbers,
     pack_plan,
-    pack_reward_terms,
     pack_traces,
+    unpack_numbers,
     unpack_plan,
-    unpack_reward_terms,
     unpack_traces,
 )
 from polo_ros.nodes.messages.experience import (
@@ -52,10 +52,10 @@ __all__ = [
     "pack_goal",
     "pack_imu",
     "pack_joint_state",
+    "pack_numbers",
     "pack_odometry",
     "pack_plan",
     "pack_push",
-    "pack_reward_terms",
     "pack_traces",
     "pack_trajectory",
     "pack_transform",
@@ -68,10 +68,10 @@ __all__ = [
     "unpack_goal",
     "unpack_imu",
     "unpack_joint_state",
+    "unpack_numbers",
     "unpack_odometry",
     "unpack_plan",
     "unpack_push",
-    "unpack_reward_terms",
     "unpack_traces",
     "unpack_velocity_goal",
 ]

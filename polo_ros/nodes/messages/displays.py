@@ -1,7 +1,7 @@
 """Messages for displays: plans, rollouts, diagnostics."""
 
 import array
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -133,17 +133,21 @@ def unpack_plan(joints: JointMapping, message: JointTrajectory) -> Plan:
     return read_plan(joints, message)
 
 
-def pack_reward_terms(names: Sequence[str], values: Sequence[float]) -> Float64MultiArray:
-    """The weighted terms of a reward, in the order of their names; their sum is the reward."""
-    message = Float64MultiArray()
-    message.layout.dim = [MultiArrayDimension(label=",".join(names), size=len(names), stride=len(names))]
-    message.data = array.array("d", values)
+def pack_numbers(numbers: Mapping[str, float]) -> Float64MultiArray:
+    """Named numbers, such as the weighted terms of a reward."""
+    message, count = Float64MultiArray(), len(numbers)
+    message.layout.dim = [MultiArrayDimension(label=",".join(numbers), size=count, stride=count)]
+    message.data = array.array("d", numbers.values())
     return message
 
 
-def unpack_reward_terms(message: Float64MultiArray) -> dict[str, float]:
-    """The inverse of `pack_reward_terms`; empty where names and values do not fit."""
-    check_size(len(message.data), MOST_JOINTS, "reward terms, values")
+def unpack_numbers(message: Float64MultiArray, what: str) -> dict[str, float]:
+    """The inverse of `pack_numbers`; empty where names and values do not fit.
+
+    Raises:
+      PoloError: there are more than `MOST_JOINTS`; `what` names the message.
+    """
+    check_size(len(message.data), MOST_JOINTS, f"{what}, values")
     label = message.layout.dim[0].label if message.layout.dim else ""
     names = label.split(",") if label else []
     return dict(zip(names, message.data, strict=True)) if len(names) == len(message.data) else {}

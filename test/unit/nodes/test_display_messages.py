@@ -94,11 +94,11 @@ def test_traces_come_back_with_their_colours() -> None:
     assert_allclose(traces.colours, [[0.0, 76.5, 255.0], [127.5, 76.5, 127.5]], atol=0.01)
 
 
-def test_reward_terms_come_back_by_name() -> None:
-    message = messages.pack_reward_terms(["height", "control"], [1.5, -0.5])
-    assert messages.unpack_reward_terms(message) == {"height": 1.5, "control": -0.5}
+def test_numbers_come_back_by_name() -> None:
+    message = messages.pack_numbers({"height": 1.5, "control": -0.5})
+    assert messages.unpack_numbers(message, "reward terms") == {"height": 1.5, "control": -0.5}
     message.layout.dim[0].label = "height"
-    assert messages.unpack_reward_terms(message) == {}
+    assert messages.unpack_numbers(message, "reward terms") == {}
 
 
 def test_a_push_comes_back_with_its_body() -> None:

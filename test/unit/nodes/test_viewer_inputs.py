@@ -10,6 +10,7 @@ from domains import claim_domain
 from rclpy.signals import SignalHandlerOptions
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Header
+from trajectory_msgs.msg import JointTrajectory
 
 from polo_ros.nodes.lightweight_node import LightweightNode
 from polo_ros.nodes.viewer_inputs import ViewerInputs
@@ -44,9 +45,14 @@ def test_the_age_of_a_plan_is_of_the_robots_clock(node: LightweightNode) -> None
     inputs = ViewerInputs(node, task, page, pytest.fail, lambda _: None, dict, lambda *_: None)
     (_, receive), *_ = inputs._state_topics
     header = Header(stamp=Time(sec=3))
-    receive(JointState(header=header, name=["slider", "hinge"], position=[0.0, 0.0], velocity=[0.0, 0.0]))
-    inputs._plan_start = 2.98
+    state = {"position": [0.0, 0.0], "velocity": [0.0, 0.0]}
+    receive(JointState(header=header, name=["slider", "hinge"], **state))
+    inputs._on_plan(JointTrajectory(header=Header(stamp=Time(sec=2, nanosec=980_000_000))))
     inputs._sample()
     assert page.plots.history.curve("plan_age")[-1] == pytest.approx(20.0)
+    # no other plan comes, while the robot's time goes on
+    receive(JointState(header=Header(stamp=Time(sec=4)), name=["slider", "hinge"], **state))
+    inputs._sample()
+    assert page.plots.history.curve("plan_age")[-1] == pytest.approx(1020.0)
     inputs.close()
     page.close()
