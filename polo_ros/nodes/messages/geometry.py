@@ -4,10 +4,13 @@ from typing import Any
 
 import mujoco
 import numpy as np
+from rclpy.serialization import serialize_message
 from std_msgs.msg import ColorRGBA
 from visualization_msgs.msg import Marker, MarkerArray
 
 from polo_ros.arrays import Array
+from polo_ros.control import NANOSECONDS
+from polo_ros.nodes.messages.serialized import STAMP, place_of, unusual
 from polo_ros.nodes.messages.stamps import to_stamp
 from polo_ros.viewer.camera import VISIBLE_GROUPS
 
@@ -15,13 +18,18 @@ SPHERE, CAPSULE, ELLIPSOID, CYLINDER, BOX, MESH = (
     int(getattr(mujoco.mjtGeom, f"mjGEOM_{name}"))
     for name in ("SPHERE", "CAPSULE", "ELLIPSOID", "CYLINDER", "BOX", "MESH")
 )
+# numbers of a pose in a message: position, and quaternion xyzw
+POSE = 7
+# stamps that occur nowhere else in a message
+UNUSUAL_S = 1_234_567_890
 SHAPES = {SPHERE: Marker.SPHERE, ELLIPSOID: Marker.SPHERE, CYLINDER: Marker.CYLINDER, BOX: Marker.CUBE}
 
 
 class RobotMarkers:
     """Every visible geom but planes, in the frame odom; a mesh is shown as the box around it.
 
-    The message is made once, which takes milliseconds for a robot of many geoms, and then moved.
+    The message is serialised once, which takes milliseconds for a robot of many geoms; afterwards only its
+    numbers are written.
 
     Args:
       model: of the robot and its world.
@@ -32,27 +40,44 @@ class RobotMarkers:
         parts = [(geom, *part) for geom in np.flatnonzero(seen).tolist() for part in _parts(model, geom)]
         self._geoms = [geom for geom, *_ in parts]
         self._offsets = np.array([offset for _, _, offset, _ in parts]).reshape(-1, 3)  # in the geoms' frames
-        self._message = MarkerArray()
+        message, poses = MarkerArray(), unusual(POSE * len(parts), 0).reshape(-1, POSE)
+        stamps = [UNUSUAL_S + index for index in range(len(parts))]
         for index, (geom, shape, _, half) in enumerate(parts):
             marker: Any = Marker(ns="robot", id=index, type=shape, action=Marker.ADD)
-            marker.header.frame_id = "odom"
+            marker.header.frame_id, marker.header.stamp = "odom", to_stamp(stamps[index] * NANOSECONDS)
+            at, turn = marker.pose.position, marker.pose.orientation
+            at.x, at.y, at.z, turn.x, turn.y, turn.z, turn.w = poses[index].tolist()
             marker.scale.x, marker.scale.y, marker.scale.z = map(float, 2.0 * half)
             red, green, blue, alpha = map(float, _colour(model, geom))
             marker.color = ColorRGBA(r=red, g=green, b=blue, a=alpha)
-            self._message.markers.append(marker)
+            message.markers.append(marker)
+        content = serialize_message(message)
+        self._content = np.frombuffer(content, np.uint8).copy()
+        self._poses = _bytes_from(
+            [place_of(content, pose.tobytes())[0] for pose in poses], POSE * poses.itemsize
+        )
+        written = [STAMP.pack(stamp, 0) for stamp in stamps]
+        self._stamps = _bytes_from([place_of(content, each)[0] for each in written], STAMP.size)
 
-    def moved(self, data: mujoco.MjData, stamp: int) -> MarkerArray:
-        """The message for a state, kinematics included, at a time in ns; the next call changes it."""
-        turns, time = data.geom_xmat[self._geoms], to_stamp(stamp)
-        turned = (turns.reshape(-1, 3, 3) @ self._offsets[..., None])[..., 0]
-        positions, quaternion = (data.geom_xpos[self._geoms] + turned).tolist(), np.empty(4)
-        for marker, position, turn in zip(self._message.markers, positions, turns, strict=True):
-            marker.header.stamp = time
+    def moved(self, data: mujoco.MjData, stamp: int) -> bytes:
+        """The serialised message for a state, kinematics included, at a time in ns."""
+        turns = data.geom_xmat[self._geoms]
+        poses = np.empty((len(turns), POSE))
+        poses[:, :3] = data.geom_xpos[self._geoms]
+        poses[:, :3] += (turns.reshape(-1, 3, 3) @ self._offsets[..., None])[..., 0]
+        quaternion = np.empty(4)
+        for pose, turn in zip(poses, turns, strict=True):
             mujoco.mju_mat2Quat(quaternion, turn)
-            at, orientation = marker.pose.position, marker.pose.orientation
-            at.x, at.y, at.z = position
-            orientation.w, orientation.x, orientation.y, orientation.z = quaternion.tolist()
-        return self._message
+            pose[3:] = quaternion[[1, 2, 3, 0]]
+        self._content[self._poses] = poses.view(np.uint8)
+        time = STAMP.pack(stamp // NANOSECONDS, stamp % NANOSECONDS)
+        self._content[self._stamps] = np.frombuffer(time, np.uint8)
+        return self._content.tobytes()
+
+
+def _bytes_from(places: list[int], count: int) -> Array:
+    """The indices of some bytes from each of n places on, (n, count)."""
+    return np.array(places, int).reshape(-1, 1) + np.arange(count)
 
 
 def _parts(model: mujoco.MjModel, geom: int) -> list[tuple[int, Array, Array]]:

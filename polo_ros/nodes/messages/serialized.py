@@ -32,7 +32,7 @@ class Template:
 
     def __init__(self, content: bytes, *numbers: Array) -> None:
         self._content = bytearray(content)
-        self._places = [_place(content, each.tobytes()) for each in numbers]
+        self._places = [place_of(content, each.tobytes()) for each in numbers]
 
     def at(self, stamp: int, *numbers: Array) -> bytes:
         """The message with a stamp in ns and other numbers."""
@@ -42,7 +42,8 @@ class Template:
         return bytes(self._content)
 
 
-def _place(content: bytes, part: bytes) -> tuple[int, int]:
+def place_of(content: bytes, part: bytes) -> tuple[int, int]:
+    """Where the bytes of a part begin and end, which must occur once."""
     assert content.count(part) == 1, "numbers of a template must occur once"
     begin = content.index(part)
     return begin, begin + len(part)
