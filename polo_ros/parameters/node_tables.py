@@ -55,7 +55,7 @@ class ViewerNodeConfig(CommonConfig):
     """The viewer node."""
 
     port: int = parameter(8080, "Port of the web page on localhost.", low=1024, high=65535, dynamic=False)
-    rate: float = parameter(30.0, "Pictures per second.", low=1.0, high=60.0)
+    rate: float = parameter(20.0, "Pictures per second.", low=1.0, high=60.0)
 
 
 def reward_parameters(task: type[Task]) -> tuple[Parameter, ...]:

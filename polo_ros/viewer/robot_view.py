@@ -17,6 +17,7 @@ from polo_ros.tasks.rotations import rotation_matrix
 from polo_ros.tasks.state import set_state
 from polo_ros.tasks.task import Task
 from polo_ros.viewer.camera import VISIBLE_GROUPS, floating_base, viewpoint
+from polo_ros.viewer.lighter import lighter
 from polo_ros.viewer.pushing import Pushing
 
 # what belongs to the world and moves with it where the camera follows the robot
@@ -32,6 +33,7 @@ LIGHTS = {
     "right": ((1.0, -1.0, -0.4), 1.2),
     "front": ((-0.3, -1.0, 0.6), 1.0),
 }
+GHOST_TRIANGLES = 3000  # of a body at most: a browser without a GPU takes seconds for a manufacturer's meshes
 HIDDEN = -100.0  # m; where the ghost is until there is a plan
 ASPECT = 0.9  # width over height between the panels, for the first view
 Colours = Array
@@ -56,8 +58,9 @@ class RobotView:
         self._server = server
         self._model = task.model
         self.data = mujoco.MjData(task.model)
+        unflushed: Any = _Unflushed(server)
         # it writes colours and sizes of its own into the model
-        self._scene = ViserMujocoScene(server, copy.copy(task.model), 1)
+        self._scene = ViserMujocoScene(unflushed, copy.copy(task.model), 1)
         self._scene.camera_tracking_enabled = floating_base(task.model) is not None
         self._add_lights()
         self._world = server.scene.add_frame(WORLD, show_axes=False)
@@ -179,8 +182,9 @@ class RobotView:
         for body in np.unique(model.geom_bodyid[seen]):
             geoms = np.flatnonzero(seen & (model.geom_bodyid == body)).tolist()
             shape: Any = trimesh.util.concatenate([surface(model, geom) for geom in geoms])
+            corners, faces = lighter(np.asarray(shape.vertices), np.asarray(shape.faces), GHOST_TRIANGLES)
             found[int(body)] = self._server.scene.add_mesh_simple(
-                f"{WORLD}/ghost/{body}", np.asarray(shape.vertices), np.asarray(shape.faces),
+                f"{WORLD}/ghost/{body}", corners, faces,
                 color=GHOST_COLOUR, opacity=GHOST_OPACITY, cast_shadow=False, receive_shadow=False,
                 position=(0.0, 0.0, HIDDEN),
             )  # fmt: skip
@@ -196,6 +200,19 @@ class RobotView:
             move(np.array(gizmo.position), np.array(gizmo.wxyz))
 
         return gizmo
+
+
+class _Unflushed:
+    """A server whose pictures are sent when they are whole; mjviser would wake its thread in the middle."""
+
+    def __init__(self, server: viser.ViserServer) -> None:
+        self._server = server
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._server, name)
+
+    def flush(self) -> None:
+        """The end of `atomic` sends the picture."""
 
 
 def surface(model: mujoco.MjModel, geom: int) -> trimesh.Trimesh:
