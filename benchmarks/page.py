@@ -11,6 +11,7 @@ from urllib.request import urlopen
 
 import rclpy
 from playwright.sync_api import Browser, Page
+from rcl_interfaces.msg import ParameterEvent
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.parameter_client import AsyncParameterClient
 from rclpy.signals import SignalHandlerOptions
@@ -30,7 +31,7 @@ SIZE: Any = {"width": 1400, "height": 850}
 
 
 class Probe:
-    """Listens to commands, presses of the e-stop and plan times.
+    """Listens to commands, presses of the e-stop, changes of parameters and plan times.
 
     Times are those at which messages reach this process, in s of wall time, and not those at which Python
     looks at them: a call that drives the browser takes tenths of a second.
@@ -38,6 +39,7 @@ class Probe:
     Attributes:
       commands: when each came, and whether it moves the robot.
       stops: when the e-stop was published, and when that came here.
+      changes: the names of changed parameters, and when their node had changed them.
       plan_times: in s.
     """
 
@@ -46,10 +48,12 @@ class Probe:
         self.node = LightweightNode("probe")
         self.commands: list[tuple[float, bool]] = []
         self.stops: list[tuple[float, float]] = []
+        self.changes: list[tuple[str, float]] = []
         self.plan_times: list[float] = []
         topic = JointMapping(settings_for(task).task.model).command_topic
         listen = self.node.create_subscription
         listen(Float64MultiArray, topic, self._on_command, EVERY_STATE)
+        listen(ParameterEvent, "/parameter_events", self._on_change, EVERY_STATE)
         listen(Bool, "hardware/e_stop", self._on_e_stop, RELIABLE)
         listen(Float64, "planner_node/plan_time", lambda m: self.plan_times.append(m.data), EVERY_STATE)
         self._executor = SingleThreadedExecutor()
@@ -57,6 +61,10 @@ class Probe:
 
     def _on_command(self, message: Float64MultiArray, info: dict[str, int]) -> None:
         self.commands.append((info["received_timestamp"] / NANOSECONDS, any(message.data)))
+
+    def _on_change(self, message: ParameterEvent, info: dict[str, int]) -> None:
+        when = info["source_timestamp"] / NANOSECONDS
+        self.changes += [(parameter.name, when) for parameter in message.changed_parameters]
 
     def _on_e_stop(self, message: Bool, info: dict[str, int]) -> None:
         if message.data:
@@ -101,14 +109,19 @@ def start_robot(task: str, enabled: bool = True) -> list[subprocess.Popen[bytes]
     return [start("simulator_node", task, "lockstep:=false"), start("planner_node", task, *planner)]
 
 
+def served(url: str) -> bool:
+    """Whether an address is served."""
+    try:
+        urlopen(url).close()
+    except OSError:
+        return False
+    return True
+
+
 def go(page: Page, url: str) -> None:
     """Open an address as soon as it is served; a browser that asks again and again takes a core meanwhile."""
-    while True:
-        try:
-            urlopen(url).close()
-            break
-        except OSError:
-            time.sleep(0.02)
+    while not served(url):
+        time.sleep(0.02)
     page.goto(url, wait_until="commit")
 
 

@@ -41,7 +41,7 @@ from playwright.sync_api import sync_playwright
 from std_srvs.srv import Trigger
 
 from benchmarks.cpu import OtherPrograms, cpu_seconds, descendants
-from benchmarks.page import FLAGS, Probe, opened, quantile, start, start_robot
+from benchmarks.page import FLAGS, Probe, opened, quantile, served, start, start_robot
 from benchmarks.page_clients import Receiver, patient_chromium, stopped
 
 PORT = 8918
@@ -195,15 +195,16 @@ def main() -> None:
     nodes = start_robot(options.task)
     viewer = start("viewer_node", options.task, f"port:={PORT}", "use_sim_time:=true")
     nodes.append(viewer)
+    url = f"http://127.0.0.1:{PORT}/"
     try:
         probe.wait(lambda: probe.plan_times, "plan")
-        probe.wait(lambda: probe.node.count_publishers("viewer_node/robot"), "viewer")
+        probe.wait(lambda: served(url), "page")
         probe.spin(SETTLE_S)
         phases = Phases(probe, viewer.pid, nodes[1].pid, options.seconds, options.out)
         if options.kind == "viewer":
             measure_viewer(phases, probe, until)
         else:
-            measure_browser(phases, f"http://127.0.0.1:{PORT}/", until)
+            measure_browser(phases, url, until)
     finally:
         for process in nodes:
             process.send_signal(signal.SIGINT)
