@@ -17,11 +17,12 @@ Files of a round are kept in the folder; an interrupted run goes on from them.
 
 import argparse
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 from benchmarks.overrides import add_override_option, override_values
 from experiments.aggregation_plot import draw
-from experiments.continuations import Episodes, Job, Setting, collect, run_all
+from experiments.continuations import Amounts, Episodes, Job, Setting, collect, run_all
 from experiments.returns import fit
 from polo_ros.agent.scores import succeeded
 from polo_ros.files import write_atomically
@@ -30,11 +31,6 @@ from polo_ros.learner.weights import encode_value
 from polo_ros.sweeps.jobs import worker_processes
 from polo_ros.sweeps.results_file import ResultsFile, Row
 
-# what is collected: episodes of the expert and their length in s, then for each round episodes of each
-# planner with the value function and their length, and terminal states and how long the expert goes on
-EXPERT_EPISODES, EXPERT_SECONDS = 100, 8.0
-ACTING_EPISODES, ACTING_SECONDS = 8, 8.0
-CONTINUATIONS, CONTINUATION_SECONDS = 700, 1.0
 SETTINGS = ("round", "planner", "value", "seed")
 RESULTS = ("states", "explained", "explained_achieved", "success", "achieved_seconds", "mean_reward")
 
@@ -74,27 +70,28 @@ class Aggregation:
     def _act(self, number: int) -> Path:
         """Episodes of the expert, then of the planners with the value function of the round before."""
         setting, path = self._setting, self._scratch / f"acting-{number}.npz"
+        amounts = setting.amounts
         if number == 1:
             jobs = [
                 Job(
                     setting.expert_changes(),
                     setting.expert_weights,
                     None,
-                    EXPERT_SECONDS,
+                    amounts.expert_seconds,
                     (setting.seed, number, index),
                 )
-                for index in range(EXPERT_EPISODES)
+                for index in range(amounts.expert_episodes)
             ]
             self._data.append(collect(jobs, setting, path, "expert"))
             return path
         weights, pool = self._weights(number - 1), self._scratch / "acting-1.npz"
         jobs = [
             Job(
-                {"value_weight": 1.0, **planner}, weights, pool, ACTING_SECONDS,
+                {"value_weight": 1.0, **planner}, weights, pool, amounts.acting_seconds,
                 (setting.seed, number, index, which),
             )
             for which, planner in enumerate(setting.planners)
-            for index in range(ACTING_EPISODES)
+            for index in range(amounts.acting_episodes)
         ]  # fmt: skip
         collect(jobs, setting, path, f"round {number}: planners with the value function")
         return path
@@ -104,10 +101,10 @@ class Aggregation:
         setting = self._setting
         jobs = [
             Job(
-                setting.expert_changes(), setting.expert_weights, around, CONTINUATION_SECONDS,
-                (setting.seed, number, index, 100), terminal=True,
+                setting.expert_changes(), setting.expert_weights, around,
+                setting.amounts.continuation_seconds, (setting.seed, number, index, 100), terminal=True,
             )
-            for index in range(CONTINUATIONS)
+            for index in range(setting.amounts.continuations)
         ]  # fmt: skip
         path = self._scratch / f"continued-{number}.npz"
         return collect(jobs, setting, path, f"round {number}: the expert goes on")
@@ -179,9 +176,21 @@ def main() -> None:
     parser.add_argument(
         "--expert-weights", type=Path, help="value function that the expert plans with (default: none)"
     )
+    parser.add_argument(
+        "--expert", action="append", default=[], metavar="NAME=VALUE", help="a parameter of the expert alone"
+    )
+    parser.add_argument(
+        "--amount", action="append", default=[], metavar="NAME=VALUE",
+        help="how much is collected: "
+        + ", ".join(f"{name} ({value})" for name, value in asdict(Amounts()).items()),
+    )  # fmt: skip
     parser.add_argument("--out", type=Path, required=True, help="folder of weights and progress.csv")
     parser.add_argument("--scratch", type=Path, help="folder of the episodes (default: runs/aggregation)")
     options = parser.parse_args()
+    amounts = override_values(options.amount)
+    for name in amounts:
+        if name not in asdict(Amounts()):
+            parser.error(f"--amount has no {name}; it has {', '.join(asdict(Amounts()))}")
     planners = [override_values(given) for given in options.planner or [["horizon=16", "rollouts=16"], []]]
     setting = Setting(
         options.task,
@@ -191,6 +200,8 @@ def main() -> None:
         options.rate,
         options.seed,
         options.expert_weights,
+        override_values(options.expert),
+        Amounts(**amounts),
     )
     scratch = options.scratch or Path("runs/aggregation") / options.task
     with worker_processes(options.workers):

@@ -4,7 +4,7 @@ import functools
 import io
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,24 @@ ROLLOUT_STEPS, LONGEST_ROLLOUT, NOISE_KNOTS = (8, 16, 16, 24, 32), 32, 4
 
 
 @dataclass(frozen=True)
+class Amounts:
+    """How much is collected.
+
+    Attributes:
+      expert_episodes, expert_seconds: episodes of the expert before the first round, and the length of each.
+      acting_episodes, acting_seconds: the same of each planner with the value function, in each later round.
+      continuations, continuation_seconds: states from which the expert goes on in each round, and how long.
+    """
+
+    expert_episodes: int = 100
+    expert_seconds: float = 8.0
+    acting_episodes: int = 8
+    acting_seconds: float = 8.0
+    continuations: int = 700
+    continuation_seconds: float = 1.0
+
+
+@dataclass(frozen=True)
 class Setting:
     """What a run is made with.
 
@@ -41,6 +59,8 @@ class Setting:
       rate: simulator steps a second of emulated time.
       seed: of everything random.
       expert_weights: of the value function that the expert plans with, at full weight; None for none.
+      expert_parameters: of the expert, in place of the others.
+      amounts: how much is collected.
     """
 
     task: str
@@ -50,6 +70,8 @@ class Setting:
     rate: int
     seed: int
     expert_weights: Path | None = None
+    expert_parameters: Mapping[str, Any] = field(default_factory=dict)
+    amounts: Amounts = Amounts()
 
     def settings(self, changes: Mapping[str, Any]) -> Settings:
         """The settings with some parameters changed, on one thread."""
@@ -61,15 +83,21 @@ class Setting:
         given += [f"--override {name}={json.dumps(value)}" for name, value in self.overrides.items()]
         given += [f"--rate {self.rate}", f"--seed {self.seed}"]
         given += [f"--expert-weights {self.expert_weights}"] if self.expert_weights else []
+        given += [f"--expert {name}={json.dumps(value)}" for name, value in self.expert_parameters.items()]
+        given += [
+            f"--amount {name}={value}"
+            for name, value in asdict(self.amounts).items()
+            if value != getattr(Amounts, name)
+        ]
         return " ".join(["# python -m experiments.aggregation", self.task, *given])
 
     def expert(self) -> Settings:
         """The settings of the planner whose returns are learned."""
         return self.settings(self.expert_changes())
 
-    def expert_changes(self) -> dict[str, float]:
+    def expert_changes(self) -> dict[str, Any]:
         """Parameters of the expert that differ from the file's."""
-        return {"value_weight": 1.0 if self.expert_weights else 0.0}
+        return {"value_weight": 1.0 if self.expert_weights else 0.0, **self.expert_parameters}
 
 
 @dataclass(frozen=True)
@@ -88,14 +116,14 @@ class Episodes:
     def write(self, path: Path) -> None:
         """Keep them in a file, in single precision."""
         content = io.BytesIO()
-        np.savez(content, **{field.name: getattr(self, field.name) for field in fields(self)})
+        np.savez(content, **{each.name: getattr(self, each.name) for each in fields(self)})
         write_atomically(path, content.getvalue())
 
     @classmethod
     def read(cls, path: Path) -> "Episodes":
         """From a file."""
         with np.load(path) as stored:
-            return cls(**{field.name: stored[field.name] for field in fields(cls)})
+            return cls(**{each.name: stored[each.name] for each in fields(cls)})
 
 
 @dataclass(frozen=True)

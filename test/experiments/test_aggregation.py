@@ -46,21 +46,33 @@ def test_episodes_begin_in_states_of_others_or_where_a_rollout_around_them_ends(
 
 
 def test_rounds_are_made_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("EXPERT_EPISODES", "ACTING_EPISODES", "CONTINUATIONS"):
-        monkeypatch.setattr(aggregation, name, 11)
-    for name in ("EXPERT_SECONDS", "ACTING_SECONDS", "CONTINUATION_SECONDS"):
-        monkeypatch.setattr(aggregation, name, 0.8)
     monkeypatch.setattr(returns, "FITS", 1)
     command = "aggregation cartpole_swingup --workers 1 --evaluate 0 --seconds 0.1 --planner horizon=4"
-    command += f" --override rollouts=6 --out {tmp_path} --scratch {tmp_path}"
+    command += " --override rollouts=6 --expert horizon=6"
+    for name in ("expert_episodes", "acting_episodes", "continuations"):
+        command += f" --amount {name}=11"
+    for name in ("expert_seconds", "acting_seconds", "continuation_seconds"):
+        command += f" --amount {name}=0.8"
+    command += f" --out {tmp_path} --scratch {tmp_path}"
     monkeypatch.setattr(sys, "argv", [*command.split(), "--rounds", "2"])
     aggregation.main()
     written = (tmp_path / "progress.csv").read_text()
     assert (tmp_path / "progress.png").is_file()
     rows = written.splitlines()
-    assert rows[0].endswith("cartpole_swingup --override rollouts=6 --rate 20000 --seed 0")
+    said = "cartpole_swingup --override rollouts=6 --rate 20000 --seed 0 --expert horizon=6 --amount expert"
+    assert said in rows[0]
     assert [row.split(",")[0] for row in rows[2:]] == ["0", "1", "2"]
     weights = (tmp_path / "weights-2.safetensors").read_bytes()
     aggregation.main()
     assert (tmp_path / "progress.csv").read_text() == written
     assert (tmp_path / "weights-2.safetensors").read_bytes() == weights
+
+
+def test_a_misspelt_amount_is_named(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command = "aggregation cartpole_swingup --out nowhere --amount continuation=3"
+    monkeypatch.setattr(sys, "argv", command.split())
+    with pytest.raises(SystemExit):
+        aggregation.main()
+    assert "--amount has no continuation; it has expert_episodes," in capsys.readouterr().err
