@@ -31,7 +31,7 @@ from polo_ros.parameters.settings import settings_for
 from polo_ros.sweeps.jobs import run_jobs, worker_processes
 from polo_ros.sweeps.results_file import ResultsFile, Row
 from polo_ros.tasks import make_task
-from polo_ros.viewer.figures import BLUE, GREEN, GREY, ORANGE, PURPLE, VERMILION
+from polo_ros.viewer.figures import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, VERMILION
 
 RATES = (10_000, 15_000, 20_000, 30_000, 60_000)
 WEIGHTS = "results/horizons/getup_fifth_torque/weights.safetensors"
@@ -44,13 +44,14 @@ RESULTS = (
     "ready_after",
 )  # fmt: skip
 # shades and markers of the horizons: with a value function, and without
-WITH, WITHOUT = (BLUE, VERMILION, PURPLE), (GREY, ORANGE, GREEN)
-MARKERS = "osD^v"
+WITH, WITHOUT = (BLUE, VERMILION, PURPLE, BLACK), (GREY, ORANGE, GREEN)
+MARKERS = "osD^vPX"
 # characters in a line of the legend
 LABEL_WIDTH = 85
 # what the picture calls weights files, and overrides by one of them; others are named as they are
 VALUES = {
-    "results/aggregation/getup/weights.safetensors": "value function from returns",
+    "results/aggregation/getup/weights.safetensors": "value function from returns, 1",
+    "results/aggregation/second/weights.safetensors": "value function from returns, 2",
     "results/horizons/getup_fifth_torque/weights.safetensors": "value function by eq. (7)",
 }
 REWARDS = {"reward.balance=-1.0": "reward with balance", "reward.upright=0.0": "the paper's reward"}

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 # of Okabe and Ito's palette, which colour-blind readers can tell apart
 GREY, BLUE, VERMILION, GREEN, ORANGE = "#595959", "#0072B2", "#D55E00", "#009E73", "#E69F00"
-PURPLE = "#CC79A7"
+PURPLE, BLACK = "#CC79A7", "#000000"
 
 
 def in_words(task: str) -> str:
