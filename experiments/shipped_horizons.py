@@ -15,8 +15,9 @@ import numpy as np
 import pandas as pd
 
 from experiments.style import METHODS, add_caption, add_legend, draw_means, new_figure
-from polo_ros.agent.evaluation import act
+from experiments.training_cache import run_episode
 from polo_ros.agent.scores import score
+from polo_ros.errors import PoloError
 from polo_ros.files import share_path
 from polo_ros.learner.received_weights import ReceivedWeights
 from polo_ros.parameters.settings import settings_for
@@ -76,23 +77,22 @@ def main() -> None:
 
 def run(job: Row) -> Row:
     """A run as a row."""
-    given = {name: job[name] for name in ("horizon", "rollouts")} | {"threads": 1, "value_weight": 1.0}
+    given = {name: job[name] for name in ("horizon", "rollouts")} | {"value_weight": 1.0}
     settings = settings_for(TASK, share_path("config", job["file"]), given)
     task = settings.task
     value = None
     if job["method"] == "polo":
         value = ReceivedWeights(task, settings.planner.discount).load(settings.planner_node.weights_file)
-    steps = list(act(settings, value, job["seed"], job["steps"]))
-    states = np.array([step.state for step in steps])
-    view = task.observe(states, np.array([step.ctrl for step in steps]))
-    achieved, longest = np.asarray(task.achieved(view)), score(task, states).longest_hold
+    episode = run_episode(settings, value, job["seed"], job["steps"])
+    achieved = np.array([step.achieved for step in episode.steps])
+    longest = score(task, episode.states).longest_hold
     return {
         **job,
         "success": int(achieved[-1] and longest >= task.hold_time),
         "first_upright": float(np.argmax(achieved) * task.timestep) if achieved.any() else float("nan"),
         "longest_hold": longest,
         "upright_seconds": float(achieved.sum() * task.timestep),
-        "mean_reward": float(task.reward(view).mean()),
+        "mean_reward": float(episode.rewards.mean()),
     }
 
 
@@ -129,4 +129,7 @@ def draw(frame: pd.DataFrame, picture: Path) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except PoloError as error:
+        raise SystemExit(str(error)) from None

@@ -73,6 +73,7 @@ def run_node(make: Callable[[], PoloNode]) -> int:
         if node is not None:
             node.close()
             leave_graph(node, code=code)
-        with contextlib.suppress(Exception):  # the context of a node that was not made
-            rclpy.try_shutdown()
+        else:
+            with contextlib.suppress(Exception):  # the context may not have been made
+                rclpy.try_shutdown()
     return code

@@ -23,6 +23,7 @@ from polo_ros.nodes.messages import unpack_bytes, unpack_numbers, unpack_plan, u
 from polo_ros.nodes.polled import NEWEST, PolledTopic, Unexecuted
 from polo_ros.nodes.qos import LATCHED
 from polo_ros.nodes.state_receiver import StateReceiver
+from polo_ros.nodes.telemetry import TRACES_PERIOD_S
 from polo_ros.nodes.viewer_values import ViewerValues
 from polo_ros.tasks.task import Task
 from polo_ros.viewer.fields import Value
@@ -30,7 +31,6 @@ from polo_ros.viewer.page import TABS, Page
 from polo_ros.viewer.plots import SAMPLE_PERIOD_S
 
 GHOST_PERIOD_S = 0.25
-TRACES_PERIOD_S = 0.2
 MARKERS_PERIOD_S = 0.1
 PLOT_PERIOD_S = 0.25
 # numbers on /diagnostics that are plotted, by node
