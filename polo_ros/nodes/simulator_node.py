@@ -44,8 +44,8 @@ NAMING_S = 0.3
 # discovery may take seconds: up to this time after its start, this node ends itself where it finds a driver;
 # later, the driver is the newcomer
 LATE_DISCOVERY_S = 5.0
-# how often the state is repeated while lockstep waits for a command, in s of wall time: the state may have
-# been published before its reader was there
+# how often the state is repeated while lockstep waits for a command, and /clock while real time is paused, in
+# s of wall time: what was published once may have come before its reader was there
 REPEAT_PERIOD_S = 0.2
 # wall time without a command after which lockstep says that it waits, in s
 WAITING_S = 1.0
@@ -80,6 +80,7 @@ class SimulatorNode(PoloNode):
             # fires at once, and then whenever the next period is due
             steady = Clock(clock_type=ClockType.STEADY_TIME)
             self._alarm = self.create_timer(0.0, self._follow_clock, clock=steady)
+            self.every(REPEAT_PERIOD_S, self._repeat_time)
         self._publish_state()
 
     def _subscribe(self) -> None:
@@ -206,6 +207,11 @@ class SimulatorNode(PoloNode):
         """Lockstep: publish the state again while nobody answers."""
         if time.monotonic() - self._waiting_since >= REPEAT_PERIOD_S:
             self._publish_state()
+
+    def _repeat_time(self) -> None:
+        """Real time: tell the time of a paused world to nodes that join or have missed it."""
+        if self._paused:
+            self._states.publish_time(self._robot.time)
 
     def _publish_state(self) -> None:
         self._states.publish(self._robot, self._world.data)

@@ -75,7 +75,7 @@ class StatePublisher:
           data: the mujoco.MjData of its world, for the goal.
         """
         stamp = robot.time
-        self._clock.publish(self._serialized_clock.at(stamp))
+        self.publish_time(stamp)
         measured = robot.measure()
         if measured is None:
             return
@@ -90,6 +90,10 @@ class StatePublisher:
             publisher.publish(serialized.at(stamp, qpos, qvel))
         self._transforms.publish(qpos, stamp)
         self._joint_states.publish(self._serialized_joints.at(stamp, qpos, qvel))
+
+    def publish_time(self, stamp: int) -> None:
+        """Publish the robot's time, in ns."""
+        self._clock.publish(self._serialized_clock.at(stamp))
 
     def _publish_goal(self, publisher: Publisher[PoseStamped], data: Any, stamp: int) -> None:
         """With every state, so that in lockstep no plan is made for an earlier goal."""

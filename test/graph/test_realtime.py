@@ -9,7 +9,11 @@ import numpy as np
 import pytest
 from hardware import Driver
 from harness import Graph
+from rclpy.qos import qos_profile_sensor_data
+from rosgraph_msgs.msg import Clock
+from sensor_msgs.msg import JointState
 from std_msgs.msg import Float64MultiArray
+from std_srvs.srv import SetBool
 
 from polo_ros.control.timing import Timing
 from polo_ros.nodes.messages import unpack_experience
@@ -140,6 +144,16 @@ def test_a_plan_that_runs_out_is_counted_and_said(graph: Graph) -> None:
     graph.wait_says("planner_node", "safe action: the plan has run out")
     assert graph.reported("planner_node", "missed_plans") > missed
     assert graph.reported("planner_node", "safe_ticks") > 0
+
+
+def test_a_node_that_joins_while_the_world_is_paused_learns_the_time(graph: Graph) -> None:
+    graph.start("simulator_node", lockstep=False)
+    states = graph.record(JointState, "joint_states")
+    graph.wait(lambda: states, "first state")
+    assert graph.call(SetBool, "simulator_node/set_pause", data=True).success
+    clock = graph.record(Clock, "/clock", qos_profile_sensor_data)
+    graph.wait(lambda: len(clock) > 1, "time of the paused world")
+    graph.wait(lambda: states[-1].header.stamp == clock[-1].clock, "the newest state")
 
 
 def test_enabling_again_begins_with_a_new_plan(graph: Graph) -> None:
