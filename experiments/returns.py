@@ -1,6 +1,6 @@
 """Regression of a value ensemble on the λ-returns of episodes."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -23,14 +23,36 @@ FINAL_RATE = 2e-5
 HELD_OUT = 10
 
 
+# features (n, features), targets (n,), which of them to fit to (n,), seed -> values
+Regression = Callable[[Array, Array, Mask, tuple[int, int]], ValueEnsemble]
+
+
 @dataclass
 class Fit:
-    """A fitted ensemble and how much of held-out returns it explains, of all and of achieved states."""
+    """A fitted ensemble.
+
+    Attributes:
+      states, trained: how many there were, and how many of them were fitted to.
+      explained, explained_achieved: share of the variance of held-out returns, of all and of achieved states.
+    """
 
     value: ValueEnsemble
     states: int
+    trained: int
     explained: float
     explained_achieved: float
+
+
+def held_out_episodes(part: Episodes) -> Mask:
+    """Which episodes (n,) no fit sees."""
+    mask: Mask = np.arange(len(part.rewards)) % HELD_OUT == 0
+    return mask
+
+
+def spread(masks: Sequence[Mask], data: Sequence[Episodes]) -> Mask:
+    """Masks of episodes, (n,) of each part, as one of all states."""
+    states = [np.repeat(mask, part.rewards.shape[1]) for mask, part in zip(masks, data, strict=True)]
+    return np.concatenate(states)
 
 
 def lambda_returns(rewards: Array, values: Array, discount: float, mixed: float) -> Array:
@@ -43,22 +65,32 @@ def lambda_returns(rewards: Array, values: Array, discount: float, mixed: float)
     return targets
 
 
-def fit(data: Sequence[Episodes], discount: float, seed: int) -> Fit:
+def fit(
+    data: Sequence[Episodes],
+    discount: float,
+    seed: int,
+    regression: Regression | None = None,
+    chosen: Sequence[Mask] | None = None,
+) -> Fit:
     """Fit an ensemble to the λ-returns of episodes; one in ten is held out.
 
     The first fit has no values to end returns with: it takes the mean reward of an episode's second half, as
     if it were earned for ever.
+
+    Args:
+      data: episodes of equal length in each part.
+      discount: γ per control period.
+      seed: of the initial weights and of the order of the states.
+      regression: makes values of features and targets; None takes the learner's ensemble.
+      chosen: of each part, the episodes (n,) to fit to; held-out ones never are. None chooses all.
     """
     features = np.concatenate([part.features.reshape(-1, part.features.shape[-1]) for part in data])
     achieved = np.concatenate([part.achieved.ravel() for part in data]) > 0.5
-    held_out = np.concatenate(
-        [
-            np.repeat(np.arange(len(part.rewards)) % HELD_OUT == 0, part.rewards.shape[1])
-            for part in data
-        ]
-    )  # fmt: skip
+    kept = [held_out_episodes(part) for part in data]
+    seen = [~part if chosen is None else ~part & chosen[index] for index, part in enumerate(kept)]
+    held_out, trained = spread(kept, data), spread(seen, data)
     scale = 1.0 / (1.0 - discount)
-    config = replace(LEARNING, discount=discount)
+    regress = regression or ensemble_regression(replace(LEARNING, discount=discount))
     halves = [part.rewards[:, part.rewards.shape[1] // 2 :] for part in data]
     values = [
         np.broadcast_to(half.mean(axis=1, keepdims=True) * scale, part.rewards.shape)
@@ -72,34 +104,37 @@ def fit(data: Sequence[Episodes], discount: float, seed: int) -> Fit:
                 for part, some in zip(data, values, strict=True)
             ]
         )
-        trainer = EnsembleTrainer(features.shape[1], config, seed)
-        trainer.fit_standardiser(features)
-        trainer.offset = float(targets.mean())
-        rng = np.random.default_rng([seed, number])
-        regress(trainer, config, features[~held_out], targets[~held_out], rng)
-        value = trainer.value()
+        value = regress(features, targets, trained, (seed, number))
         found = value.heads(features).mean(axis=0)
         values = split_like(found, data)
         mixed = LAMBDA
 
-    def explained(chosen: Mask) -> float:
-        if not chosen.any():
+    def explained(among: Mask) -> float:
+        if not among.any():
             return float("nan")
-        return float(1.0 - np.mean((found - targets)[chosen] ** 2) / targets[chosen].var())
+        return float(1.0 - np.mean((found - targets)[among] ** 2) / targets[among].var())
 
-    return Fit(value, len(features), explained(held_out), explained(held_out & achieved))
+    return Fit(value, len(features), int(trained.sum()), explained(held_out), explained(held_out & achieved))
 
 
-def regress(
-    trainer: EnsembleTrainer, config: LearnerConfig, features: Array, targets: Array, rng: np.random.Generator
-) -> None:
-    """Some epochs with a learning rate that falls linearly."""
-    calls = max(EPOCHS * len(features) // (config.batch_size * config.gradient_steps), 1)
-    wanted = np.broadcast_to(targets, (config.ensemble_size, len(targets)))
-    for call in range(calls):
-        rate = max(config.learning_rate * (1.0 - call / calls), FINAL_RATE)
-        trainer.configure(replace(config, learning_rate=rate))
-        trainer.update(features, wanted, rng)
+def ensemble_regression(learning: LearnerConfig) -> Regression:
+    """The learner's ensemble: some epochs with a learning rate that falls linearly."""
+
+    def regress(features: Array, targets: Array, trained: Mask, seed: tuple[int, int]) -> ValueEnsemble:
+        trainer = EnsembleTrainer(features.shape[1], learning, seed[0])
+        trainer.fit_standardiser(features)
+        trainer.offset = float(targets.mean())
+        rng = np.random.default_rng(seed)
+        seen, wanted = features[trained], targets[trained]
+        wanted = np.broadcast_to(wanted, (learning.ensemble_size, len(wanted)))
+        calls = max(EPOCHS * len(seen) // (learning.batch_size * learning.gradient_steps), 1)
+        for call in range(calls):
+            rate = max(learning.learning_rate * (1.0 - call / calls), FINAL_RATE)
+            trainer.configure(replace(learning, learning_rate=rate))
+            trainer.update(seen, wanted, rng)
+        return trainer.value()
+
+    return regress
 
 
 def split_like(flat: Array, data: Sequence[Episodes]) -> list[Array]:

@@ -1,14 +1,17 @@
 """Values from the returns of a planner that sees further: targets, regression, starts, rounds."""
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from experiments import aggregation, returns
 from experiments.continuations import Episodes, SomewhereWorld
-from experiments.returns import fit, lambda_returns
+from experiments.returns import Regression, fit, lambda_returns
+from experiments.two_hot import network_regression, two_hot
 from polo_ros.tasks import make_task
 
 
@@ -20,15 +23,42 @@ def test_lambda_returns_lie_between_one_step_and_the_whole_episode() -> None:
     assert half.tolist() == [[1.0 + 0.5 * (0.5 * 17.0 + 0.5 * 20.0), 17.0, 30.0]]
 
 
-def test_a_fit_finds_what_features_say_of_rewards() -> None:
+def steady_rewards() -> Episodes:
+    """40 episodes of 20 states, each with one reward that its only feature tells."""
     rng = np.random.default_rng(0)
     level = rng.uniform(-1.0, 1.0, (40, 1))
     features = np.repeat(level[:, None], 20, axis=1) + 0.01 * rng.standard_normal((40, 20, 1))
     rewards = np.repeat(level, 20, axis=1)
-    found = fit([Episodes(features, features, features, rewards, rewards > 0.0)], 0.9, seed=0)
-    assert found.states == 800 and found.explained > 0.9
+    return Episodes(features, features, features, rewards, rewards > 0.0)
+
+
+@pytest.mark.parametrize(
+    "regression",
+    [None, *(network_regression(32, normalised=True, binned=binned, scale=10.0) for binned in (False, True))],
+    ids=["ensemble", "normalised", "two-hot"],
+)
+def test_a_fit_finds_what_features_say_of_rewards(regression: Regression | None) -> None:
+    found = fit([steady_rewards()], 0.9, seed=0, regression=regression)
+    assert found.states == 800 and found.trained == 720 and found.explained > 0.9
     low, high = found.value.heads(np.array([[-0.5], [0.5]])).mean(axis=0)
     assert low == pytest.approx(-5.0, abs=1.5) and high == pytest.approx(5.0, abs=1.5)
+
+
+def test_a_fit_sees_the_chosen_episodes_alone() -> None:
+    episodes = steady_rewards()
+    odd = np.arange(40) % 2 == 1
+    turned = replace(episodes, rewards=np.where(odd[:, None], -episodes.rewards, episodes.rewards))
+    found = fit([turned], 0.9, seed=0, chosen=[odd])
+    assert found.trained == 400
+    assert found.value.heads(np.array([[0.5]])).mean() == pytest.approx(-5.0, abs=1.5)
+
+
+def test_two_hot_shares_have_the_target_as_their_mean() -> None:
+    bins = torch.linspace(-2.0, 3.0, 11)
+    targets = torch.tensor([-2.0, -1.3, 0.0, 2.99, 3.0, 7.0])
+    shares = two_hot(targets, bins)
+    assert torch.allclose(shares @ bins, targets.clamp(max=3.0), atol=1e-6)
+    assert (shares.sum(dim=1) == 1.0).all() and ((shares > 0.0).sum(dim=1) <= 2).all()
 
 
 def test_episodes_begin_in_states_of_others_or_where_a_rollout_around_them_ends() -> None:
