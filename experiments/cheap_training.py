@@ -12,13 +12,14 @@ import argparse
 import resource
 import subprocess
 import sys
+from dataclasses import asdict
 from itertools import product
 from pathlib import Path
 
 import pandas as pd
 
 from experiments.continuations import Amounts
-from experiments.scaling import act
+from experiments.lockstep_runs import judged_run
 from experiments.style import METHODS, add_caption, add_legend, new_figure
 from polo_ros.errors import PoloError
 from polo_ros.learner.weights import load_value
@@ -70,7 +71,7 @@ def main() -> None:
             about = {"core_hours": core_hours, "experience": experience()}
             if job["method"] == "mpc":
                 about = {"core_hours": 0.0, "experience": 0.0}
-            file.add([{**job, **about, **judge(job, weights)}], jobs)
+            file.add([{**job, **about, **run(job, weights)}], jobs)
     frame = file.frame(jobs)
     draw(frame, path.with_suffix(".png"))
     print(frame.groupby(list(SETTINGS[:4]))[list(RESULTS)].mean().to_string(float_format="{:.3f}".format))
@@ -96,8 +97,8 @@ def train(training: int, out: Path) -> tuple[Path, float]:
     command += ["--seed", str(training), "--rounds", str(ROUNDS), "--evaluate", "--workers", "1"]
     for horizon, rollouts in PLANNERS:
         command += ["--planner", f"horizon={horizon}", f"rollouts={rollouts}"]
-    for name in ("expert_episodes", "expert_seconds", "acting_episodes", "acting_seconds", "continuations"):
-        command += ["--amount", f"{name}={getattr(AMOUNTS, name)}"]
+    for name, amount in asdict(AMOUNTS).items():
+        command += ["--amount", f"{name}={amount}"]
     scratch = Path("runs/cheap_training") / str(training)
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     done = subprocess.run([*command, "--out", str(folder), "--scratch", str(scratch)], check=False)
@@ -111,19 +112,20 @@ def train(training: int, out: Path) -> tuple[Path, float]:
     return weights, core_hours
 
 
-def judge(job: Row, weights: Path) -> Row:
+def run(job: Row, weights: Path) -> Row:
     """The results of a run in lockstep, with the value function or without."""
     given = {name: job[name] for name in ("horizon", "rollouts")}
     settings = settings_for(TASK, None, {**given, "threads": 1})
     value = load_value(str(weights), settings.task)[0] if job["method"] == "polo" else None
-    return act(settings, value, job)
+    result = judged_run(settings, value, job["seed"], job["steps"])
+    return {name: result[name] for name in RESULTS if name in result}
 
 
 def draw(frame: pd.DataFrame, picture: Path) -> None:
     """Runs that succeed, a bar a training, a panel a planner."""
     planners = list(dict.fromkeys(zip(frame["horizon"], frame["rollouts"], strict=True)))
     figure = new_figure(4.2 * len(planners), 4.2)
-    panels = figure.subplots(1, len(planners), sharey=True)
+    panels = figure.subplots(1, len(planners), sharey=True, squeeze=False)[0]
     for axes, (horizon, rollouts) in zip(panels, planners, strict=True):
         runs = frame[(frame["horizon"] == horizon) & (frame["rollouts"] == rollouts)]
         shares = runs.groupby(["method", "training"])["success"].mean()

@@ -19,6 +19,7 @@ import pandas as pd
 
 from benchmarks.overrides import add_override_option, override_values
 from experiments.continuations import Episodes
+from experiments.lockstep_runs import judged_run
 from experiments.returns import LEARNING, ensemble_regression, fit, held_out_episodes
 from experiments.style import (
     Style,
@@ -29,16 +30,13 @@ from experiments.style import (
     means_in_words,
     new_figure,
 )
-from experiments.training_cache import run_episode
 from experiments.two_hot import network_regression
-from polo_ros.agent.scores import score
 from polo_ros.arrays import Mask
 from polo_ros.errors import PoloError
 from polo_ros.files import write_atomically
 from polo_ros.learner.origin import Origin, new_epoch
 from polo_ros.learner.weights import encode_value
 from polo_ros.parameters.settings import Settings, settings_for
-from polo_ros.planner.value import ValueEnsemble
 from polo_ros.progress import progress_bar
 from polo_ros.sweeps.results_file import ResultsFile, Row
 from polo_ros.viewer.figures import BLUE, GREEN, GREY, ORANGE, PURPLE, VERMILION
@@ -132,9 +130,9 @@ def judge(
     rows = []
     for job in jobs:
         settings = settings_of(job, options)
-        rows.append(
-            {**job, "used": found.trained, "explained": found.explained, **act(settings, found.value, job)}
-        )
+        result = judged_run(settings, found.value, job["seed"], job["steps"])
+        about = {"used": found.trained, "explained": found.explained, **result}
+        rows.append(job | {name: about[name] for name in RESULTS})
     if kind == "ensemble":
         origin = Origin.of(settings.task, discount, new_epoch(), 1)
         name = f"{states or 'all'}-states-{features or 'all'}-features-{units}-units.safetensors"
@@ -150,19 +148,6 @@ def settings_of(job: Row, options: argparse.Namespace) -> Settings:
         given["setup.joint_features"] = False
     planner = {name: job[name] for name in ("horizon", "rollouts")}
     return settings_for(options.task, options.config, {**given, **planner, "threads": 1})
-
-
-def act(settings: Settings, value: ValueEnsemble | None, job: Row) -> Row:
-    """The results of a run in lockstep."""
-    task = settings.task
-    episode = run_episode(settings, value, job["seed"], job["steps"])
-    achieved = np.array([step.achieved for step in episode.steps])
-    held = score(task, episode.states).longest_hold
-    return {
-        "success": int(achieved[-1] and held >= task.hold_time),
-        "achieved_seconds": float(achieved.sum() * task.timestep),
-        "mean_reward": float(episode.rewards.mean()),
-    }
 
 
 def chosen_episodes(data: Sequence[Episodes], states: int) -> list[Mask]:
@@ -187,7 +172,7 @@ def draw(frame: pd.DataFrame, picture: Path) -> None:
     """Time upright against states fitted to, a panel a planner."""
     planners = list(dict.fromkeys(zip(frame["horizon"], frame["rollouts"], strict=True)))
     figure = new_figure(4.2 * len(planners), 4.8)
-    panels = figure.subplots(1, len(planners), sharey=True)
+    panels = figure.subplots(1, len(planners), sharey=True, squeeze=False)[0]
     for axes, (horizon, rollouts) in zip(panels, planners, strict=True):
         here = frame[(frame["horizon"] == horizon) & (frame["rollouts"] == rollouts)]
         for variant, runs in here.groupby(list(VARIANT[1:]), sort=False):

@@ -10,13 +10,13 @@ upright for 2 s without interruption and does so at the end. A plan costs horizo
 import argparse
 from itertools import product
 from pathlib import Path
+from typing import Any
 
-import numpy as np
 import pandas as pd
 
+from benchmarks.overrides import add_override_option, override_values
+from experiments.lockstep_runs import judged_run
 from experiments.style import METHODS, add_caption, add_legend, draw_means, new_figure
-from experiments.training_cache import run_episode
-from polo_ros.agent.scores import score
 from polo_ros.errors import PoloError
 from polo_ros.files import share_path
 from polo_ros.learner.received_weights import ReceivedWeights
@@ -29,10 +29,10 @@ FILES = {
     "humanoid_getup.yaml": "a fifth of the paper's torque",
     "humanoid_getup_paper_torque.yaml": "the paper's torque",
 }
-# horizon and rollouts; the second of 16 and 32 steps are those of real time
+# horizon and rollouts
 POINTS = ((8, 30), (16, 30), (32, 12), (64, 12))
-SETTINGS = ("file", "method", "horizon", "rollouts", "seed", "steps")
-RESULTS = ("success", "first_upright", "longest_hold", "upright_seconds", "mean_reward")
+SETTINGS = ("file", "method", "horizon", "rollouts", "overrides", "seed", "steps")
+RESULTS = ("success", "first_achieved", "longest_hold", "achieved_seconds", "mean_reward")
 
 
 def main() -> None:
@@ -46,6 +46,7 @@ def main() -> None:
         default=[f"{h},{k}" for h, k in POINTS],
         help="horizon, rollouts",
     )
+    add_override_option(parser, "a parameter in place of the file's")
     parser.add_argument("--first-seed", type=int, default=0)
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--steps", type=int, default=400, help="control periods a run, of 8 ms")
@@ -58,8 +59,8 @@ def main() -> None:
     seeds = range(options.first_seed, options.first_seed + options.seeds)
     jobs: list[Row] = [
         {
-            "file": name, "method": method, "horizon": horizon, "rollouts": rollouts, "seed": seed,
-            "steps": options.steps,
+            "file": name, "method": method, "horizon": horizon, "rollouts": rollouts,
+            "overrides": " ".join(options.override) or "none", "seed": seed, "steps": options.steps,
         }
         for name, seed, (horizon, rollouts), method in product(
             options.files, seeds, points, ("mpc", "polo")
@@ -69,7 +70,7 @@ def main() -> None:
         for row in run_jobs(run, file.missing(jobs)):
             file.add([row], jobs)
             print(*(f"{name}={value}" for name, value in row.items()), flush=True)
-    frame = pd.read_csv(options.out, comment="#")
+    frame = file.frame(jobs)
     draw(frame, options.out.with_suffix(".png"))
     groups = frame.groupby(["file", "horizon", "rollouts", "method"])[list(RESULTS)]
     print(groups.agg("mean").to_string(float_format="{:.3f}".format))
@@ -77,23 +78,15 @@ def main() -> None:
 
 def run(job: Row) -> Row:
     """A run as a row."""
-    given = {name: job[name] for name in ("horizon", "rollouts")} | {"value_weight": 1.0}
+    given: dict[str, Any] = {name: job[name] for name in ("horizon", "rollouts")} | {"value_weight": 1.0}
+    given |= override_values([text for text in job["overrides"].split() if text != "none"])
     settings = settings_for(TASK, share_path("config", job["file"]), given)
     task = settings.task
     value = None
     if job["method"] == "polo":
         value = ReceivedWeights(task, settings.planner.discount).load(settings.planner_node.weights_file)
-    episode = run_episode(settings, value, job["seed"], job["steps"])
-    achieved = np.array([step.achieved for step in episode.steps])
-    longest = score(task, episode.states).longest_hold
-    return {
-        **job,
-        "success": int(achieved[-1] and longest >= task.hold_time),
-        "first_upright": float(np.argmax(achieved) * task.timestep) if achieved.any() else float("nan"),
-        "longest_hold": longest,
-        "upright_seconds": float(achieved.sum() * task.timestep),
-        "mean_reward": float(episode.rewards.mean()),
-    }
+    result = judged_run(settings, value, job["seed"], job["steps"])
+    return {**job, **{name: result[name] for name in RESULTS}}
 
 
 def draw(frame: pd.DataFrame, picture: Path) -> None:
