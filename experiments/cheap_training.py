@@ -10,6 +10,7 @@ is judged in lockstep beside the planner alone, on start seeds that no training 
 
 import argparse
 import resource
+import shutil
 import subprocess
 import sys
 from dataclasses import asdict
@@ -100,12 +101,12 @@ def train(training: int, out: Path) -> tuple[Path, float]:
     for name, amount in asdict(AMOUNTS).items():
         command += ["--amount", f"{name}={amount}"]
     scratch = Path("runs/cheap_training") / str(training)
+    for left in (folder, scratch):  # an interrupted training begins anew, or its CPU time would be unknown
+        shutil.rmtree(left, ignore_errors=True)
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     done = subprocess.run([*command, "--out", str(folder), "--scratch", str(scratch)], check=False)
     if done.returncode:
-        raise PoloError(
-            f"training {training} failed; an interrupted one begins anew without {folder}, {scratch}"
-        )
+        raise PoloError(f"training {training} failed: see above")
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     core_hours = (after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime) / 3600.0
     spent.write_text(f"{core_hours:.4f}\n")

@@ -41,13 +41,13 @@ from polo_ros.progress import progress_bar
 from polo_ros.sweeps.results_file import ResultsFile, Row
 from polo_ros.viewer.figures import BLUE, GREEN, GREY, ORANGE, PURPLE, VERMILION
 
-# states, features, units of both hidden layers, and the regression; 0 stands for all
+# states, features (0 for all), units of both hidden layers, and the regression; all states take an hour
 VARIANTS = (
-    *((states, 0, 64, "ensemble") for states in (3_000, 10_000, 30_000, 100_000, 0)),
-    *((states, 34, 64, "ensemble") for states in (100_000, 0)),
-    *((states, 0, 16, "ensemble") for states in (100_000, 0)),
-    (0, 0, 128, "ensemble"),
-    *((0, 0, 128, regression) for regression in ("normalised", "two-hot")),
+    *((states, 0, 64, "ensemble") for states in (3_000, 10_000, 30_000, 100_000, 300_000)),
+    (100_000, 34, 64, "ensemble"),
+    (100_000, 0, 16, "ensemble"),
+    (100_000, 0, 128, "ensemble"),
+    *((100_000, 0, 128, regression) for regression in ("normalised", "two-hot")),
 )
 # horizon and rollouts of the planners that judge
 PLANNERS = ((8, 30), (16, 30), (32, 12))
@@ -135,7 +135,7 @@ def judge(
         rows.append(job | {name: about[name] for name in RESULTS})
     if kind == "ensemble":
         origin = Origin.of(settings.task, discount, new_epoch(), 1)
-        name = f"{states or 'all'}-states-{features or 'all'}-features-{units}-units.safetensors"
+        name = f"{states}-states-{features or 'all'}-features-{units}-units.safetensors"
         KEPT.mkdir(parents=True, exist_ok=True)
         write_atomically(KEPT / name, encode_value(found.value, origin))
     return rows
@@ -157,12 +157,12 @@ def chosen_episodes(data: Sequence[Episodes], states: int) -> list[Mask]:
 
     Args:
       data: all episodes.
-      states: 0 for all.
+      states: at least so many, or all that are not held out.
     """
     lengths = np.concatenate([np.full(len(part.rewards), part.rewards.shape[1]) for part in data])
     seen = ~np.concatenate([held_out_episodes(part) for part in data])
     order = np.random.default_rng(0).permutation(np.flatnonzero(seen))
-    count = len(order) if not states else int(np.searchsorted(np.cumsum(lengths[order]), states)) + 1
+    count = int(np.searchsorted(np.cumsum(lengths[order]), states)) + 1
     chosen = np.zeros(len(lengths), bool)
     chosen[order[:count]] = True
     return np.split(chosen, np.cumsum([len(part.rewards) for part in data])[:-1])

@@ -124,7 +124,8 @@ class EnsembleTrainer:
         inputs = torch.from_numpy((features - self.feature_mean) / self.feature_std).float()
         # the priors do not change: the networks learn the difference to them
         wanted = torch.from_numpy((targets - self.offset) / scale).float()
-        wanted -= self.prior_scale * self.prior(inputs)[..., 0]
+        if self.prior_scale:
+            wanted -= self.prior_scale * self.prior(inputs)[..., 0]
         if config.target_noise:
             wanted += config.target_noise * torch.randn(wanted.shape, generator=self._generator)
         for group in self._optimiser.param_groups:

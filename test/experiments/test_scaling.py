@@ -14,7 +14,7 @@ from polo_ros.tasks import make_task
 def test_chosen_episodes_grow_with_the_states_and_leave_out_those_held_out() -> None:
     numbers = np.zeros((30, 8, 2))
     data = [Episodes(numbers, numbers, numbers, numbers[..., 0], numbers[..., 0])] * 2
-    few, many, every = (np.concatenate(scaling.chosen_episodes(data, states)) for states in (40, 160, 0))
+    few, many, every = (np.concatenate(scaling.chosen_episodes(data, states)) for states in (40, 160, 9999))
     assert few.sum() == 5 and many.sum() == 20 and every.sum() == 54
     assert many[few].all() and every[many].all()
 
@@ -30,7 +30,7 @@ def test_each_variant_is_judged_once(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(returns, "FITS", 1)
     monkeypatch.setattr(
-        scaling, "VARIANTS", ((50, 0, 16, "ensemble"), (0, 0, 16, "ensemble"), (0, 0, 16, "two-hot"))
+        scaling, "VARIANTS", ((50, 0, 16, "ensemble"), (999, 0, 16, "ensemble"), (999, 0, 16, "two-hot"))
     )
     monkeypatch.setattr(scaling, "STYLES", dict(zip(
         [(0, 16, "ensemble"), (0, 16, "two-hot")], scaling.STYLES.values(), strict=False
