@@ -106,7 +106,12 @@ ROBOTS = {
             "gain": "stiffness of the servos, factor",
             "latency_ms": "commands late by, in ms",
         },
-        {"one model": {}, "four models, mean": {"models": 4}, "identified": {}},
+        {
+            "one model": {},
+            "one model, four times the rollouts": {"rollouts": 128},
+            "four models, mean": {"models": 4},
+            "identified": {},
+        },
         ("mass", "friction", "gain"),
         _go2,
         "base",

@@ -3,7 +3,7 @@
     python -m benchmarks.sensors
 
 Real-time control is emulated without ROS 2, so that a run repeats to the bit. The robot is simulated with a
-physics step of 1 ms; its velocity goal, where the task has one, is that of its start state. Joint states come
+physics step of 1 ms; its velocity goal, where the task has one, is --velocity throughout. Joint states come
 at 500 Hz, an imu at 200 Hz, both without delay, odometry at 50 Hz and 20 ms late. At every control period a
 plan is made from what has arrived, predicted to the next period, and acts from there on. The prediction is
 compared with the robot's true base at the moment that it is for.
@@ -16,7 +16,9 @@ velocities" gets no joint velocities. Robots: as the model; a quarter heavier; p
 
 import argparse
 import csv
+import functools
 import sys
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, fields
 from itertools import product
@@ -88,6 +90,10 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=250, help="control periods a run")
     parser.add_argument("--sensing", nargs="+", choices=list(SENSING), default=list(SENSING))
     parser.add_argument("--robots", nargs="+", choices=ROBOTS, default=list(ROBOTS))
+    parser.add_argument(
+        "--velocity", type=float, nargs=3, default=[0.0, 0.0, 0.0], metavar=("AHEAD", "LEFT", "YAW"),
+        help="goal of a task that has a velocity goal, in m/s and rad/s",
+    )  # fmt: skip
     parser.add_argument("--processes", type=int, default=2, help="runs side by side, one thread each")
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results/sensors.csv"))
     options = parser.parse_args()
@@ -101,14 +107,15 @@ def main() -> None:
         writer = csv.DictWriter(file, [field.name for field in fields(Row)])
         writer.writeheader()
         count = len(jobs)
-        for index, row in enumerate(pool.map(run, [options.task] * count, jobs, [options.steps] * count)):
+        one = functools.partial(run, options.task, steps=options.steps, velocity=options.velocity)
+        for index, row in enumerate(pool.map(one, jobs)):
             writer.writerow({k: f"{v:.5g}" if isinstance(v, float) else v for k, v in asdict(row).items()})
             file.flush()
             print(f"{index + 1}/{count}: {row}", flush=True)
     print(draw(options.out).to_string(float_format="{:.3g}".format))
 
 
-def run(task_name: str, job: Job, steps: int) -> Row:
+def run(task_name: str, job: Job, steps: int, velocity: Sequence[float]) -> Row:
     """One run of some control periods."""
     config, robot, sensing, seed = job
     settings = settings_for(task_name, share_path("config", config))
@@ -118,7 +125,7 @@ def run(task_name: str, job: Job, steps: int) -> Row:
     planner = Planner(task, settings.planner, seed, threads=1)
     if settings.planner_node.weights_file:
         planner.value = ReceivedWeights(task).load(settings.planner_node.weights_file)
-    sensors = SimulatedSensors(task, robot, sensing, seed)
+    sensors = SimulatedSensors(task, robot, sensing, seed, velocity)
     gate = SafetyGate(task, JointMapping(task.model), True, SafetyParameters())
     follower = PlanFollower(planner, gate, period)
     controls, predictions = [task.neutral], []
