@@ -50,7 +50,7 @@ def main() -> None:
     """Run what is missing, write a row a run, print means, draw."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--robot", choices=list(ROBOTS), default="cartpole")
-    parser.add_argument("--seeds", type=int, nargs="+", default=list(range(10)))
+    parser.add_argument("--seeds", type=int, nargs="+", help="default: 0 to 9")
     parser.add_argument("--steps", type=int, default=300, help="control periods a run, of 20 ms")
     parser.add_argument("--processes", type=int, default=0, help="runs side by side (default: one per core)")
     parser.add_argument("--out", type=Path, help="default: benchmarks/results/model_mismatch_<robot>.csv")
@@ -59,10 +59,12 @@ def main() -> None:
     out.parent.mkdir(parents=True, exist_ok=True)
     robot = ROBOTS[options.robot]
     header = f"# python -m benchmarks.model_mismatch --robot {options.robot}"
+    if options.seeds:
+        header += f" --seeds {' '.join(map(str, options.seeds))}"
     file = ResultsFile(out, header, SETTINGS, RESULTS)
     jobs: list[Row] = [
         {"error": error, "size": size, "planning": planning, "seed": seed, "steps": options.steps}
-        for seed in options.seeds
+        for seed in options.seeds or range(10)
         for (error, size), planning in product(_settings(robot), robot.planning)
     ]
     with worker_processes(options.processes):
