@@ -17,6 +17,7 @@ velocities" gets no joint velocities. Robots: as the model; a quarter heavier; p
 import argparse
 import csv
 import functools
+import shlex
 import sys
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -103,7 +104,7 @@ def main() -> None:
     ]
     options.out.parent.mkdir(parents=True, exist_ok=True)
     with options.out.open("w", newline="") as file, ProcessPoolExecutor(options.processes) as pool:
-        file.write(f"# python -m benchmarks.sensors {' '.join(sys.argv[1:])}".rstrip() + "\n")
+        file.write(f"# python -m benchmarks.sensors {shlex.join(sys.argv[1:])}".rstrip() + "\n")
         writer = csv.DictWriter(file, [field.name for field in fields(Row)])
         writer.writeheader()
         count = len(jobs)
