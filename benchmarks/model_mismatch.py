@@ -53,6 +53,9 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", help="default: 0 to 9")
     parser.add_argument("--steps", type=int, default=300, help="control periods a run, of 20 ms")
     parser.add_argument("--processes", type=int, default=0, help="runs side by side (default: one per core)")
+    parser.add_argument(
+        "--only", nargs="+", metavar="ERROR=SIZE", help="run these now, the others when asked again"
+    )
     parser.add_argument("--out", type=Path, help="default: benchmarks/results/model_mismatch_<robot>.csv")
     options = parser.parse_args()
     out = options.out or Path(f"benchmarks/results/model_mismatch_{options.robot}.csv")
@@ -67,8 +70,9 @@ def main() -> None:
         for seed in options.seeds or range(10)
         for (error, size), planning in product(_settings(robot), robot.planning)
     ]
+    now = [job for job in jobs if not options.only or f"{job['error']}={job['size']:g}" in options.only]
     with worker_processes(options.processes):
-        for row in run_jobs(functools.partial(run, name=options.robot), file.missing(jobs)):
+        for row in run_jobs(functools.partial(run, name=options.robot), file.missing(now)):
             file.add([row], jobs)
             print(*(f"{name}={value}" for name, value in row.items()), flush=True)
     print(draw(file.frame(jobs), robot, out.with_suffix(".png")).to_string(float_format="{:.3f}".format))

@@ -37,6 +37,9 @@ def test_a_payload_is_a_share_of_the_pole() -> None:
 def test_the_file_names_its_seeds_and_is_resumed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     out = tmp_path / "wrong.csv"
     command = f"model_mismatch --robot cartpole --seeds 3 --steps 2 --processes 1 --out {out}"
+    monkeypatch.setattr(sys, "argv", [*command.split(), "--only", "gain=0.7"])
+    model_mismatch.main()
+    assert len(out.read_text().splitlines()) == 2 + len(CARTPOLE.planning)
     monkeypatch.setattr(sys, "argv", command.split())
     model_mismatch.main()
     lines = out.read_text().splitlines()
