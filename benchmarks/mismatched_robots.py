@@ -101,8 +101,8 @@ ROBOTS = {
             "latency_ms": (0.0, 30.0),
         },
         {
-            "payload": "mass added to the trunk, share of the robot's",
-            "friction": "friction of contacts and joints, factor",
+            "payload": "payload, share of the mass",
+            "friction": "friction, factor",
             "gain": "stiffness of the servos, factor",
             "latency_ms": "commands late by, in ms",
         },

@@ -135,7 +135,9 @@ def draw(frame: pd.DataFrame, robot: Robot, picture: Path) -> pd.DataFrame:
         axes.grid(alpha=0.3)
     figure.axes[0].set_ylabel("mean reward")
     add_legend(figure, figure.axes[0], robot.title, len(robot.planning))
-    add_caption(figure, f"Lines: means of {frame['seed'].nunique()} seeds. Small markers: each seed.")
+    counts = frame.groupby(["error", "size", "planning"])["seed"].nunique()
+    seeds = f"{counts.min()} to {counts.max()}" if counts.min() < counts.max() else counts.max()
+    add_caption(figure, f"Lines: means of {seeds} seeds. Small markers: each seed.")
     figure.savefig(picture)
     return frame.groupby(["error", "size", "planning"])[list(RESULTS)].mean()
 
