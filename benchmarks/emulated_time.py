@@ -126,7 +126,7 @@ class Run:
     """A run in emulated time.
 
     Attributes:
-      states: (n, state_size), one a control period; fewer than asked for where it ended before.
+      states: (n, state_size), one a control period.
       ctrl: (n, nu), what acted from each on.
       plans: how many were ready in time to matter.
       ready_after: mean time from a plan's state until the plan was ready, in s.
@@ -146,7 +146,6 @@ def run(
     steps_per_second: float,
     world: World | None = None,
     before_step: Callable[[int], None] = lambda _: None,
-    ended: Callable[[], bool] = lambda: False,
 ) -> Run:
     """Control a world from the task's start state.
 
@@ -158,7 +157,6 @@ def run(
       steps_per_second: see `EmulatedController`.
       world: what is controlled; by default a world of the planner's own model.
       before_step: called with the number of each control period, before its state is read.
-      ended: whether what is to be seen has been seen, such as a fall; asked after each control period.
     """
     task = settings.task
     joints, world = JointMapping(task.model), world or World(task, np.random.default_rng(seed))
@@ -183,8 +181,6 @@ def run(
         states.append(world.state)
         controls.append(acting.copy())
         world.step(acting, substeps)
-        if ended():
-            break
     ready_after = controller.ready_after
     mean = float(np.mean(ready_after)) if ready_after else float("nan")
     return Run(np.array(states), np.array(controls), len(ready_after), mean)

@@ -3,7 +3,7 @@
     python -m benchmarks.sensors
 
 Real-time control is emulated without ROS 2, so that a run repeats to the bit. The robot is simulated with a
-physics step of 1 ms; its velocity goal, where the task has one, is that of its start state. Joint states come
+physics step of 1 ms; its velocity goal, where the task has one, is --velocity throughout. Joint states come
 at 500 Hz, an imu at 200 Hz, both without delay, odometry at 50 Hz and 20 ms late. At every control period a
 plan is made from what has arrived, predicted to the next period, and acts from there on. The prediction is
 compared with the robot's true base at the moment that it is for.
@@ -15,10 +15,10 @@ velocities" gets no joint velocities. Robots: as the model; a quarter heavier; p
 """
 
 import argparse
-import csv
+import functools
+import shlex
 import sys
-from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Sequence
 from itertools import product
 from pathlib import Path
 
@@ -35,10 +35,13 @@ from polo_ros.control.joints import JointMapping
 from polo_ros.control.plan_follower import PlanFollower
 from polo_ros.control.safety import SafetyGate
 from polo_ros.control.state import Snapshot
+from polo_ros.errors import PoloError
 from polo_ros.files import share_path
 from polo_ros.learner.received_weights import ReceivedWeights
 from polo_ros.parameters.settings import settings_for
 from polo_ros.planner import Planner
+from polo_ros.sweeps.jobs import run_jobs, worker_processes
+from polo_ros.sweeps.results_file import ResultsFile, Row
 from polo_ros.viewer.figures import BLUE, GREEN, GREY, ORANGE, VERMILION
 
 SENSING = {
@@ -51,36 +54,15 @@ SENSING = {
 ROBOTS = ("as the model", "heavier", "pushed")
 
 
-@dataclass(frozen=True)
-class Row:
-    """One run; errors of the prediction are root mean squares over its plans.
-
-    With an imu, those that end in "_without" are of predictions from the same states that do not use what imu
-    and joints have measured since.
-    """
-
-    task: str
-    robot: str
-    sensing: str
-    seed: int
-    steps: int
-    achieved: int
-    mean_reward: float
-    position_mm: float
-    rotation_deg: float
-    velocity_m_s: float
-    angular_velocity_rad_s: float
-    position_mm_without: float
-    rotation_deg_without: float
-    velocity_m_s_without: float
-    angular_velocity_rad_s_without: float
-
-
-Job = tuple[str, str, str, int]
+SETTINGS = ("task", "robot", "sensing", "seed", "steps")
+# root mean squares over the plans of a run; those that end in "_without" are of predictions from the same
+# states that do not use what imu and joints have measured since
+ERRORS = ("position_mm", "rotation_deg", "velocity_m_s", "angular_velocity_rad_s")
+RESULTS = ("achieved", "mean_reward", *ERRORS, *(f"{name}_without" for name in ERRORS))
 
 
 def main() -> None:
-    """Run every setting, write a row a run, print means, draw."""
+    """Run what is missing, write a row a run, print means, draw."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--task", default="humanoid_getup")
     parser.add_argument("--config", default="humanoid_getup_realtime.yaml", help="of the package")
@@ -88,37 +70,39 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=250, help="control periods a run")
     parser.add_argument("--sensing", nargs="+", choices=list(SENSING), default=list(SENSING))
     parser.add_argument("--robots", nargs="+", choices=ROBOTS, default=list(ROBOTS))
+    parser.add_argument(
+        "--velocity", type=float, nargs=3, default=[0.0, 0.0, 0.0], metavar=("AHEAD", "LEFT", "YAW"),
+        help="goal of a task that has a velocity goal, in m/s and rad/s",
+    )  # fmt: skip
     parser.add_argument("--processes", type=int, default=2, help="runs side by side, one thread each")
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results/sensors.csv"))
     options = parser.parse_args()
-    jobs: list[Job] = [
-        (options.config, robot, sensing, seed)
+    jobs: list[Row] = [
+        {"task": options.task, "robot": robot, "sensing": sensing, "seed": seed, "steps": options.steps}
         for seed, robot, sensing in product(options.seeds, options.robots, options.sensing)
     ]
     options.out.parent.mkdir(parents=True, exist_ok=True)
-    with options.out.open("w", newline="") as file, ProcessPoolExecutor(options.processes) as pool:
-        file.write(f"# python -m benchmarks.sensors {' '.join(sys.argv[1:])}".rstrip() + "\n")
-        writer = csv.DictWriter(file, [field.name for field in fields(Row)])
-        writer.writeheader()
-        count = len(jobs)
-        for index, row in enumerate(pool.map(run, [options.task] * count, jobs, [options.steps] * count)):
-            writer.writerow({k: f"{v:.5g}" if isinstance(v, float) else v for k, v in asdict(row).items()})
-            file.flush()
-            print(f"{index + 1}/{count}: {row}", flush=True)
+    header = f"# python -m benchmarks.sensors {shlex.join(sys.argv[1:])}".rstrip()
+    file = ResultsFile(options.out, header, SETTINGS, RESULTS)
+    one = functools.partial(run, config=options.config, velocity=options.velocity)
+    with worker_processes(options.processes):
+        for row in run_jobs(one, file.missing(jobs)):
+            file.add([row], jobs)
+            print(*(f"{name}={value}" for name, value in row.items()), flush=True)
     print(draw(options.out).to_string(float_format="{:.3g}".format))
 
 
-def run(task_name: str, job: Job, steps: int) -> Row:
-    """One run of some control periods."""
-    config, robot, sensing, seed = job
-    settings = settings_for(task_name, share_path("config", config))
+def run(job: Row, config: str, velocity: Sequence[float]) -> Row:
+    """One run of some control periods, as a row."""
+    seed, steps = job["seed"], job["steps"]
+    settings = settings_for(job["task"], share_path("config", config))
     task = settings.task
     period = round(task.timestep * NANOSECONDS)
     milliseconds = period // MILLISECOND
     planner = Planner(task, settings.planner, seed, threads=1)
     if settings.planner_node.weights_file:
         planner.value = ReceivedWeights(task).load(settings.planner_node.weights_file)
-    sensors = SimulatedSensors(task, robot, sensing, seed)
+    sensors = SimulatedSensors(task, job["robot"], job["sensing"], seed, velocity)
     gate = SafetyGate(task, JointMapping(task.model), True, SafetyParameters())
     follower = PlanFollower(planner, gate, period)
     controls, predictions = [task.neutral], []
@@ -145,10 +129,12 @@ def run(task_name: str, job: Job, steps: int) -> Row:
     view = task.observe(visited, np.array(controls))
     known = [each for each in predictions if each[0] < len(sensors.truth)]
     errors = [sensors.rms_errors([(moment, both[index]) for moment, both in known]) for index in (0, 1)]
-    return Row(
-        task_name, robot, sensing, seed, steps,
-        int(task.achieved(view).sum()), float(task.reward(view).mean()), *errors[0], *errors[1],
-    )  # fmt: skip
+    return {
+        **job,
+        "achieved": int(task.achieved(view).sum()),
+        "mean_reward": float(task.reward(view).mean()),
+        **dict(zip(RESULTS[2:], [*errors[0], *errors[1]], strict=True)),
+    }
 
 
 def draw(file: Path) -> pd.DataFrame:
@@ -173,7 +159,7 @@ def draw(file: Path) -> pd.DataFrame:
             axes.plot(means, style.marker, color=style.colour, ms=8, label=style.label)
         axes.set_xticks(range(len(robots)), [robot.replace(" the ", " the\n") for robot in robots])
         axes.set_xlim(-0.5, len(robots) - 0.5)
-        axes.set_ylim(bottom=0)
+        axes.set_ylim(**{"top" if (frame[column] < 0.0).any() else "bottom": 0})
         axes.set_ylabel(label)
         axes.grid(alpha=0.3)
     add_legend(
@@ -185,9 +171,11 @@ def draw(file: Path) -> pd.DataFrame:
         f"Large: mean of at most {seeds} seeds. Small: each. Joints 500 Hz, imu 200 Hz, odometry 50 Hz.",
     )
     figure.savefig(file.with_suffix(".png"))
-    numbers = [field.name for field in fields(Row) if field.name in frame][5:]
-    return frame.groupby(["robot", "sensing"])[numbers].mean()
+    return frame.groupby(["robot", "sensing"])[[name for name in RESULTS if name in frame]].mean()
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except PoloError as error:
+        raise SystemExit(str(error)) from None

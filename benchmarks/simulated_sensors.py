@@ -1,6 +1,6 @@
 """A simulated robot whose sensors come at their own rates and late, and the errors of predictions of it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from copy import copy
 
 import mujoco
@@ -30,13 +30,16 @@ class SimulatedSensors:
       robot: one of `benchmarks.sensors.ROBOTS`.
       sensing: one of `benchmarks.sensors.SENSING`.
       seed: of start state and pushes.
+      velocity: (3,), the goal ahead and left in m/s and yaw rate in rad/s; a task without one ignores it.
 
     Attributes:
       states: takes the parts as they arrive.
       truth: the true flat state of each millisecond, (n, state_size).
     """
 
-    def __init__(self, task: Task, robot: str, sensing: str, seed: int) -> None:
+    def __init__(
+        self, task: Task, robot: str, sensing: str, seed: int, velocity: Sequence[float] = (0.0, 0.0, 0.0)
+    ) -> None:
         self._task = task
         self._model = copy(task.model)
         self._model.opt.timestep = 1e-3
@@ -50,6 +53,8 @@ class SimulatedSensors:
         self._base = self._joints.base
         self._data = mujoco.MjData(self._model)
         _stand(task, self._data, self._rng)
+        if VELOCITY in task.goals.kinds:
+            self._data.mocap_pos[task.goals.index(VELOCITY)] = velocity
         kind = MixedParts if sensing == "newest of each" else StateAssembler
         self.states = kind(task, self._joints, lockstep=False, imu=sensing.startswith("imu"))
         self.truth: list[Array] = []

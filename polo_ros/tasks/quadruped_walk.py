@@ -81,6 +81,10 @@ class QuadrupedSetup:
     foothold_gain: float = parameter(
         0.2, "How far ahead feet are put for each m/s of excess, in s.", low=0.0, high=0.5, dynamic=False
     )
+    excess_limit: float = parameter(
+        0.15, "Largest excess velocity that strides and footholds correct, in m/s.", low=0.0, high=5.0,
+        dynamic=False,
+    )  # fmt: skip
     reference: bool = parameter(
         True, "Whether plans are deviations from a trot by the legs' kinematics.", dynamic=False
     )
@@ -218,11 +222,14 @@ class QuadrupedWalk(Walker):
 
         Feet that stand move back under the trunk at the velocity goal, feet that swing return to where they
         touch down next (`Gait.strides_at`). What the velocity lacks is added to the stride, and the feet are
-        put down further in the direction in which the robot is too fast (Raibert 1986).
+        put down further in the direction in which the robot is too fast (Raibert 1986). Both are limited: a
+        goal that jumps, or a push, would ask for steps that the legs cannot make.
         """
         view = self.observe(states)
         goal, velocity = features.velocity_goal(view), features.heading_velocity(view, self.setup.base)
         excess = self._hip_velocities(velocity - goal)[:, None]
+        size = np.linalg.norm(excess, axis=-1, keepdims=True)
+        excess *= np.minimum(1.0, self.setup.excess_limit / np.maximum(size, 1e-9))
         clock = view.sensor(GAIT_CLOCK) + times
         phases = self.gait.phases_at(clock)
         strides = self.gait.strides_at(phases)[..., None]

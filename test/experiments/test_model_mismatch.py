@@ -1,8 +1,12 @@
 """Worlds of robots that are not as their models say."""
 
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+from benchmarks import model_mismatch
 from benchmarks.mismatched_robots import ROBOTS, MismatchedWorld, true_model
 from polo_ros.tasks import make_task
 
@@ -28,3 +32,22 @@ def test_a_payload_is_a_share_of_the_pole() -> None:
     assert heavier.body("pole").mass == pytest.approx(1.4 * nominal.body("pole").mass)
     assert heavier.body("pole").inertia == pytest.approx(1.4 * nominal.body("pole").inertia)
     assert heavier.body("cart").mass == nominal.body("cart").mass
+
+
+def test_the_file_names_its_seeds_and_is_resumed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    out = tmp_path / "wrong.csv"
+    command = f"model_mismatch --robot cartpole --seeds 3 --steps 2 --processes 1 --out {out}"
+    monkeypatch.setattr(sys, "argv", [*command.split(), "--only", "gain=0.7"])
+    model_mismatch.main()
+    assert len(out.read_text().splitlines()) == 2 + len(CARTPOLE.planning)
+    monkeypatch.setattr(sys, "argv", command.split())
+    model_mismatch.main()
+    lines = out.read_text().splitlines()
+    assert lines[0] == "# python -m benchmarks.model_mismatch --robot cartpole --seeds 3"
+    robots = 1 + sum(len(sizes) for sizes in CARTPOLE.errors.values()) - len(CARTPOLE.errors)
+    assert len(lines) == 2 + robots * len(CARTPOLE.planning)
+    assert out.with_suffix(".png").is_file()
+    before = out.read_bytes()
+    monkeypatch.setattr(model_mismatch, "run_jobs", lambda _, jobs: iter(jobs))
+    model_mismatch.main()  # a job that ran again would come back without its results
+    assert out.read_bytes() == before

@@ -91,11 +91,13 @@ def test_a_foot_touches_down_by_the_gains_of_the_excess_velocity(
         mujoco.mj_kinematics(model, data)
         return float(foot_point(model, data, "FL")[1][0])
 
-    nominal = touch_down(stride_gain=0.0, foothold_gain=0.0)
+    nominal = touch_down(stride_gain=0.0, foothold_gain=0.0, excess_limit=5.0)
     half_stance = 0.5 * task.setup.gait_duty * task.setup.gait_period
     assert touch_down(stride_gain=0.0, foothold_gain=0.2) == pytest.approx(nominal + 0.2 * 0.2, abs=3e-3)
     moved = touch_down(stride_gain=1.0, foothold_gain=0.0) - nominal
     assert moved == pytest.approx(-0.2 * half_stance, abs=3e-3)
+    limited = touch_down(stride_gain=0.0, foothold_gain=0.2, excess_limit=0.1)
+    assert limited == pytest.approx(nominal + 0.2 * 0.1, abs=3e-3)
 
 
 def test_a_plan_is_the_reference_and_the_deviations_from_it(task: QuadrupedWalk) -> None:
