@@ -71,7 +71,8 @@ def main() -> None:
             file.add([row], jobs)
             print(*(f"{name}={value}" for name, value in row.items()), flush=True)
     frame = file.frame(jobs)
-    draw(frame, options.out.with_suffix(".png"))
+    if len(points) > 1:
+        draw(frame, options.out.with_suffix(".png"))
     groups = frame.groupby(["file", "horizon", "rollouts", "method"])[list(RESULTS)]
     print(groups.agg("mean").to_string(float_format="{:.3f}".format))
 
@@ -92,7 +93,7 @@ def run(job: Row) -> Row:
 def draw(frame: pd.DataFrame, picture: Path) -> None:
     """Mean reward and successes against the horizon, a column a file."""
     files = [name for name in FILES if name in set(frame["file"])]
-    figure = new_figure(4.5 * len(files), 6.5)
+    figure = new_figure(max(4.5 * len(files), 7.5), 6.5)
     panels = figure.subplots(2, len(files), squeeze=False, sharex=True)
     for (rewards, shares), name in zip(panels.T, files, strict=True):
         for method, style in METHODS.items():
