@@ -199,8 +199,10 @@ def alternation(contacts: Mask) -> float:
     """Minus the correlation between the contacts of the two diagonal pairs: 1 for a perfect trot.
 
     Args:
-      contacts: (n, 4), front left, front right, rear left, rear right.
+      contacts: (n, 4), front left, front right, rear left, rear right; 0 where n is 0.
     """
+    if not len(contacts):
+        return 0.0
     first, second = contacts[:, [0, 3]].mean(axis=1), contacts[:, [1, 2]].mean(axis=1)
     varies = first.std() > 0.0 and second.std() > 0.0
     return -float(np.corrcoef(first, second)[0, 1]) if varies else 0.0

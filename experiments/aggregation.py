@@ -185,7 +185,9 @@ def main() -> None:
         + ", ".join(f"{name} ({value})" for name, value in asdict(Amounts()).items()),
     )  # fmt: skip
     parser.add_argument("--out", type=Path, required=True, help="folder of weights and progress.csv")
-    parser.add_argument("--scratch", type=Path, help="folder of the episodes (default: runs/aggregation)")
+    parser.add_argument(
+        "--scratch", type=Path, help="folder of the episodes (default: runs/aggregation/<name of --out>)"
+    )
     options = parser.parse_args()
     amounts = override_values(options.amount)
     for name in amounts:
@@ -203,7 +205,7 @@ def main() -> None:
         override_values(options.expert),
         Amounts(**amounts),
     )
-    scratch = options.scratch or Path("runs/aggregation") / options.task
+    scratch = options.scratch or Path("runs/aggregation") / options.out.name
     with worker_processes(options.workers):
         Aggregation(setting, options.out, scratch, options.evaluate, options.seconds).run(options.rounds)
 

@@ -1,6 +1,7 @@
-"""What more labels, more features and larger networks buy: values refitted to parts of an aggregation's data.
+r"""What more labels, features and units buy: values refitted to parts of an aggregation's data.
 
-    python -m experiments.scaling humanoid_getup --override setup.joint_features=true
+    python -m experiments.scaling humanoid_getup --override setup.joint_features=true \
+        --scratch runs/aggregation/second
 
 Episodes are those that a run of `experiments.aggregation` left in its scratch folder. Each variant is fitted
 to a random part of them, as `experiments.aggregation` does, and judged in lockstep by planners with a short
@@ -72,7 +73,7 @@ def main() -> None:
     parser.add_argument("task")
     parser.add_argument("--config", type=Path, help="parameter file (default: the task's own)")
     add_override_option(parser, "a parameter in place of the file's")
-    parser.add_argument("--scratch", type=Path, help="folder of the episodes (default: runs/aggregation)")
+    parser.add_argument("--scratch", type=Path, required=True, help="folder of the episodes")
     parser.add_argument("--first-seed", type=int, default=9900)
     parser.add_argument("--seeds", type=int, default=6)
     parser.add_argument("--steps", type=int, default=400, help="control periods a run")
@@ -81,11 +82,12 @@ def main() -> None:
     options.out.mkdir(parents=True, exist_ok=True)
     given = override_values(options.override)
     settings = settings_for(options.task, options.config, {**given, "threads": 1})
-    scratch = options.scratch or Path("runs/aggregation") / options.task
-    paths = sorted(scratch.glob("acting-*.npz")) + sorted(scratch.glob("continued-*.npz"))
+    paths = [
+        path for kind in ("acting", "continued") for path in sorted(options.scratch.glob(f"{kind}-*.npz"))
+    ]
     if not paths:
         raise PoloError(
-            f"{scratch} has no episodes; run `python -m experiments.aggregation {options.task}` first"
+            f"{options.scratch} has no episodes; run `python -m experiments.aggregation {options.task}` first"
         )
     data = [Episodes.read(path) for path in paths]
     stated = " ".join([options.task, *(f"--override {text}" for text in options.override)])
