@@ -17,13 +17,13 @@ Files of a round are kept in the folder; an interrupted run goes on from them.
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from benchmarks.overrides import add_override_option, override_values
 from experiments.aggregation_plot import draw
-from experiments.continuations import Amounts, Episodes, Job, Setting, collect, run_all
-from experiments.returns import fit
+from experiments.continuations import HIDDEN, Amounts, Episodes, Job, Setting, collect, run_all
+from experiments.returns import LEARNING, ensemble_regression, fit
 from polo_ros.agent.scores import succeeded
 from polo_ros.files import write_atomically
 from polo_ros.learner.origin import Origin, new_epoch
@@ -113,7 +113,8 @@ class Aggregation:
         """Fit to all data so far and write the weights; what all rows of the round say of the fit."""
         settings = self._setting.expert()
         discount = settings.planner.discount
-        found = fit(self._data, discount, self._setting.seed)
+        learning = replace(LEARNING, hidden=self._setting.hidden, discount=discount)
+        found = fit(self._data, discount, self._setting.seed, ensemble_regression(learning))
         origin = Origin.of(settings.task, discount, new_epoch(), number)
         write_atomically(self._weights(number), encode_value(found.value, origin))
         return {
@@ -184,6 +185,7 @@ def main() -> None:
         help="how much is collected: "
         + ", ".join(f"{name} ({value})" for name, value in asdict(Amounts()).items()),
     )  # fmt: skip
+    parser.add_argument("--hidden", type=int, nargs="+", default=HIDDEN, help="units of each hidden layer")
     parser.add_argument("--out", type=Path, required=True, help="folder of weights and progress.csv")
     parser.add_argument(
         "--scratch", type=Path, help="folder of the episodes (default: runs/aggregation/<name of --out>)"
@@ -204,6 +206,7 @@ def main() -> None:
         options.expert_weights,
         override_values(options.expert),
         Amounts(**amounts),
+        tuple(options.hidden),
     )
     scratch = options.scratch or Path("runs/aggregation") / options.out.name
     with worker_processes(options.workers):

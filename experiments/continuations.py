@@ -26,6 +26,8 @@ from polo_ros.tasks.task import Task
 START_SHARE, CONTINUED_START_SHARE = 0.25, 0.05
 # standard deviation of what is added to the velocities in which an episode begins, in m/s or rad/s
 KICK = 0.5
+# units of each hidden layer of a value function
+HIDDEN = (64, 64)
 # lengths of rollouts whose terminal states are labelled, in control periods, and knots of their noise
 ROLLOUT_STEPS, LONGEST_ROLLOUT, NOISE_KNOTS = (8, 16, 16, 24, 32), 32, 4
 
@@ -61,6 +63,7 @@ class Setting:
       expert_weights: of the value function that the expert plans with, at full weight; None for none.
       expert_parameters: of the expert, in place of the others.
       amounts: how much is collected.
+      hidden: units of each hidden layer of the value functions.
     """
 
     task: str
@@ -72,6 +75,7 @@ class Setting:
     expert_weights: Path | None = None
     expert_parameters: Mapping[str, Any] = field(default_factory=dict)
     amounts: Amounts = Amounts()
+    hidden: tuple[int, ...] = HIDDEN
 
     def settings(self, changes: Mapping[str, Any]) -> Settings:
         """The settings with some parameters changed, on one thread."""
@@ -89,6 +93,7 @@ class Setting:
             for name, value in asdict(self.amounts).items()
             if value != getattr(Amounts, name)
         ]
+        given += [f"--hidden {' '.join(map(str, self.hidden))}"] if self.hidden != HIDDEN else []
         return " ".join(["# python -m experiments.aggregation", self.task, *given])
 
     def expert(self) -> Settings:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from experiments.continuations import Episodes
+from experiments.continuations import HIDDEN, Episodes
 from polo_ros.arrays import Array, Mask
 from polo_ros.learner.config import LearnerConfig
 from polo_ros.learner.ensemble import EnsembleTrainer
@@ -14,7 +14,7 @@ from polo_ros.planner.value import ValueEnsemble
 # λ of the targets of each fit after the first, with the values of the fit before
 LAMBDA, FITS, EPOCHS, BATCH = 0.97, 4, 6, 512
 LEARNING = LearnerConfig(
-    learning_rate=2e-3, batch_size=BATCH, gradient_steps=256, ensemble_size=4, hidden=(64, 64),
+    learning_rate=2e-3, batch_size=BATCH, gradient_steps=256, ensemble_size=4, hidden=HIDDEN,
     prior_scale=0.0, input_noise=0.2, weight_decay=1e-6,
 )  # fmt: skip
 # the least learning rate of a fit, which falls to it linearly

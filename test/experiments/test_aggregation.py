@@ -12,6 +12,7 @@ from experiments import aggregation, returns
 from experiments.continuations import Episodes, SomewhereWorld
 from experiments.returns import Regression, fit, lambda_returns
 from experiments.two_hot import network_regression, two_hot
+from polo_ros.learner.weights import load_value
 from polo_ros.tasks import make_task
 
 
@@ -83,14 +84,16 @@ def test_rounds_are_made_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         command += f" --amount {name}=11"
     for name in ("expert_seconds", "acting_seconds", "continuation_seconds"):
         command += f" --amount {name}=0.8"
-    command += f" --out {tmp_path} --scratch {tmp_path}"
+    command += f" --hidden 8 8 --out {tmp_path} --scratch {tmp_path}"
     monkeypatch.setattr(sys, "argv", [*command.split(), "--rounds", "2"])
     aggregation.main()
     written = (tmp_path / "progress.csv").read_text()
     assert (tmp_path / "progress.png").is_file()
     rows = written.splitlines()
     said = "cartpole_swingup --override rollouts=6 --rate 20000 --seed 0 --expert horizon=6 --amount expert"
-    assert said in rows[0]
+    assert said in rows[0] and rows[0].endswith("--hidden 8 8")
+    value = load_value(str(tmp_path / "weights-1.safetensors"), make_task("cartpole_swingup"))[0]
+    assert [layer.weight.shape[2] for layer in value.network] == [8, 8, 1]
     assert [row.split(",")[0] for row in rows[2:]] == ["0", "1", "2"]
     weights = (tmp_path / "weights-2.safetensors").read_bytes()
     aggregation.main()
