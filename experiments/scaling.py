@@ -63,8 +63,8 @@ STYLES = {
     (34, 64, "ensemble"): Style("34 features, 2 × 64", VERMILION, "s"),
     (0, 16, "ensemble"): Style("with joints, 2 × 16", GREEN, "D"),
     (0, 128, "ensemble"): Style("with joints, 2 × 128", ORANGE, "^"),
-    (0, 128, "normalised"): Style("the same, layers normalised", GREY, "v"),
-    (0, 128, "two-hot"): Style("the same, two-hot", PURPLE, "P"),
+    (0, 128, "normalised"): Style("2 × 128, layers normalised", GREY, "v"),
+    (0, 128, "two-hot"): Style("2 × 128, normalised, two-hot", PURPLE, "P"),
 }
 
 
@@ -181,7 +181,7 @@ def draw(frame: pd.DataFrame, picture: Path) -> None:
         for variant, runs in here.groupby(list(VARIANT[1:]), sort=False):
             style = STYLES[tuple(variant)]
             # beside each other where the number of states is the same
-            shift = 1.0 + 0.1 * (list(STYLES).index(tuple(variant)) - len(STYLES) // 2)
+            shift = 1.0 + 0.05 * (list(STYLES).index(tuple(variant)) - len(STYLES) // 2)
             draw_means(axes, runs.assign(used=runs["used"] * shift), "used", "mean_reward", style)
         axes.set(title=f"H = {horizon}, K = {rollouts}", xlabel="states fitted to", xscale="log")
         axes.grid(alpha=0.3)
