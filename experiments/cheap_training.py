@@ -30,7 +30,7 @@ from polo_ros.sweeps.results_file import ResultsFile, Row
 TASK, OVERRIDE = "humanoid_getup", "setup.joint_features=true"
 # two rounds: 48 s of the expert, and 48 s of two planners with the first value function
 ROUNDS = 2
-# few states need a small network: 2 x 64 units stood in half of the runs where 2 x 16 did in nine of ten
+# few states need a small network: see docs/values.md
 UNITS = 16
 AMOUNTS = Amounts(
     expert_episodes=12, expert_seconds=4.0, acting_episodes=6, acting_seconds=4.0, continuations=450,
@@ -128,7 +128,7 @@ def run(job: Row, weights: Path) -> Row:
 def draw(frame: pd.DataFrame, picture: Path) -> None:
     """Runs that succeed, a bar a training, a panel a planner."""
     planners = list(dict.fromkeys(zip(frame["horizon"], frame["rollouts"], strict=True)))
-    figure = new_figure(4.2 * len(planners), 4.2)
+    figure = new_figure(max(4.2 * len(planners), 6.5), 4.2)
     panels = figure.subplots(1, len(planners), sharey=True, squeeze=False)[0]
     for axes, (horizon, rollouts) in zip(panels, planners, strict=True):
         runs = frame[(frame["horizon"] == horizon) & (frame["rollouts"] == rollouts)]
@@ -142,7 +142,7 @@ def draw(frame: pd.DataFrame, picture: Path) -> None:
     seconds = frame["steps"].iloc[0] * 8e-3
     add_caption(
         figure,
-        f"{frame['seed'].nunique()} start seeds of {seconds:.1f} s in lockstep. "
+        f"{frame['seed'].nunique()} start seeds of {seconds:.1f} s in lockstep.\n"
         "A run succeeds where the robot has stood upright for 2 s and does so at the end.",
     )
     figure.savefig(picture)
