@@ -27,7 +27,7 @@ import pandas as pd
 from matplotlib.ticker import MaxNLocator
 
 from benchmarks.emulated_time import Run, run
-from benchmarks.overrides import add_override_option, override_values
+from benchmarks.overrides import add_override_option, column_values, overrides_column
 from benchmarks.walkers import PHYSICS_STEP, steps_per_plan
 from experiments.style import add_caption, new_figure
 from polo_ros.agent.world import World
@@ -72,7 +72,7 @@ def main() -> None:
     jobs = [
         {
             "model": options.model,
-            "overrides": " ".join(options.override) or "none",
+            "overrides": overrides_column(options.override),
             "steps_per_second": options.rate,
             "seed": seed,
         }
@@ -93,8 +93,7 @@ def main() -> None:
 
 def simulate(job: Row) -> tuple[Settings, ArmReach, Run, float]:
     """A run: its settings, the world's task, what happened, and the CPU time of the first reference, in s."""
-    overrides = [text for text in job["overrides"].split() if text != "none"]
-    settings = settings_for("arm_reach", None, override_values(overrides) | {"model_path": job["model"]})
+    settings = settings_for("arm_reach", None, column_values(job["overrides"]) | {"model_path": job["model"]})
     task = settings.task
     assert isinstance(task, ArmReach)
     real = ArmReach(job["model"], setup=replace(task.setup, timestep=PHYSICS_STEP))

@@ -21,7 +21,7 @@ import pandas as pd
 from matplotlib.ticker import FuncFormatter
 
 from benchmarks.emulated_time import run
-from benchmarks.overrides import add_override_option, override_values
+from benchmarks.overrides import add_override_option, column_values, overrides_column
 from experiments.style import TASK_NAMES, Style, add_caption, add_legend, count_in_words, new_figure
 from polo_ros.agent.scores import score, succeeded
 from polo_ros.errors import PoloError
@@ -109,7 +109,7 @@ def all_jobs(options: argparse.Namespace) -> list[Row]:
                 "value_weight": weight,
                 "horizon": options.horizon,
                 "rollouts": options.rollouts,
-                "overrides": " ".join(options.override) or "none",
+                "overrides": overrides_column(options.override),
                 "seconds": options.seconds,
                 "steps_per_second": rate,
                 "seed": seed,
@@ -120,8 +120,7 @@ def all_jobs(options: argparse.Namespace) -> list[Row]:
 
 def run_job(job: Row, config: Path) -> Row:
     """One run as a row."""
-    overrides = [text for text in job["overrides"].split() if text != "none"]
-    given = override_values(overrides)
+    given = column_values(job["overrides"])
     given |= {name: job[name] for name in ("torque_scale", "value_weight", "horizon", "rollouts")}
     settings = settings_for(job["task"], config, given)
     task, seconds = settings.task, job["seconds"]

@@ -22,7 +22,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.emulated_time import Run, run
-from benchmarks.overrides import add_override_option, override_values
+from benchmarks.overrides import add_override_option, column_values, overrides_column
 from benchmarks.walkers import PHYSICS_STEP, Pushes, draw_contacts, first_fall, steps_per_plan
 from experiments.style import add_caption, new_figure
 from polo_ros.agent.world import World
@@ -66,7 +66,7 @@ def main() -> None:
         {
             "scenario": options.scenario,
             "model": options.model,
-            "overrides": " ".join(options.override) or "none",
+            "overrides": overrides_column(options.override),
             "push": options.push,
             "steps_per_second": options.rate,
             "seed": seed,
@@ -89,9 +89,8 @@ def main() -> None:
 
 def run_job(job: Row, first: int, picture: Path) -> Row:
     """One run as a row; draws it where it is the first one."""
-    overrides = [text for text in job["overrides"].split() if text != "none"]
     settings = settings_for(
-        "humanoid_stand_walk", None, override_values(overrides) | {"model_path": job["model"]}
+        "humanoid_stand_walk", None, column_values(job["overrides"]) | {"model_path": job["model"]}
     )
     task = settings.task
     assert isinstance(task, HumanoidStandWalk)

@@ -6,6 +6,8 @@ from typing import Any
 
 from polo_ros.parameters.yaml_files import parse_overrides
 
+NONE = "none"
+
 
 def add_override_option(parser: argparse.ArgumentParser, meaning: str) -> None:
     """Let `--override NAME=VALUE` be given any number of times."""
@@ -19,3 +21,17 @@ def override_values(texts: Iterable[str]) -> dict[str, Any]:
       PoloError: a text is not of that form.
     """
     return parse_overrides(text.replace("=", ":=", 1) for text in texts)
+
+
+def overrides_column(texts: Iterable[str]) -> str:
+    """NAME=VALUE texts as an entry of a CSV file; `none` where there are none."""
+    return " ".join(texts) or NONE
+
+
+def column_values(entry: str) -> dict[str, Any]:
+    """The values of an entry that `overrides_column` made, by name.
+
+    Raises:
+      PoloError: a text of it is not of the form NAME=VALUE.
+    """
+    return override_values(text for text in entry.split() if text != NONE)

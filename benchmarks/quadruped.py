@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.emulated_time import run
-from benchmarks.overrides import add_override_option, override_values
+from benchmarks.overrides import add_override_option, column_values, overrides_column
 from benchmarks.walkers import (
     PHYSICS_STEP,
     PUSH_EVERY,
@@ -111,7 +111,7 @@ def main() -> None:
         {
             "model": options.model,
             "weights_file": options.weights,
-            "overrides": " ".join(options.override) or "none",
+            "overrides": overrides_column(options.override),
             "push": options.push,
             "steps_per_second": options.rate,
             "seed": seed,
@@ -132,8 +132,7 @@ def main() -> None:
 
 def run_job(job: Row, config: Path | None, first: int, picture: Path) -> Row:
     """One run as a row; draws it where it is the first one."""
-    overrides = [text for text in job["overrides"].split() if text != "none"]
-    given = override_values(overrides) | {"model_path": job["model"]}
+    given = column_values(job["overrides"]) | {"model_path": job["model"]}
     settings = settings_for("quadruped_walk", config, given)
     task = settings.task
     assert isinstance(task, QuadrupedWalk)

@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.overrides import add_override_option, override_values
+from benchmarks.overrides import add_override_option, override_values, overrides_column
 from benchmarks.quadruped import SECONDS, Walk, draw, goal_at, judge
 from benchmarks.realtime import Listener, Timekeeping, run_by_clock
 from benchmarks.realtime_nodes import Nodes
@@ -65,7 +65,7 @@ def main() -> None:
             "push": options.push,
             "seconds": options.seconds,
             "realtime_factor": options.realtime_factor,
-            "overrides": " ".join(options.override) or "none",
+            "overrides": overrides_column(options.override),
         }
         for seed in range(options.first_seed, options.first_seed + options.seeds)
     ]

@@ -128,7 +128,7 @@ def judge(
     if kind == "ensemble":
         regression = ensemble_regression(replace(LEARNING, hidden=(units, units), discount=discount))
     else:
-        regression = network_regression(units, normalised=True, binned=kind == "two-hot", scale=scale)
+        regression = network_regression(units, binned=kind == "two-hot", scale=scale)
     found = fit(data, discount, 0, regression, chosen_episodes(data, states))
     rows = []
     for job in jobs:

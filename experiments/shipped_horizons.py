@@ -14,7 +14,7 @@ from typing import Any
 
 import pandas as pd
 
-from benchmarks.overrides import add_override_option, override_values
+from benchmarks.overrides import add_override_option, column_values, overrides_column
 from experiments.lockstep_runs import judged_run
 from experiments.style import METHODS, add_caption, add_legend, draw_means, new_figure
 from polo_ros.errors import PoloError
@@ -60,7 +60,7 @@ def main() -> None:
     jobs: list[Row] = [
         {
             "file": name, "method": method, "horizon": horizon, "rollouts": rollouts,
-            "overrides": " ".join(options.override) or "none", "seed": seed, "steps": options.steps,
+            "overrides": overrides_column(options.override), "seed": seed, "steps": options.steps,
         }
         for name, seed, (horizon, rollouts), method in product(
             options.files, seeds, points, ("mpc", "polo")
@@ -80,7 +80,7 @@ def main() -> None:
 def run(job: Row) -> Row:
     """A run as a row."""
     given: dict[str, Any] = {name: job[name] for name in ("horizon", "rollouts")} | {"value_weight": 1.0}
-    given |= override_values([text for text in job["overrides"].split() if text != "none"])
+    given |= column_values(job["overrides"])
     settings = settings_for(TASK, share_path("config", job["file"]), given)
     task = settings.task
     value = None

@@ -53,11 +53,11 @@ def mean_value(output: torch.Tensor, bins: torch.Tensor | None) -> torch.Tensor:
     return output[:, 0] if bins is None else output.softmax(dim=1) @ bins
 
 
-def make_module(inputs: int, units: int, outputs: int, normalised: bool) -> nn.Sequential:
-    """Two hidden layers, tanh as in the learner's networks."""
+def make_module(inputs: int, units: int, outputs: int) -> nn.Sequential:
+    """Two hidden layers with normalisation, tanh as in the learner's networks."""
     layers: list[nn.Module] = []
     for before, after in pairwise((inputs, units, units)):
-        layers += [nn.Linear(before, after), *([nn.LayerNorm(after)] if normalised else []), nn.Tanh()]
+        layers += [nn.Linear(before, after), nn.LayerNorm(after), nn.Tanh()]
     return nn.Sequential(*layers, nn.Linear(units, outputs))
 
 
@@ -72,12 +72,11 @@ def two_hot(targets: torch.Tensor, bins: torch.Tensor) -> torch.Tensor:
     return shares
 
 
-def network_regression(units: int, normalised: bool, binned: bool, scale: float) -> Regression:
+def network_regression(units: int, binned: bool, scale: float) -> Regression:
     """A regression with the sizes and rates of the learner's, each head by its own order of the states.
 
     Args:
       units: of both hidden layers.
-      normalised: whether layers are normalised.
       binned: two-hot regression in place of the squared error.
       scale: of the values, in reward units.
     """
@@ -92,8 +91,7 @@ def network_regression(units: int, normalised: bool, binned: bool, scale: float)
             room = MARGIN * float(wanted.max() - wanted.min())
             bins = torch.linspace(float(wanted.min()) - room, float(wanted.max()) + room, BINS)
         modules = tuple(
-            fit_module(inputs, wanted, bins, units, normalised, (*seed, head))
-            for head in range(LEARNING.ensemble_size)
+            fit_module(inputs, wanted, bins, units, (*seed, head)) for head in range(LEARNING.ensemble_size)
         )
         return NetworkValue((), (), mean, std, offset, scale, 0.0, modules, bins)
 
@@ -105,13 +103,12 @@ def fit_module(
     wanted: torch.Tensor,
     bins: torch.Tensor | None,
     units: int,
-    normalised: bool,
     seed: tuple[int, ...],
 ) -> nn.Module:
     """Fit one head."""
     rng = np.random.default_rng(seed)
     torch.manual_seed(int(rng.integers(2**31)))
-    module = make_module(inputs.shape[1], units, 1 if bins is None else len(bins), normalised)
+    module = make_module(inputs.shape[1], units, 1 if bins is None else len(bins))
     optimiser = torch.optim.Adam(
         module.parameters(), lr=LEARNING.learning_rate, weight_decay=LEARNING.weight_decay
     )

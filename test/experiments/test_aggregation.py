@@ -35,7 +35,7 @@ def steady_rewards() -> Episodes:
 
 @pytest.mark.parametrize(
     "regression",
-    [None, *(network_regression(32, normalised=True, binned=binned, scale=10.0) for binned in (False, True))],
+    [None, *(network_regression(32, binned=binned, scale=10.0) for binned in (False, True))],
     ids=["ensemble", "normalised", "two-hot"],
 )
 def test_a_fit_finds_what_features_say_of_rewards(regression: Regression | None) -> None:
